@@ -1,0 +1,46 @@
+PYTHON ?= python3
+BIN := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint format lock clean
+
+help: ## Show this help
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: .venv/runtime profiles.yml ## Set up, then load the new files and build and test the tables
+	@$(BIN)/python -m loader run
+
+test: .venv/dev profiles.yml ## Set up, then run every test
+	$(BIN)/python -m pytest
+
+lint: .venv/dev profiles.yml ## Check style, types and SQL
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/sqlfluff lint models tests/dbt
+	$(BIN)/sqlfluff lint --dialect duckdb models tests/dbt
+
+format: .venv/dev ## Rewrite the Python code in its one style
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+lock: .venv/dev ## Remake the hash-pinned requirements from the .in files
+	for set in uv runtime dev; do \
+	  $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+	    --custom-compile-command "make lock" requirements/$$set.in -o requirements/$$set.txt; \
+	done
+
+clean: ## Remove what was built; the warehouse cti.duckdb stays
+	rm -rf .venv target logs .pytest_cache .mypy_cache .ruff_cache
+
+profiles.yml:
+	cp profiles.yml.example profiles.yml
+
+# uv where it reaches a package index, pip (which may know a mirror that uv does not) elsewhere.
+.venv/%: requirements/%.txt requirements/uv.txt
+	@echo "setting up .venv from $<"
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --quiet --require-hashes -r requirements/uv.txt
+	@$(BIN)/uv pip install --quiet --no-deps --require-hashes --python $(BIN)/python -r $< \
+	  || $(BIN)/python -m pip install --quiet --quiet --no-deps --require-hashes -r $<
+	@touch $@

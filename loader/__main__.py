@@ -1,0 +1,6 @@
+"""Entry point of `python -m loader`."""
+
+from loader.cli import main
+
+if __name__ == "__main__":
+    main()

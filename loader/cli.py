@@ -1,0 +1,493 @@
+"""The command line: options, exit codes, and what is printed. The work is done elsewhere."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from loader import __version__
+from loader.errors import ConfigError, DataRefused, LoaderError, StorageError
+
+if TYPE_CHECKING:
+    from loader.contract import Feed
+    from loader.pipeline import LoadReport
+    from loader.project import BuildResult, Project, Warehouse
+    from loader.validate import Validator, Verdict
+
+__all__ = ["main"]
+
+_EPILOG = """
+Exit codes: 0 done, 1 the data was refused, 2 a mistake in usage or configuration, or a system
+that failed, 130 interrupted.
+"""
+
+
+@dataclass(frozen=True)
+class _Settings:
+    """The options that every command has."""
+
+    project_dir: Path
+    profiles_dir: Path | None
+    target: str | None
+    as_json: bool
+
+    def project(self) -> Project:
+        """The dbt project that the options point to."""
+        from loader.project import Project
+
+        if not (self.project_dir / "dbt_project.yml").is_file():
+            raise ConfigError(
+                f"{self.project_dir}: no dbt_project.yml here; run in the project's folder or give"
+                " --project-dir."
+            )
+        return Project(self.project_dir.resolve(), self.profiles_dir, self.target)
+
+
+def _common(command: Callable[..., None]) -> Callable[..., None]:
+    """Adds the options of all commands, gathered into one argument `settings`."""
+    options = [
+        click.option("--target", "-t", envvar="CTI_TARGET", help="dbt target: duckdb or redshift."),
+        click.option(
+            "--profiles-dir",
+            envvar="DBT_PROFILES_DIR",
+            type=click.Path(path_type=Path),
+            help="Folder of profiles.yml, as in dbt.",
+        ),
+        click.option(
+            "--project-dir",
+            envvar="DBT_PROJECT_DIR",
+            default=Path("."),
+            type=click.Path(path_type=Path),
+            help="Folder of dbt_project.yml, as in dbt.",
+        ),
+        click.option("--json", "as_json", is_flag=True, help="Print JSON, an object a line."),
+        click.option("--debug", is_flag=True, help="Show the traceback of an error."),
+    ]
+
+    @wraps(command)
+    def gathered(
+        project_dir: Path,
+        profiles_dir: Path | None,
+        target: str | None,
+        as_json: bool,
+        debug: bool,
+        **arguments: Any,
+    ) -> None:
+        with _errors_explained(debug):
+            command(_Settings(project_dir, profiles_dir, target, as_json), **arguments)
+
+    for option in reversed(options):
+        option(gathered)
+    return gathered
+
+
+_select = click.option(
+    "--select", "-s", "selected", multiple=True, metavar="FEED", help="Only this feed; repeatable."
+)
+
+
+@click.group(epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="loader")
+def cli() -> None:
+    """Validates raw CSV files against their contract and loads them, once, into the warehouse.
+
+    A feed is a dbt source table with config.meta.feed; its YAML says where the files lie and what
+    a record must satisfy.
+
+    \b
+    Example: python -m loader run
+    """
+
+
+@cli.command()
+@_select
+@_common
+def plan(settings: _Settings, selected: tuple[str, ...]) -> None:
+    """Show which files are new and the SQL that would load them. Touches nothing.
+
+    \b
+    Example: python -m loader plan --target redshift
+    """
+    from loader.pipeline import make_plan, plan_statements
+    from loader.report import print_json, print_table, say
+
+    project = settings.project()
+    feeds = _feeds(project, selected)
+    with project.warehouse() as warehouse:
+        for feed in feeds:
+            plan = make_plan(project, feed, warehouse)
+            statements = plan_statements(project, plan, warehouse) if plan.new else []
+            if settings.as_json:
+                print_json(
+                    {
+                        "feed": feed.name,
+                        "location": feed.options.location,
+                        "mode": feed.options.mode,
+                        "known": plan.known,
+                        "new": [{"uri": f.uri, "bytes": f.bytes} for f in plan.new],
+                        "sql": statements,
+                    }
+                )
+                continue
+            if not plan.new:
+                say(_nothing_new(feed, plan.known))
+                continue
+            print_table(
+                f"{feed.name}: {len(plan.new)} new, {plan.known} loaded before",
+                ("file", "bytes"),
+                [(file.uri, file.bytes) for file in plan.new],
+            )
+            say("\n" + ";\n".join(statements) + ";")
+
+
+@cli.command()
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--feed", "feed_name", metavar="FEED", help="Whose contract; not needed for one feed."
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder for NAME.accepted.csv and NAME.rejects.jsonl of each file.",
+)
+@_common
+def validate(
+    settings: _Settings, paths: tuple[Path, ...], feed_name: str | None, out: Path | None
+) -> None:
+    """Judge local files against a feed's contract. Needs no warehouse and loads nothing.
+
+    \b
+    Example: python -m loader validate --feed indicators --out checked data/*.csv
+    """
+    from loader.pipeline import judge_file, spool_folder
+    from loader.report import ProgressReport, print_json, print_rejects, print_table
+    from loader.validate import Validator, Verdict
+
+    feed = _one_feed(settings.project(), feed_name)
+    targets = _out_files(paths, out)
+    observer = ProgressReport(quiet=settings.as_json)
+    verdicts: list[Verdict] = []
+    unreadable = False
+    with spool_folder() as spool, Validator(feed, spool) as validator:
+        observer.start(f"{feed.name}: validating", sum(map(_size, paths)))
+        for path, (accepted, rejects) in zip(paths, targets, strict=True):
+            try:
+                _readable(path)
+                verdict = judge_file(validator, feed, str(path), path, spool)
+            except StorageError as error:
+                verdict, unreadable = Verdict(str(path), refused=str(error)), True
+            if out:
+                _write_out(validator, verdict, accepted, rejects)
+            verdicts.append(verdict)
+            observer.advance(_size(path))
+            if settings.as_json:
+                print_json(_verdict_json(verdict))
+        observer.finish()
+    if not settings.as_json:
+        print_table(
+            f"{feed.name}",
+            ("file", "read", "accepted", "rejected", "refused"),
+            (
+                (v.file, v.read, v.accepted, v.rejected, "whole file" if v.refused else "")
+                for v in verdicts
+            ),
+        )
+        print_rejects(verdicts)
+    if unreadable:
+        sys.exit(2)
+    if any(verdict.refused or verdict.rejected for verdict in verdicts):
+        sys.exit(1)
+
+
+@cli.command()
+@_select
+@_common
+def load(settings: _Settings, selected: tuple[str, ...]) -> None:
+    """Load what is new of every feed: validate, copy, reconcile, commit; all of it or nothing.
+
+    \b
+    Example: python -m loader load --select indicators
+    """
+    project = settings.project()
+    feeds = _feeds(project, selected)
+    with project.warehouse() as warehouse:
+        for feed in feeds:
+            _load(settings, project, feed, warehouse)
+
+
+@cli.command()
+@_select
+@_common
+def run(settings: _Settings, selected: tuple[str, ...]) -> None:
+    """Load what is new, then `dbt build` all that depends on it, then sum up.
+
+    \b
+    Example: python -m loader run
+    """
+    from loader.report import print_json, print_table
+
+    project = settings.project()
+    for feed in _feeds(project, selected):
+        started = time.monotonic()
+        with project.warehouse() as warehouse:
+            report = _load(settings, project, feed, warehouse, quiet=True)
+        replaced = report.load_id is not None and feed.options.mode == "replace"
+        build = project.build(feed, full_refresh=replaced, quiet=settings.as_json)
+        with project.warehouse() as warehouse:
+            marts = _mart_sizes(project, feed, warehouse)
+        rows, raw = sum(size for size, _ in marts), sum(raw for _, raw in marts)
+        summary = {
+            "feed": feed.name,
+            "load": report.load_id,
+            "files": len(report.files),
+            "files loaded before": report.known,
+            "records read": report.records_read,
+            "records loaded": report.records_loaded,
+            "records rejected": report.records_rejected,
+            "mart rows": rows,
+            "duplicates": raw - rows,
+            "tests passed": build.tests_passed,
+            "tests failed": build.tests_failed,
+            "seconds": round(time.monotonic() - started, 1),
+        }
+        if settings.as_json:
+            print_json({key.replace(" ", "_"): value for key, value in summary.items()})
+        else:
+            cells = [(key, "none" if value is None else value) for key, value in summary.items()]
+            print_table("", ("summary", ""), cells)
+        _check_build(build)
+
+
+@cli.command()
+@_select
+@_common
+def history(settings: _Settings, selected: tuple[str, ...]) -> None:
+    """Show the ledger: which file versions were loaded, by which load.
+
+    \b
+    Example: python -m loader history --json
+    """
+    from loader.pipeline import LEDGER
+    from loader.report import print_json, print_table, say
+
+    project = settings.project()
+    names = {feed.name for feed in _feeds(project, selected)}
+    ledger = project.source(LEDGER)
+    with project.warehouse() as warehouse:
+        if not warehouse.exists(ledger):
+            say("nothing has been loaded yet", error=True)
+            return
+        query = warehouse.render("history", ledger=warehouse.relation(ledger))
+        rows = [row for row in warehouse.query(query) if row["feed"] in names]
+    if settings.as_json:
+        for row in rows:
+            print_json(row)
+    else:
+        columns = ["load_id", "feed", "uri", "records_read", "records_loaded", "records_rejected"]
+        columns += ["status", "loaded_at"]
+        print_table(
+            "loads",
+            [name.replace("_", " ") for name in columns],
+            ([_whole(row[name]) for name in columns] for row in rows),
+        )
+
+
+def main() -> None:
+    """Runs the command line; never shows a traceback unless asked."""
+    # A terminated load ends like an interrupted one: rolled back, its spool removed.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    cli(prog_name="python -m loader")
+
+
+def _load(
+    settings: _Settings, project: Project, feed: Feed, warehouse: Warehouse, quiet: bool = False
+) -> LoadReport:
+    """Loads a feed and says what became of it."""
+    from loader import pipeline
+    from loader.report import ProgressReport, print_json, print_rejects, say
+
+    started = time.monotonic()
+    try:
+        report = pipeline.load(project, feed, warehouse, ProgressReport(settings.as_json))
+    except pipeline.RecordsRefused as error:
+        if settings.as_json:
+            for verdict in error.verdicts:
+                print_json({"feed": feed.name, **_verdict_json(verdict)})
+        else:
+            print_rejects(error.verdicts)
+        raise
+    if settings.as_json and not quiet:
+        print_json(
+            {
+                "feed": feed.name,
+                "load": report.load_id,
+                "files": len(report.files),
+                "files_loaded_before": report.known,
+                "records_read": report.records_read,
+                "records_loaded": report.records_loaded,
+                "records_rejected": report.records_rejected,
+                "seconds": round(time.monotonic() - started, 1),
+            }
+        )
+    elif not settings.as_json:
+        if report.load_id is None:
+            say(_nothing_new(feed, report.known))
+        else:
+            say(
+                f"{feed.name}: load {report.load_id}: {len(report.files)} files,"
+                f" {report.records_loaded:,} of {report.records_read:,} records loaded,"
+                f" {report.records_rejected:,} rejected"
+            )
+    return report
+
+
+def _nothing_new(feed: Feed, known: int) -> str:
+    if known:
+        return f"{feed.name}: nothing new; {known} files of {feed.options.location} loaded before"
+    return f"{feed.name}: nothing to load; no file matches {feed.options.location}"
+
+
+def _mart_sizes(project: Project, feed: Feed, warehouse: Warehouse) -> list[tuple[int, int]]:
+    """Rows, and raw records folded into them, of each mart of a feed."""
+    return [
+        (int(row["mart_rows"]), int(row["raw_records"] or 0))
+        for mart in project.marts(feed)
+        for row in warehouse.query(warehouse.render("mart_size", mart=mart))
+    ]
+
+
+def _check_build(build: BuildResult) -> None:
+    """Raises DataRefused for failed tests, LoaderError for what could not be built."""
+    if build.success:
+        return
+    failures = "".join(f"\n  {failure}" for failure in build.failures)
+    if build.errors:
+        raise LoaderError(f"dbt build ended with errors:{failures}")
+    raise DataRefused(f"the data is loaded, but {build.tests_failed} tests failed:{failures}")
+
+
+def _feeds(project: Project, selected: tuple[str, ...]) -> list[Feed]:
+    feeds = [project.feed(name) for name in selected] or list(project.feeds.values())
+    if not feeds:
+        raise ConfigError("the project has no feed; give a source table config.meta.feed")
+    return feeds
+
+
+def _one_feed(project: Project, name: str | None) -> Feed:
+    if name:
+        return project.feed(name)
+    feeds = _feeds(project, ())
+    if len(feeds) > 1:
+        raise ConfigError(f"several feeds: {', '.join(f.name for f in feeds)}. Give --feed.")
+    return feeds[0]
+
+
+def _out_files(paths: tuple[Path, ...], out: Path | None) -> list[tuple[Path, Path]]:
+    """Where each file's accepted and refused records go. Raises ConfigError if two would clash."""
+    if out is None:
+        return [(Path(), Path())] * len(paths)
+    names = [path.name for path in paths]
+    for name in names:
+        if names.count(name) > 1:
+            raise ConfigError(
+                f"two files are called {name}, so their results would overwrite each other in"
+                f" {out}; validate them into different folders"
+            )
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(f"{out}: {error.strerror}") from None
+    return [(out / f"{name}.accepted.csv", out / f"{name}.rejects.jsonl") for name in names]
+
+
+def _write_out(validator: Validator, verdict: Verdict, accepted: Path, rejects: Path) -> None:
+    accepted.unlink(missing_ok=True)
+    if not verdict.refused:
+        validator.write_accepted(verdict, accepted)
+    if verdict.rejects:
+        shutil.copyfile(verdict.rejects.path, rejects)
+    else:
+        rejects.write_bytes(b"")
+
+
+def _readable(path: Path) -> None:
+    """Raises StorageError for what cannot be opened as a file."""
+    if path.is_dir():
+        raise StorageError(f"{path} is a folder; name the files in it")
+    if path.exists() and not path.is_file():
+        raise StorageError(f"{path} is not a regular file")
+    try:
+        with path.open("rb") as file:
+            file.read(1)
+    except OSError as error:
+        raise StorageError(f"{path}: {error.strerror}") from None
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def _verdict_json(verdict: Verdict) -> dict[str, Any]:
+    return {
+        "file": verdict.file,
+        "read": verdict.read,
+        "accepted": verdict.accepted,
+        "rejected": verdict.rejected,
+        "refused": verdict.refused,
+    }
+
+
+def _whole(value: object) -> object:
+    """A database's number as a whole one, for a table."""
+    return int(value) if isinstance(value, Decimal) else value
+
+
+@contextmanager
+def _errors_explained(debug: bool) -> Iterator[None]:
+    """Ends the process with one message and the right exit code whatever is raised."""
+    from loader.report import say
+
+    try:
+        yield
+    except LoaderError as error:
+        code, message = error.exit_code, str(error)
+        cause: BaseException = error
+    except KeyboardInterrupt as error:
+        code, message, cause = 130, "interrupted; a load that had not committed left nothing", error
+    except BrokenPipeError:
+        # Whoever read our output has gone; there is nobody to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(2)
+    except OSError as error:
+        code, message, cause = 2, f"{error.filename or 'system'}: {error.strerror or error}", error
+    except MemoryError as error:
+        code, message, cause = 2, "out of memory; give the process more", error
+    except (click.ClickException, click.exceptions.Exit):
+        raise
+    except Exception as error:
+        code, cause = 2, error
+        message = (
+            f"unexpected: {type(error).__name__}: {error}. Run again with --debug, and report."
+        )
+    else:
+        return
+    if debug:
+        traceback.print_exception(cause)
+    say(f"error: {message}", error=True)
+    sys.exit(code)

@@ -1,0 +1,62 @@
+"""The loader's exceptions.
+
+    LoaderError                 exit 2, unless a subclass says otherwise
+    ├── ConfigError             a person must fix the project, the contract or the options
+    ├── StorageError            a file or bucket cannot be read, or the spool cannot be written
+    │   └── FileChanged         a file changed between listing and commit; a retry may cure it
+    ├── WarehouseError          the warehouse refused a statement or cannot be reached
+    │   └── WarehouseBusy       it is locked by somebody else; a retry may cure it
+    ├── ReconciliationError     counts that must be equal are not; the load was rolled back
+    └── DataRefused             exit 1: records or whole files break the contract
+
+Every message says what, where, and what to do next.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "ConfigError",
+    "DataRefused",
+    "FileChanged",
+    "LoaderError",
+    "ReconciliationError",
+    "StorageError",
+    "WarehouseBusy",
+    "WarehouseError",
+]
+
+
+class LoaderError(Exception):
+    """Root of all errors that a user may see."""
+
+    exit_code = 2
+
+
+class ConfigError(LoaderError):
+    """The project, the contract or an option is wrong."""
+
+
+class StorageError(LoaderError):
+    """A file, a bucket or the spool folder cannot be used."""
+
+
+class FileChanged(StorageError):
+    """A file is no longer the version that was listed."""
+
+
+class WarehouseError(LoaderError):
+    """The warehouse refused a statement or cannot be reached."""
+
+
+class WarehouseBusy(WarehouseError):
+    """Another process holds the warehouse."""
+
+
+class ReconciliationError(LoaderError):
+    """Two counts that must be equal differ; nothing was committed."""
+
+
+class DataRefused(LoaderError):
+    """Records or files break the contract, and the feed does not allow so many rejects."""
+
+    exit_code = 1

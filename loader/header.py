@@ -1,0 +1,66 @@
+"""Which column of the contract stands at which place of a file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from loader.contract import Feed
+from loader.errors import DataRefused
+from loader.text import simple_lower
+
+__all__ = ["Layout", "match_header"]
+
+_USUAL_DELIMITERS = ",;\t|"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The columns of a file, left to right; None for one that the contract lets pass unread."""
+
+    columns: tuple[str | None, ...]
+
+
+def match_header(fields: tuple[str, ...], feed: Feed) -> Layout:
+    """Finds each header cell in the contract, by name, blanks and case aside.
+
+    Raises DataRefused that says how the header differs from the contract.
+    """
+    known = {simple_lower(column.name.strip()): column for column in feed.columns}
+    names = [simple_lower(field.strip()) for field in fields]
+    policy = feed.options.columns
+    unknown = [name for name in names if name not in known]
+    missing = [
+        column.name
+        for name, column in known.items()
+        if name not in names and (column.required or policy.missing == "error")
+    ]
+    problems = [f"column {name} stands in it twice" for name in _repeated(names) if name in known]
+    if missing:
+        problems.append(f"missing: {', '.join(missing)}")
+    if unknown and policy.extra == "error":
+        problems.append(f"unknown: {', '.join(map(repr, unknown))}")
+    if problems:
+        raise DataRefused(
+            f"the header does not fit the contract of {feed.name}; {'; '.join(problems)}."
+            f" Expected: {', '.join(feed.column_names)}.{_hint(fields, names, set(known), feed)}"
+        )
+    return Layout(tuple(known[name].name if name in known else None for name in names))
+
+
+def _repeated(names: list[str]) -> list[str]:
+    return [name for name in dict.fromkeys(names) if names.count(name) > 1]
+
+
+def _hint(fields: tuple[str, ...], names: list[str], known: set[str], feed: Feed) -> str:
+    """What the first line looks like, where it looks like no header of this feed at all."""
+    if known & set(names):
+        return ""
+    line = feed.options.delimiter.join(fields)
+    for delimiter in _USUAL_DELIMITERS:
+        cells = {simple_lower(cell.strip().strip('"')) for cell in line.split(delimiter)}
+        if delimiter != feed.options.delimiter and len(cells & known) > 1:
+            return (
+                f" It seems to be delimited by {delimiter!r}; the contract says"
+                f" {feed.options.delimiter!r} (key delimiter)."
+            )
+    return f" No name of the contract is in the first line, {line[:120]!r}: is there a header?"

@@ -1,0 +1,262 @@
+"""The dbt project: its feeds, its target's connection, its macros, its build.
+
+The only module that imports dbt. dbt takes seconds to import, so it is imported when used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from loader.contract import Feed, parse_feed
+from loader.errors import ConfigError, WarehouseBusy, WarehouseError
+
+__all__ = ["BuildResult", "Project", "Warehouse"]
+
+
+@dataclass(frozen=True)
+class BuildResult:
+    """What `dbt build` did, in counts of nodes."""
+
+    success: bool
+    models: int
+    tests_passed: int
+    tests_failed: int
+    errors: int
+    skipped: int
+    failures: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Project:
+    """A dbt project, as dbt's own options point to it."""
+
+    project_dir: Path
+    profiles_dir: Path | None = None
+    target: str | None = None
+
+    @property
+    def _options(self) -> list[str]:
+        options = ["--project-dir", str(self.project_dir)]
+        if self.profiles_dir:
+            options += ["--profiles-dir", str(self.profiles_dir)]
+        if self.target:
+            options += ["--target", self.target]
+        return options
+
+    @cached_property
+    def _manifest(self) -> Any:
+        from dbt.cli.main import dbtRunner
+
+        outcome = dbtRunner().invoke(["--log-level", "none", "parse", *self._options])
+        if outcome.success:
+            return outcome.result
+        raise ConfigError(_advice(_message(outcome.exception)))
+
+    @cached_property
+    def _sources(self) -> dict[str, dict[str, Any]]:
+        """Source tables by source and table name."""
+        return {
+            f"{node.source_name}.{node.name}": node.to_dict()
+            for node in self._manifest.sources.values()
+        }
+
+    @cached_property
+    def feeds(self) -> dict[str, Feed]:
+        """The contracts, by name. Raises ConfigError."""
+        nodes = [node for node in self._sources.values() if "feed" in node["config"]["meta"]]
+        return {feed.name: feed for feed in map(parse_feed, nodes)}
+
+    def feed(self, name: str) -> Feed:
+        """The feed of a name, with or without its source. Raises ConfigError."""
+        found = [feed for feed in self.feeds.values() if name in (feed.name, feed.table_name)]
+        if len(found) == 1:
+            return found[0]
+        known = ", ".join(self.feeds) or "none; give a source table config.meta.feed"
+        raise ConfigError(
+            f"there {'are several feeds' if found else 'is no feed'} {name!r}. Feeds: {known}."
+        )
+
+    def source(self, name: str) -> dict[str, Any]:
+        """The manifest's node of a source table. Raises ConfigError."""
+        if name not in self._sources:
+            raise ConfigError(f"source table {name} is gone from the project's YAML; restore it")
+        return self._sources[name]
+
+    @contextmanager
+    def warehouse(self) -> Iterator[Warehouse]:
+        """dbt's own connection to the target. Raises WarehouseError."""
+        from dbt.adapters.factory import get_adapter, register_adapter, reset_adapters
+        from dbt.config.runtime import RuntimeConfig
+        from dbt.context.providers import generate_runtime_macro_context
+        from dbt.flags import get_flags
+        from dbt.mp_context import get_mp_context
+
+        manifest = self._manifest
+        config = RuntimeConfig.from_args(get_flags())
+        reset_adapters()
+        register_adapter(config, get_mp_context())
+        adapter = get_adapter(config)
+        adapter.set_macro_resolver(manifest)
+        adapter.set_macro_context_generator(generate_runtime_macro_context)
+        try:
+            with _database_errors(), adapter.connection_named("loader"):
+                yield Warehouse(adapter)
+        finally:
+            adapter.cleanup_connections()
+            reset_adapters()
+
+    def build(self, feed: Feed, full_refresh: bool, quiet: bool) -> BuildResult:
+        """Runs `dbt build` on all that depends on a feed, with what that needs."""
+        from dbt.cli.main import dbtRunner
+
+        source = f"source:{feed.source_name}.{feed.table_name}"
+        outcome = dbtRunner(manifest=self._manifest).invoke(
+            [
+                *(["--log-level", "none"] if quiet else []),
+                "build",
+                *self._options,
+                *(["--full-refresh"] if full_refresh else []),
+                # With a leading @ also the parents of everything downstream, seeds among them.
+                "--select",
+                f"@{source}",
+                "source:loader+",
+            ]
+        )
+        if outcome.result is None:
+            raise ConfigError(_advice(_message(outcome.exception)))
+        results: Any = outcome.result
+        return _summary(outcome.success, list(results))
+
+    def marts(self, feed: Feed) -> list[str]:
+        """Tables downstream of a feed that count what they fold together: name as SQL has it."""
+        manifest = self._manifest
+        start = next(
+            node.unique_id
+            for node in manifest.sources.values()
+            if (node.source_name, node.name) == (feed.source_name, feed.table_name)
+        )
+        seen, queue = set(), [start]
+        while queue:
+            for child in manifest.child_map.get(queue.pop(), []):
+                if child not in seen:
+                    seen.add(child)
+                    queue.append(child)
+        nodes = [manifest.nodes[name] for name in sorted(seen) if name in manifest.nodes]
+        return [
+            node.relation_name
+            for node in nodes
+            if node.resource_type == "model" and "occurrences" in node.columns
+        ]
+
+
+class Warehouse:
+    """The target's connection. All its SQL comes from the project's macros."""
+
+    def __init__(self, adapter: Any) -> None:
+        self._adapter = adapter
+
+    @property
+    def kind(self) -> str:
+        """The adapter's type, such as duckdb or redshift."""
+        return str(self._adapter.type())
+
+    def render(self, macro: str, **arguments: Any) -> Any:
+        """What one of the project's macros returns. Raises WarehouseError."""
+        with _database_errors():
+            return self._adapter.execute_macro(macro, kwargs=arguments)
+
+    def execute(self, sql: str) -> None:
+        """Runs a statement. Raises WarehouseError."""
+        with _database_errors():
+            self._adapter.execute(sql)
+
+    def query(self, sql: str) -> list[dict[str, Any]]:
+        """The rows of a query. Raises WarehouseError."""
+        with _database_errors():
+            _, table = self._adapter.execute(sql, fetch=True)
+        return [dict(zip(table.column_names, row.values(), strict=True)) for row in table.rows]
+
+    def relation(self, node: dict[str, Any]) -> Any:
+        """dbt's relation of a source table."""
+        return self._adapter.Relation.create(
+            database=node["database"], schema=node["schema"], identifier=node["identifier"]
+        )
+
+    def exists(self, node: dict[str, Any]) -> bool:
+        """Whether a source table is there. Raises WarehouseError."""
+        with _database_errors():
+            self._adapter.cache.clear()
+            found = self._adapter.get_relation(node["database"], node["schema"], node["identifier"])
+            # dbt opens a transaction to look; the load begins its own.
+            self._adapter.commit_if_has_connection()
+        return found is not None
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Commits at the end, or rolls back when anything is raised."""
+        self.execute("begin")
+        try:
+            yield
+            self.execute("commit")
+        except BaseException:
+            # The first error is the one to report, whatever becomes of the rollback.
+            with suppress(WarehouseError), _database_errors():
+                self._adapter.execute("rollback")
+            raise
+
+
+@contextmanager
+def _database_errors() -> Iterator[None]:
+    """Turns what dbt raises into the loader's own errors."""
+    from dbt_common.exceptions import DbtBaseException
+
+    try:
+        yield
+    except DbtBaseException as error:
+        message = _message(error)
+        if "lock on file" in message:
+            raise WarehouseBusy(
+                f"{message} Another process has the database open; end it or wait, then run again."
+            ) from None
+        raise WarehouseError(_advice(message)) from None
+
+
+def _message(error: BaseException | None) -> str:
+    """dbt's message in one paragraph, without its heading."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    if lines and lines[0].endswith("Error") and len(lines) > 1:
+        lines = lines[1:]
+    return " ".join(line for line in lines if line)
+
+
+def _advice(message: str) -> str:
+    if "profiles.yml" in message or "Could not find profile" in message:
+        return f"{message} Copy profiles.yml.example to profiles.yml, or give --profiles-dir."
+    return message
+
+
+def _summary(success: bool, results: list[Any]) -> BuildResult:
+    def count(types: tuple[str, ...], *statuses: str) -> int:
+        return sum(
+            1 for r in results if r.node.resource_type in types and str(r.status) in statuses
+        )
+
+    failed = ("fail", "error", "runtime error")
+    return BuildResult(
+        success=success,
+        models=count(("model", "seed", "snapshot"), "success"),
+        tests_passed=count(("test", "unit_test"), "pass", "warn"),
+        tests_failed=count(("test", "unit_test"), "fail"),
+        errors=sum(1 for r in results if str(r.status) in ("error", "runtime error")),
+        skipped=sum(1 for r in results if str(r.status) == "skipped"),
+        failures=tuple(
+            f"{r.node.name}: {_message(Exception(r.message or ''))}"
+            for r in results
+            if str(r.status) in failed
+        ),
+    )

@@ -1,0 +1,490 @@
+"""Strict reading of delimited text: where each record starts and ends, and which are malformed.
+
+The rules are RFC 4180's: a field either is quoted, with every quote inside it doubled and nothing
+between the closing quote and the next delimiter or line end, or holds no quote at all. Line ends
+are LF or CRLF. The work is done on whole blocks of bytes with numpy; only malformed records are
+looked at one by one.
+
+Where a malformed record ends: at the first line end outside quotes, a stray quote counting as
+plain text. So an unterminated quote takes with it every line up to the next quote, and text inside
+somebody's quotes is never mistaken for records.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+
+from loader.errors import DataRefused
+
+__all__ = [
+    "MAX_RECORD_BYTES",
+    "Block",
+    "Dialect",
+    "Fault",
+    "Header",
+    "read_blocks",
+    "read_header",
+    "reread",
+]
+
+# Redshift: "COPY from Amazon S3", a single input row may have at most 4 MB.
+MAX_RECORD_BYTES = 4 * 1024 * 1024
+
+BLOCK_BYTES = 4 * 1024 * 1024
+# A record over the limit is refused alone if its end is found within this; else the file is.
+_MAX_UNFINISHED_BYTES = 64 * 1024 * 1024
+
+_LF, _CR = 10, 13
+
+_LINE_ENDS = (b"", b"\n", b"\r\n")
+
+Positions = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """The two bytes that give a file its structure."""
+
+    delimiter: int = ord(",")
+    quote: int = ord('"')
+
+    @cached_property
+    def rest_of_malformed(self) -> re.Pattern[bytes]:
+        """From inside an unquoted field to the record's end, or to a quote that stays open.
+
+        Possessive throughout, so the time is linear in the text.
+        """
+        d, q = re.escape(bytes([self.delimiter])), re.escape(bytes([self.quote]))
+        plain = b"[^%b\n]*+" % d
+        quoted = b"%b(?:[^%b]++|%b%b)*+%b" % (q, q, q, q, q)
+        return re.compile(b"%b(?:%b(?:%b%b|(?!%b)%b))*+" % (plain, d, quoted, plain, q, plain))
+
+    @cached_property
+    def one_field(self) -> re.Pattern[bytes]:
+        """One strict field and what follows it: a delimiter, the end, or (a fault) neither."""
+        d, q = re.escape(bytes([self.delimiter])), re.escape(bytes([self.quote]))
+        return re.compile(
+            b"(?:%b((?:[^%b]++|%b%b)*+)%b|([^%b%b\n]*+))(%b|\\Z)?" % (q, q, q, q, q, q, d, d)
+        )
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Why a record is refused for its form. column: position of the field; None for the record."""
+
+    rule: str
+    message: str
+    column: int | None = None
+    value: str | None = None
+
+
+@dataclass(frozen=True)
+class Header:
+    """The first record of a file and where the data begins after it."""
+
+    raw: bytes
+    fields: tuple[str, ...]
+    line_end: bytes
+    has_bom: bool
+    data_offset: int
+    data_line: int
+
+
+@dataclass(frozen=True)
+class Block:
+    """Consecutive whole records of a file.
+
+    starts, ends, nexts: one int64 per record, positions in data; a record's text is
+    data[start:end] and its line end data[end:next]. faults: by position in the block.
+    value_bytes: the bytes of all values of the records without fault, unquoted; whoever reads the
+    same fields counts the same.
+    """
+
+    offset: int
+    first_record: int
+    first_line: int
+    data: bytes
+    starts: Positions
+    ends: Positions
+    nexts: Positions
+    line_feeds: Positions
+    faults: dict[int, Fault] = field(default_factory=dict)
+    value_bytes: int = 0
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def raw(self, index: int) -> bytes:
+        """A record's text without its line end."""
+        return self.data[self.starts[index] : self.ends[index]]
+
+    def line(self, index: int) -> int:
+        """The physical line on which a record starts; the file's first line is 1."""
+        return self.first_line + int(np.searchsorted(self.line_feeds, self.starts[index]))
+
+    def without(self, dropped: list[int]) -> bytes:
+        """The text of all records but some, every line ended by LF."""
+        keep = np.zeros(len(self.data) + 1, bool)
+        keep[self.starts[0] : self.nexts[-1]] = True
+        keep[self.ends[self.nexts - self.ends == 2]] = False
+        for index in dropped:
+            keep[self.starts[index] : self.nexts[index]] = False
+        text = np.frombuffer(self.data, np.uint8)[keep[:-1]].tobytes()
+        return text if not text or text.endswith(b"\n") else text + b"\n"
+
+    @property
+    def line_ends(self) -> set[bytes]:
+        """Which of LF and CRLF end records here."""
+        return {_LINE_ENDS[width] for width in np.unique(self.nexts - self.ends).tolist()}
+
+
+def read_header(file: BinaryIO, dialect: Dialect) -> Header:
+    """Reads the first record. Raises DataRefused if there is none or it is malformed."""
+    data, final = b"", False
+    while True:
+        more = file.read(BLOCK_BYTES)
+        final = len(more) < BLOCK_BYTES
+        data += more
+        bom = len(codecs.BOM_UTF8) if data.startswith(codecs.BOM_UTF8) else 0
+        text = data[bom:]
+        cut = _cut(text, dialect, final)
+        if len(cut.nexts) or final or len(data) > MAX_RECORD_BYTES:
+            break
+    if not text.strip():
+        raise DataRefused("the file is empty: it has no header")
+    if not len(cut.nexts) or int(cut.nexts[0]) > MAX_RECORD_BYTES:
+        raise DataRefused("the first line does not end within 4 MB, so there is no header")
+    raw = text[: int(cut.ends[0])]
+    if b"\r" in raw:
+        raise DataRefused(
+            "the first line has a carriage return in it; lines must end in LF or CRLF"
+        )
+    try:
+        decoded = raw.decode()
+    except UnicodeDecodeError:
+        raise DataRefused("the first line is not UTF-8, so it is no header") from None
+    if 0 in cut.malformed_starts:
+        raise DataRefused(f"the first line is no well-formed header: {decoded[:200]!r}")
+    return Header(
+        raw=raw,
+        fields=tuple(value.decode() for value in _fields(raw, dialect)),
+        line_end=_LINE_ENDS[int(cut.nexts[0] - cut.ends[0])],
+        has_bom=bool(bom),
+        data_offset=bom + int(cut.nexts[0]),
+        data_line=1 + int(np.searchsorted(cut.line_feeds, cut.nexts[0])),
+    )
+
+
+def read_blocks(
+    file: BinaryIO,
+    dialect: Dialect,
+    width: int,
+    offset: int,
+    first_line: int,
+    block_bytes: int = BLOCK_BYTES,
+) -> Iterator[Block]:
+    """Yields the records that start at an offset of a file, in order, numbered from 1.
+
+    width: how many fields a record must have. Empty lines at the end of the file are no records.
+    Raises DataRefused where a record cannot be told from the rest of the file.
+    """
+    file.seek(offset)
+    record, line, carry, final = 1, first_line, b"", False
+    while not final:
+        more = file.read(block_bytes)
+        final = len(more) < block_bytes
+        data = carry + more
+        cut = _cut(data, dialect, final)
+        consumed = int(cut.nexts[-1]) if len(cut.nexts) else 0
+        if consumed:
+            faults, value_bytes = _judge_form(data[:consumed], dialect, width, cut)
+            yield Block(
+                offset,
+                record,
+                line,
+                data[:consumed],
+                cut.starts,
+                cut.ends,
+                cut.nexts,
+                cut.line_feeds,
+                faults,
+                value_bytes,
+            )
+        carry = data[consumed:]
+        offset += consumed
+        record += len(cut.nexts)
+        line += int(np.searchsorted(cut.line_feeds, consumed))
+        if len(carry) > _MAX_UNFINISHED_BYTES:
+            raise DataRefused(
+                f"record {record} on line {line} does not end within"
+                f" {_MAX_UNFINISHED_BYTES >> 20} MiB; a quote opened in it is probably never closed"
+            )
+        if final and len(cut.nexts) and int(cut.starts[-1]) in cut.malformed_starts:
+            _refuse_swallowed(data[int(cut.starts[-1]) :], dialect, record - 1, cut)
+
+
+def reread(
+    file: BinaryIO, dialect: Dialect, offset: int, length: int, first_record: int, first_line: int
+) -> Block:
+    """A block that read_blocks gave before, without its faults."""
+    file.seek(offset)
+    data = file.read(length)
+    cut = _cut(data, dialect, final=True)
+    return Block(
+        offset, first_record, first_line, data, cut.starts, cut.ends, cut.nexts, cut.line_feeds
+    )
+
+
+def _refuse_swallowed(tail: bytes, dialect: Dialect, record: int, cut: _Cut) -> None:
+    """An unterminated quote that takes whole lines to the end of the file spoils the file.
+
+    Where it should have closed, and so which of those lines are records, nobody can tell.
+    """
+    fault = _explain(tail.rstrip(b"\r\n"), dialect)
+    if fault.rule == "unterminated_quote" and (lines := tail.rstrip(b"\r\n").count(b"\n")):
+        raise DataRefused(
+            f"record {record} opens a quote that is never closed, and the {lines:,} lines after it"
+            " to the end of the file are inside that quote; close or double the quote"
+        )
+
+
+@dataclass(frozen=True)
+class _Cut:
+    """A block of bytes cut into records. quotes and inside are None where it has no quote."""
+
+    starts: Positions
+    ends: Positions
+    nexts: Positions
+    line_feeds: Positions
+    malformed_starts: frozenset[int] = frozenset()
+    quotes: Positions | None = None
+    inside: npt.NDArray[np.uint8] | None = None
+
+
+def _cut(data: bytes, dialect: Dialect, final: bool) -> _Cut:
+    """Cuts data into records, leaving off the last one if it may go on in the next read."""
+    array = np.frombuffer(data, np.uint8)
+    line_feeds = np.flatnonzero(array == _LF)
+    stops, tail_is_open = line_feeds, False
+    malformed: list[tuple[int, int]] = []
+    quotes = inside = None
+    if dialect.quote in data:
+        marks = (array == dialect.quote).view(np.uint8)
+        quotes = np.flatnonzero(marks)
+        malformed, limit = _malformed_spans(data, array, quotes, line_feeds, dialect, final)
+        for start, end in malformed:
+            marks[start:end] = 0
+        inside = np.bitwise_xor.accumulate(marks)
+        is_stop = (inside[line_feeds] == 0) & (line_feeds < limit)
+        for start, end in malformed:
+            low, high = np.searchsorted(line_feeds, (start, end - 1))
+            is_stop[low:high] = False
+        stops = line_feeds[is_stop]
+        tail_is_open = bool(inside[-1])
+    nexts = stops + 1
+    if final and len(data) > (nexts[-1] if len(nexts) else 0):
+        nexts = np.append(nexts, len(data))
+        if tail_is_open:
+            malformed.append((int(nexts[-2]) if len(nexts) > 1 else 0, len(data)))
+    starts = np.concatenate(([0], nexts[:-1])) if len(nexts) else nexts
+    ends = nexts - (array[nexts - 1] == _LF)
+    ends = ends - ((ends > starts) & (array[ends - 1] == _CR) & (ends < nexts))
+    # Empty lines may be the last of the file, so they wait until something follows them.
+    filled = np.flatnonzero(ends > starts)
+    count = int(filled[-1]) + 1 if len(filled) else 0
+    return _Cut(
+        starts[:count],
+        ends[:count],
+        nexts[:count],
+        line_feeds,
+        frozenset(start for start, _ in malformed),
+        quotes,
+        inside,
+    )
+
+
+def _malformed_spans(
+    data: bytes,
+    array: npt.NDArray[np.uint8],
+    quotes: Positions,
+    line_feeds: Positions,
+    dialect: Dialect,
+    final: bool,
+) -> tuple[list[tuple[int, int]], int]:
+    """The records with a misplaced quote, as (start, next), and where the readable text ends.
+
+    Quotes are taken in turn as opening and closing. Where each opening one begins a field (or is
+    the second of a doubled pair) and each closing one ends it (or is the first of a pair), that is
+    the strict reading. The first quote that does not is in a malformed record; its end is found
+    and the reading starts anew there.
+    """
+    delimiter, quote = dialect.delimiter, dialect.quote
+    padded = np.concatenate(([_LF], array, [_LF, _LF])).astype(np.uint8, copy=False)
+    before, after, second = (
+        padded[quotes],
+        padded[quotes + 2],
+        padded[np.minimum(quotes + 3, len(padded) - 1)],
+    )
+    opens_ill = (before != delimiter) & (before != _LF) & (before != quote)
+    closes_ill = (
+        (after != delimiter)
+        & (after != _LF)
+        & (after != quote)
+        & ~((after == _CR) & (second == _LF))
+    )
+    odd = (np.arange(len(quotes)) & 1).astype(bool)
+    # Which quotes are ill placed if an even one opens, and if an odd one does.
+    ill = (
+        np.flatnonzero(np.where(odd, closes_ill, opens_ill)),
+        np.flatnonzero(np.where(odd, opens_ill, closes_ill)),
+    )
+    spans: list[tuple[int, int]] = []
+    first, resumed_at = 0, 0
+    while True:
+        candidates = ill[first & 1]
+        found = int(np.searchsorted(candidates, first))
+        if found == len(candidates):
+            return spans, len(data)
+        position = int(quotes[candidates[found]])
+        start = _record_start(position, resumed_at, first, quotes, line_feeds)
+        match = dialect.rest_of_malformed.match(data, position + 1)
+        stop = match.end() if match else position + 1
+        if stop < len(data) and data[stop] == _LF:
+            end = stop + 1
+        elif final:
+            end = len(data)
+        else:
+            return spans, start
+        spans.append((start, end))
+        first, resumed_at = int(np.searchsorted(quotes, end)), end
+
+
+def _record_start(
+    position: int, resumed_at: int, first: int, quotes: Positions, line_feeds: Positions
+) -> int:
+    """The start of the record around a position: after the last line end outside quotes."""
+    index = int(np.searchsorted(line_feeds, position)) - 1
+    while index >= 0 and line_feeds[index] >= resumed_at:
+        if (int(np.searchsorted(quotes, line_feeds[index])) - first) % 2 == 0:
+            return int(line_feeds[index]) + 1
+        index -= 1
+    return resumed_at
+
+
+def _judge_form(
+    data: bytes, dialect: Dialect, width: int, cut: _Cut
+) -> tuple[dict[int, Fault], int]:
+    """The faults of a block's records, one each, and the bytes of the other records' values."""
+    array = np.frombuffer(data, np.uint8)
+    starts, ends = cut.starts, cut.ends
+    outside = None if cut.inside is None else cut.inside[: len(data)] == 0
+    faults: dict[int, Fault] = {}
+
+    def blame(positions: Positions | list[int], rule: str, message: str) -> None:
+        for index in np.unique(np.searchsorted(cut.nexts, positions, side="right")).tolist():
+            faults.setdefault(index, Fault(rule, message))
+
+    for start in cut.malformed_starts:
+        if start < len(data):
+            index = int(np.searchsorted(starts, start))
+            faults[index] = _explain(data[start : ends[index]], dialect)
+    if 0 in data:
+        blame(np.flatnonzero(array == 0), "nul_byte", "the record holds a NUL byte")
+    blame(_undecodable(data), "not_utf8", "the record holds bytes that are not UTF-8")
+    for index in np.flatnonzero(ends - starts > MAX_RECORD_BYTES).tolist():
+        size = int(ends[index] - starts[index])
+        faults.setdefault(
+            index, Fault("record_too_large", f"the record has {size:,} bytes; the limit is 4 MB")
+        )
+    if _CR in data:
+        returns = np.flatnonzero(array == _CR)
+        returns = returns if outside is None else returns[outside[returns]]
+        bare = ~np.isin(returns, ends)
+        blame(
+            returns[bare],
+            "bare_carriage_return",
+            "the record holds a carriage return outside quotes that ends no line",
+        )
+    delimiters = np.flatnonzero(
+        array == dialect.delimiter if outside is None else (array == dialect.delimiter) & outside
+    )
+    counts = 1 + np.diff(np.searchsorted(delimiters, np.append(starts, len(data))))
+    for index in np.flatnonzero(counts != width).tolist():
+        rule = "too_few_fields" if counts[index] < width else "too_many_fields"
+        faults.setdefault(
+            index, Fault(rule, f"the record has {counts[index]} fields; the header has {width}")
+        )
+    return faults, _value_bytes(len(data), width, cut, sorted(faults))
+
+
+def _value_bytes(size: int, width: int, cut: _Cut, refused: list[int]) -> int:
+    """Text less delimiters less quotes, but one for each doubled quote, of the records kept."""
+    lengths = cut.ends - cut.starts
+    total = int(lengths.sum()) - (width - 1) * len(lengths)
+    for index in refused:
+        total -= int(lengths[index]) - (width - 1)
+    if cut.quotes is None or cut.inside is None:
+        return total
+    quotes = cut.quotes[cut.quotes < size]
+    if refused:
+        owners = np.searchsorted(cut.nexts, quotes, side="right")
+        quotes = quotes[~np.isin(owners, refused)]
+    closing = cut.inside[quotes] == 0
+    doubled = closing[:-1] & (np.diff(quotes) == 1)
+    return total - len(quotes) + int(doubled.sum())
+
+
+def _undecodable(data: bytes) -> list[int]:
+    """Positions of bytes that are not UTF-8, the first of each run."""
+    if data.isascii():
+        return []
+    positions: list[int] = []
+    start, view = 0, memoryview(data)
+    while start < len(data):
+        try:
+            codecs.utf_8_decode(view[start:], "strict", True)
+            break
+        except UnicodeDecodeError as error:
+            positions.append(start + error.start)
+            start += error.end
+    return positions
+
+
+def _explain(raw: bytes, dialect: Dialect) -> Fault:
+    """What is wrong with a record whose quotes are misplaced. raw: its text, no line end."""
+    position, column = 0, 0
+    quote = bytes([dialect.quote])
+    while match := dialect.one_field.match(raw, position):
+        if match[3] is None:
+            start, rest = match.start(), raw[match.end() :]
+            if match[1] is not None:
+                rule, message = "text_after_quote", "text follows the closing quote of a field"
+            elif raw[start : start + 1] == quote:
+                rule, message = "unterminated_quote", "a quote is opened and never closed"
+            else:
+                rule, message = "stray_quote", "a quote stands inside a field that is not quoted"
+            end = len(raw) - len(rest) + len(rest.partition(bytes([dialect.delimiter]))[0])
+            value = raw[start:end].decode(errors="backslashreplace")
+            return Fault(rule, message, column, value)
+        if not match[3]:
+            break
+        position, column = match.end(), column + 1
+    return Fault("stray_quote", "quotes are misplaced in the record")
+
+
+def _fields(raw: bytes, dialect: Dialect) -> Iterator[bytes]:
+    """The values of one well-formed record."""
+    position, quote = 0, bytes([dialect.quote])
+    while match := dialect.one_field.match(raw, position):
+        yield match[2] if match[1] is None else match[1].replace(quote * 2, quote)
+        if not match[3]:
+            return
+        position = match.end()

@@ -1,0 +1,136 @@
+"""What a person reads: tables, messages and progress; and the same for machines as JSON."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from loader.validate import Verdict
+
+__all__ = ["ProgressReport", "print_json", "print_rejects", "print_table", "say", "shown"]
+
+_SHOWN_VALUE = 60
+_PLAIN_SECONDS = 10.0
+_PIPE_WIDTH = 400
+
+
+def shown(value: object, limit: int | None = None) -> str:
+    """Text that is safe on a terminal: control and formatting characters are escaped."""
+    text = "" if value is None else str(value)
+    text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return text if limit is None or len(text) <= limit else text[: limit - 1] + "…"
+
+
+def say(message: str, *, error: bool = False) -> None:
+    """One message; errors and progress go to standard error, results to standard output."""
+    lines = [shown(line) for line in message.splitlines()]
+    print("\n".join(lines), file=sys.stderr if error else sys.stdout, flush=True)
+
+
+def print_json(value: Mapping[str, Any]) -> None:
+    """One object on a line of its own."""
+    print(json.dumps(value, default=str), flush=True)
+
+
+def print_table(title: str, columns: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
+    """A table, numbers to the right."""
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    lines = [list(row) for row in rows]
+    for place, name in enumerate(columns):
+        numeric = all(isinstance(line[place], int) for line in lines) and bool(lines)
+        table.add_column(
+            name, justify="right" if numeric else "left", overflow="fold", no_wrap=numeric
+        )
+    for line in lines:
+        cells = (f"{cell:,}" if isinstance(cell, int) else shown(cell) for cell in line)
+        table.add_row(*(Text(cell) for cell in cells))
+    # Into a pipe or a file, nothing is folded.
+    Console(highlight=False, width=None if sys.stdout.isatty() else _PIPE_WIDTH).print(table)
+
+
+def print_rejects(verdicts: Iterable[Verdict]) -> None:
+    """Whole files that were refused, the first refused records, and counts by rule for all."""
+    verdicts = list(verdicts)
+    for verdict in verdicts:
+        if verdict.refused:
+            say(f"{verdict.file}: refused: {verdict.refused}")
+    logs = [verdict.rejects for verdict in verdicts if verdict.rejects]
+    first = [reject for log in logs for reject in log.first][:20]
+    by_rule: Counter[tuple[str | None, str]] = Counter()
+    for log in logs:
+        by_rule.update(log.by_rule)
+    if not first:
+        return
+    print_table(
+        f"refused records (the first {len(first)} of {by_rule.total():,})",
+        ("file", "record", "line", "column", "rule", "value", "message"),
+        (
+            (
+                reject.file,
+                reject.record,
+                reject.line,
+                reject.column,
+                reject.rule,
+                shown(reject.value, _SHOWN_VALUE),
+                shown(reject.message, 2 * _SHOWN_VALUE),
+            )
+            for reject in first
+        ),
+    )
+    print_table(
+        "refused by rule",
+        ("column", "rule", "records"),
+        ((column, rule, count) for (column, rule), count in by_rule.most_common()),
+    )
+
+
+class ProgressReport:
+    """A bar on a terminal; elsewhere a plain line now and then; nothing if quiet."""
+
+    def __init__(self, quiet: bool = False) -> None:
+        self._quiet = quiet
+        self._bar: Progress | None = None
+        self._task: TaskID | None = None
+        self._step, self._total, self._done, self._said_at = "", 0, 0, 0.0
+
+    def start(self, step: str, total_bytes: int) -> None:
+        """A step begins that has so many bytes to get through."""
+        self._step, self._total, self._done = step, total_bytes, 0
+        self._said_at = time.monotonic()
+        if self._quiet or not sys.stderr.isatty():
+            return
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            DownloadColumn(),
+            TimeElapsedColumn(),
+            console=Console(stderr=True),
+            transient=True,
+        )
+        self._task = self._bar.add_task(shown(step), total=total_bytes)
+        self._bar.start()
+
+    def advance(self, count: int) -> None:
+        """So many bytes more are done."""
+        self._done += count
+        if self._bar is not None and self._task is not None:
+            self._bar.advance(self._task, count)
+        elif not self._quiet and time.monotonic() - self._said_at > _PLAIN_SECONDS:
+            self._said_at = time.monotonic()
+            done, total = self._done >> 20, self._total >> 20
+            say(f"{self._step}: {done:,} of {total:,} MiB", error=True)
+
+    def finish(self) -> None:
+        """The step is over."""
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None

@@ -1,0 +1,96 @@
+"""The contract as one DuckDB predicate: true only for records that are certainly valid.
+
+It clears what it can prove with cheap pattern matches, at the engine's speed. What it does not
+clear is not refused; the judge looks at it. So each clause may be narrower than the rule it stands
+for, never wider.
+"""
+
+from __future__ import annotations
+
+from loader.contract import Column
+from loader.engine import identifier, literal
+from loader.text import STRIP_CHARACTERS, simple_lower
+
+__all__ = ["predicate"]
+
+_BLANK_CLASS = "".join(f"\\x{{{ord(c):X}}}" for c in STRIP_CHARACTERS)
+_BLANKS = f"[{_BLANK_CLASS}]*"
+_NOT_BLANK = f"[^{_BLANK_CLASS}]"
+
+# Years that stay within 0001 to 9999 whatever the offset.
+_DAY = "[1-8][0-9]{3}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])"
+_TIME = "(?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:\\.[0-9]{1,6})?)?"
+_ZONE = "(?:Z|[+-](?:0[0-9]|1[0-3]):[0-5][0-9])"
+
+
+def predicate(columns: tuple[Column, ...]) -> str:
+    """SQL that is true for a row of the columns' raw text that satisfies every rule."""
+    return " and ".join(f"({clause})" for column in columns for clause in _clauses(column))
+
+
+def _clauses(column: Column) -> list[str]:
+    name = identifier(column.name)
+    clauses = [_present(column, f"strlen({name}) <= {column.max_bytes}")]
+    if column.kind != "text":
+        clauses.append(_present(column, _typed(column, name)))
+    elif column.required and not (column.accepted_values or column.pattern):
+        clauses.append(f"regexp_matches({name}, {literal(_NOT_BLANK)})")
+    if column.accepted_values:
+        allowed = sorted({simple_lower(value.strip()) for value in column.accepted_values})
+        # Surrounding blanks are left to the judge unless they are plain ones.
+        in_list = ", ".join(literal(value) for value in allowed)
+        clauses.append(_present(column, f"lower(trim({name}, ' ')) in ({in_list})"))
+    if column.pattern:
+        # Only where there is nothing to strip: the pattern speaks of the stripped value.
+        unpadded = f"{_NOT_BLANK}(?s:.*{_NOT_BLANK})?"
+        clauses.append(
+            _present(
+                column,
+                f"regexp_full_match({name}, {literal(unpadded)})"
+                f" and regexp_full_match({name}, {literal(column.pattern)})",
+            )
+        )
+    if column.minimum is not None or column.maximum is not None:
+        clauses.append(_present(column, _bounded(column, name)))
+    return clauses
+
+
+def _present(column: Column, clause: str) -> str:
+    """An optional value may be missing."""
+    if column.required:
+        return f"coalesce({clause}, false)"
+    return f"{identifier(column.name)} is null or coalesce({clause}, false)"
+
+
+def _typed(column: Column, name: str) -> str:
+    match column.kind:
+        case "integer":
+            return _matches(name, "[+-]?[0-9]{1,18}")
+        case "decimal":
+            whole, scale = column.precision - column.scale, column.scale
+            fraction = f"(?:\\.[0-9]{{0,{scale}}})?" if scale else "\\.?"
+            return _matches(name, f"[+-]?[0-9]{{1,{whole}}}{fraction}") if whole else "false"
+        case "boolean":
+            return _matches(name, "(?i:true|t|yes|y|1|false|f|no|n|0)")
+        case "date" | "timestamp" if column.format is None:
+            shape = _DAY if column.kind == "date" else f"{_DAY}(?:[T ]{_TIME}{_ZONE}?)?"
+            # The cast is only asked whether the day is in the calendar.
+            day = f"try_cast(substr(ltrim({name}), 1, 10) as date)"
+            return f"{_matches(name, shape)} and {day} is not null"
+        case _:
+            return "false"
+
+
+def _matches(name: str, pattern: str) -> str:
+    """Whether the stripped value has a shape that no blank is part of."""
+    return f"regexp_full_match({name}, {literal(f'{_BLANKS}{pattern}{_BLANKS}')})"
+
+
+def _bounded(column: Column, name: str) -> str:
+    if column.kind != "integer":
+        return "false"
+    value = f"try_cast({name} as bigint)"
+    low, high = column.minimum, column.maximum
+    parts = [f"{value} >= {int(low)}"] if low is not None else []
+    parts += [f"{value} <= {int(high)}"] if high is not None else []
+    return " and ".join(parts)

@@ -1,0 +1,332 @@
+"""Files of a feed, local or in S3: found, pinned to a version, brought to disk as plain text."""
+
+from __future__ import annotations
+
+import glob
+import gzip
+import hashlib
+import io
+import os
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Literal
+
+from backports import zstd
+
+from loader.errors import ConfigError, DataRefused, FileChanged, StorageError
+
+if TYPE_CHECKING:
+    from types_boto3_s3.client import S3Client
+
+__all__ = ["FileVersion", "LocalStore", "S3Store", "Store", "open_store", "plain_text"]
+
+Compression = Literal["none", "gzip", "zstd"]
+
+_CHUNK = 1024 * 1024
+_HEAD = 256 * 1024
+_WILDCARDS = "*?["
+_DAMAGED = (gzip.BadGzipFile, zlib.error, zstd.ZstdError)
+_SUFFIXES: dict[str, Compression] = {".gz": "gzip", ".zst": "zstd"}
+
+
+@dataclass(frozen=True)
+class FileVersion:
+    """One version of one file.
+
+    etag: S3's, without quotes; for a local file the SHA-256 of its bytes, or None until it was
+    read. version: S3's version id, if the bucket keeps versions; for a local file its size and
+    time of modification. bytes: as stored.
+    """
+
+    uri: str
+    bytes: int
+    etag: str | None = None
+    version: str | None = None
+
+
+class Store:
+    """Where files lie."""
+
+    def find(self) -> list[FileVersion]:
+        """Every file of the location, by name. Raises StorageError."""
+        raise NotImplementedError
+
+    def fetch(self, file: FileVersion, spool: Path) -> tuple[FileVersion, Path]:
+        """The very version that was found, on disk, with its ETag known.
+
+        Raises FileChanged, StorageError.
+        """
+        raise NotImplementedError
+
+    def check_unchanged(self, file: FileVersion) -> None:
+        """Raises FileChanged if the file is no longer the version that was fetched."""
+        raise NotImplementedError
+
+    def head(self, file: FileVersion) -> bytes:
+        """Its first bytes, enough for a header. Raises StorageError."""
+        raise NotImplementedError
+
+    def path(self, file: FileVersion) -> str:
+        """Where an engine would read it."""
+        return file.uri
+
+
+def open_store(location: str, base: Path) -> Store:
+    """The store of a feed's location. base: what relative local paths start from."""
+    if location.startswith("s3://"):
+        return S3Store(location)
+    if "://" in location:
+        scheme = location.partition("://")[0]
+        raise ConfigError(f"location {location!r}: {scheme}:// is not known; use s3:// or a path")
+    return LocalStore(location, base)
+
+
+class LocalStore(Store):
+    """Files that a glob matches, such as data/*.csv; ** matches folders of any depth."""
+
+    def __init__(self, location: str, base: Path) -> None:
+        self._base = base.resolve()
+        self._pattern = str(self._base / Path(location).expanduser())
+        if os.path.isdir(self._pattern):
+            raise ConfigError(
+                f"location {location!r} is a folder; say which files in it, such as"
+                f" {location.rstrip('/')}/*.csv"
+            )
+
+    def find(self) -> list[FileVersion]:
+        """Every file of the location, by name. Raises StorageError."""
+        paths = sorted(glob.glob(self._pattern, recursive=True))
+        try:
+            return [self.describe(Path(path)) for path in paths if not os.path.isdir(path)]
+        except OSError as error:
+            raise _unreadable(error) from None
+
+    def describe(self, path: Path) -> FileVersion:
+        """A file without its ETag. Raises StorageError for what is not a regular file."""
+        status = path.stat()
+        if not path.is_file():
+            raise StorageError(f"{path}: not a regular file; narrow the location so it is left out")
+        inside = path.is_relative_to(self._base)
+        # A path within the project stays the same file when the project is moved.
+        uri = path.relative_to(self._base).as_posix() if inside else path.as_posix()
+        return FileVersion(uri, status.st_size, version=f"{status.st_size}-{status.st_mtime_ns}")
+
+    def fetch(self, file: FileVersion, spool: Path) -> tuple[FileVersion, Path]:
+        """The file where it lies, its bytes hashed. Raises FileChanged, StorageError."""
+        path = self._base / file.uri
+        try:
+            with path.open("rb") as stream:
+                etag = hashlib.file_digest(stream, "sha256").hexdigest()
+        except OSError as error:
+            raise _unreadable(error) from None
+        self.check_unchanged(file)
+        return replace(file, etag=etag), path
+
+    def head(self, file: FileVersion) -> bytes:
+        """Its first bytes, enough for a header. Raises StorageError."""
+        try:
+            with (self._base / file.uri).open("rb") as stream:
+                return stream.read(_HEAD)
+        except OSError as error:
+            raise _unreadable(error) from None
+
+    def path(self, file: FileVersion) -> str:
+        """Where an engine would read it."""
+        return str(self._base / file.uri)
+
+    def check_unchanged(self, file: FileVersion) -> None:
+        """Raises FileChanged if size or time of modification differ, or the file is gone."""
+        try:
+            now = self.describe(self._base / file.uri)
+        except OSError:
+            raise FileChanged(_changed(file.uri, "it is gone")) from None
+        if now.version != file.version:
+            raise FileChanged(_changed(file.uri, "it was written to"))
+
+
+class S3Store(Store):
+    """Objects under a prefix, or those that a pattern such as s3://bucket/raw/*.csv matches.
+
+    In a pattern * stands for any characters, slashes too, as it does elsewhere in S3. Credentials,
+    region and endpoint are boto3's usual configuration.
+    """
+
+    def __init__(self, location: str) -> None:
+        bucket, _, key = location.removeprefix("s3://").partition("/")
+        if not bucket or any(c in bucket for c in _WILDCARDS):
+            raise ConfigError(f"location {location!r}: name the bucket, as in s3://bucket/prefix*")
+        self._bucket, self._pattern = bucket, key
+        self._prefix = key[: min((key.find(c) for c in _WILDCARDS if c in key), default=len(key))]
+        self._client = _s3_client()
+
+    def find(self) -> list[FileVersion]:
+        """Every object of the location, by key. Raises StorageError."""
+        plain = self._prefix == self._pattern
+        found = []
+        with _s3_errors(f"s3://{self._bucket}/{self._pattern}"):
+            pages = self._client.get_paginator("list_objects_v2").paginate(
+                Bucket=self._bucket, Prefix=self._prefix
+            )
+            for page in pages:
+                for entry in page.get("Contents", []):
+                    key = entry["Key"]
+                    # A key that ends in a slash is how consoles make an empty folder.
+                    if key.endswith("/") or not (plain or fnmatchcase(key, self._pattern)):
+                        continue
+                    uri = f"s3://{self._bucket}/{key}"
+                    found.append(FileVersion(uri, entry["Size"], entry["ETag"].strip('"')))
+        return sorted(found, key=lambda file: file.uri)
+
+    def fetch(self, file: FileVersion, spool: Path) -> tuple[FileVersion, Path]:
+        """Downloads the object if it still has the ETag. Raises FileChanged, StorageError."""
+        key = self._key(file)
+        target = spool / hashlib.sha256(file.uri.encode()).hexdigest()[:24]
+        with _s3_errors(file.uri):
+            response = self._client.get_object(
+                Bucket=self._bucket, Key=key, IfMatch=f'"{file.etag}"'
+            )
+            with target.open("wb") as out:
+                for chunk in response["Body"].iter_chunks(_CHUNK):
+                    out.write(chunk)
+        if target.stat().st_size != file.bytes:
+            raise StorageError(
+                f"{file.uri}: {target.stat().st_size:,} bytes came, {file.bytes:,} were listed;"
+                " run again"
+            )
+        return replace(file, version=response.get("VersionId")), target
+
+    def head(self, file: FileVersion) -> bytes:
+        """Its first bytes, enough for a header. Raises StorageError."""
+        if not file.bytes:
+            return b""
+        with _s3_errors(file.uri):
+            response = self._client.get_object(
+                Bucket=self._bucket,
+                Key=self._key(file),
+                IfMatch=f'"{file.etag}"',
+                Range=f"bytes=0-{_HEAD - 1}",
+            )
+            return response["Body"].read()
+
+    def check_unchanged(self, file: FileVersion) -> None:
+        """Raises FileChanged if the object has another ETag, or is gone."""
+        with _s3_errors(file.uri):
+            now = self._client.head_object(Bucket=self._bucket, Key=self._key(file))
+        if now["ETag"].strip('"') != file.etag or now.get("VersionId") != file.version:
+            raise FileChanged(_changed(file.uri, "it was overwritten"))
+
+    def _key(self, file: FileVersion) -> str:
+        return file.uri.removeprefix(f"s3://{self._bucket}/")
+
+
+def plain_text(name: str, path: Path, spool: Path, compression: Compression | None = None) -> Path:
+    """The file itself if it is not compressed, else its text in the spool.
+
+    name: its suffix, .gz or .zst, says how it is compressed unless compression does. Raises
+    DataRefused for an archive that is cut off or damaged.
+    """
+    kind = _kind(name, compression)
+    if kind == "none":
+        return path
+    target = spool / f"{hashlib.sha256(name.encode()).hexdigest()[:24]}.txt"
+    with path.open("rb") as raw, target.open("wb") as out:
+        try:
+            for chunk in _decompressed(raw, kind):
+                out.write(chunk)
+        except EOFError:
+            raise DataRefused(
+                f"the {kind} archive ends before its end: the file is cut off; get it again"
+            ) from None
+        except _DAMAGED as error:
+            raise DataRefused(f"this is no sound {kind} archive ({error}); get it again") from None
+    return target
+
+
+def plain_head(name: str, head: bytes, compression: Compression | None = None) -> bytes:
+    """The text of a file's first bytes, as far as they go. Raises DataRefused as plain_text."""
+    kind = _kind(name, compression)
+    if kind == "none":
+        return head
+    text = b""
+    try:
+        for chunk in _decompressed(io.BytesIO(head), kind, chunk=4096):
+            text += chunk
+    except EOFError:
+        pass  # only the head of the archive is here
+    except _DAMAGED as error:
+        raise DataRefused(f"{name}: this is no sound {kind} archive ({error})") from None
+    return text
+
+
+def _kind(name: str, compression: Compression | None) -> Compression:
+    return compression or _SUFFIXES.get(Path(name).suffix.lower(), "none")
+
+
+def _decompressed(raw: BinaryIO, kind: Compression, chunk: int = _CHUNK) -> Iterator[bytes]:
+    stream = gzip.GzipFile(fileobj=raw) if kind == "gzip" else zstd.ZstdFile(raw)
+    while data := stream.read(chunk):
+        yield data
+
+
+def _s3_client() -> S3Client:
+    # Imported here: it takes a third of a second that local files need not wait for.
+    import boto3
+    from botocore.config import Config
+
+    try:
+        return boto3.client("s3", config=Config(retries={"mode": "standard", "max_attempts": 5}))
+    except Exception as error:  # botocore has no common root for what a bad profile raises
+        raise ConfigError(f"S3: {error}. Check AWS_PROFILE, AWS_REGION and ~/.aws.") from None
+
+
+@contextmanager
+def _s3_errors(where: str) -> Iterator[None]:
+    """Turns what boto3 raises into errors that say what to do."""
+    from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+
+    try:
+        yield
+    except NoCredentialsError:
+        raise StorageError(
+            f"{where}: no AWS credentials found. Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and"
+            " AWS_SECRET_ACCESS_KEY, or run where a role is attached."
+        ) from None
+    except ClientError as error:
+        detail = error.response["Error"]
+        raise _client_error(where, detail.get("Code", ""), detail.get("Message", "")) from None
+    except BotoCoreError as error:
+        raise StorageError(f"{where}: {error}") from None
+    except OSError as error:
+        raise _unreadable(error) from None
+
+
+def _client_error(where: str, code: str, message: str) -> StorageError:
+    match code:
+        case "PreconditionFailed" | "412" | "NoSuchKey" | "404":
+            return FileChanged(_changed(where, "it was overwritten or deleted"))
+        case "NoSuchBucket":
+            return StorageError(f"{where}: there is no such bucket. Check the feed's location.")
+        case "InvalidAccessKeyId" | "SignatureDoesNotMatch" | "InvalidToken" | "ExpiredToken":
+            return StorageError(
+                f"{where}: S3 does not accept the credentials ({code}). Renew them."
+            )
+        case "AccessDenied" | "403":
+            return StorageError(
+                f"{where}: access denied. The role needs s3:ListBucket on the bucket and"
+                " s3:GetObject on its objects."
+            )
+        case _:
+            return StorageError(f"{where}: S3 answered {code}: {message}")
+
+
+def _changed(uri: str, what: str) -> str:
+    return f"{uri}: {what} since it was listed. Nothing was loaded; run again to take it as it is."
+
+
+def _unreadable(error: OSError) -> StorageError:
+    reason = error.strerror or str(error)
+    return StorageError(f"{error.filename or 'the spool folder'}: {reason}")

@@ -1,0 +1,195 @@
+"""What `strip`, `lower` and the types mean, in plain Python.
+
+The macros in macros/clean/ say the same in SQL; the tests hold the two together.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime, timedelta, timezone
+from decimal import Decimal
+
+__all__ = [
+    "BIGINT_MAX",
+    "BIGINT_MIN",
+    "STRIP_CHARACTERS",
+    "format_pattern",
+    "parse_boolean",
+    "parse_date",
+    "parse_decimal",
+    "parse_integer",
+    "parse_timestamp",
+    "simple_lower",
+]
+
+# The 29 code points that str.strip() removes: White_Space of the Unicode Character Database plus
+# U+001C to U+001F, which Python counts by their bidirectional class.
+STRIP_CHARACTERS = "".join(
+    map(
+        chr,
+        [
+            *range(0x09, 0x0E),
+            *range(0x1C, 0x21),
+            0x85,
+            0xA0,
+            0x1680,
+            *range(0x2000, 0x200B),
+            0x2028,
+            0x2029,
+            0x202F,
+            0x205F,
+            0x3000,
+        ],
+    )
+)
+
+# Redshift: INT8, "Numeric types"; DuckDB: BIGINT.
+BIGINT_MIN, BIGINT_MAX = -(2**63), 2**63 - 1
+
+_TRUE = frozenset({"true", "t", "yes", "y", "1"})
+_FALSE = frozenset({"false", "f", "no", "n", "0"})
+
+_INTEGER = re.compile(r"[+-]?[0-9]+")
+_DECIMAL = re.compile(r"[+-]?(?:([0-9]+)(?:\.([0-9]*))?|\.([0-9]+))")
+_DATE = re.compile(r"(?P<YYYY>[0-9]{4})-(?P<MM>[0-9]{2})-(?P<DD>[0-9]{2})")
+_TIMESTAMP = re.compile(
+    r"([0-9]{4})-([0-9]{2})-([0-9]{2})"
+    r"(?:[Tt ]([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:\.([0-9]{1,6}))?)?"
+    r"(?:[Zz]|([+-])([0-9]{2})(?::?([0-9]{2}))?)?)?"
+)
+_MAX_OFFSET = timedelta(hours=14)
+_TOKENS = {"YYYY": 4, "MM": 2, "DD": 2, "HH24": 2, "MI": 2, "SS": 2}
+_TOKEN = re.compile("YYYY|HH24|MM|DD|MI|SS")
+_SEPARATORS = frozenset("-/.: T")
+
+
+def simple_lower(text: str) -> str:
+    """Lower-case code point by code point, as both engines do, unlike str.lower().
+
+    str.lower() maps U+0130 to two code points and knows a final sigma; the simple mapping of
+    UnicodeData.txt does neither.
+    """
+    if text.isascii():
+        return text.lower()
+    return "".join(_LOWER_EXCEPTIONS.get(c) or c.lower() for c in text)
+
+
+_LOWER_EXCEPTIONS = {"\u0130": "i"}
+
+
+def parse_integer(text: str) -> int:
+    """A 64-bit whole number in ASCII digits with an optional sign. Raises ValueError."""
+    if not _INTEGER.fullmatch(text):
+        raise ValueError("is not a whole number in digits 0 to 9")
+    # More than 4,300 digits are a ValueError of int() itself, worded for programmers.
+    digits = text.lstrip("+-").lstrip("0")
+    if len(digits) > 19 or not BIGINT_MIN <= (number := int(text)) <= BIGINT_MAX:
+        raise ValueError("does not fit a 64-bit integer")
+    return number
+
+
+def parse_decimal(text: str, precision: int, scale: int) -> Decimal:
+    """A number that decimal(precision, scale) holds without rounding. Raises ValueError."""
+    match = _DECIMAL.fullmatch(text)
+    if not match:
+        raise ValueError("is not a decimal number in digits 0 to 9")
+    whole = (match[1] or "").lstrip("0")
+    fraction = (match[2] or match[3] or "").rstrip("0")
+    if len(whole) > precision - scale or len(fraction) > scale:
+        raise ValueError(f"does not fit decimal({precision},{scale}) without rounding")
+    return Decimal(f"{'-' if text.startswith('-') else ''}{whole or '0'}.{fraction or '0'}")
+
+
+def parse_boolean(text: str) -> bool:
+    """One of true, t, yes, y, 1 or false, f, no, n, 0, in any case. Raises ValueError."""
+    word = simple_lower(text)
+    if word not in _TRUE and word not in _FALSE:
+        raise ValueError("is not a boolean (true, t, yes, y, 1, false, f, no, n, 0)")
+    return word in _TRUE
+
+
+def parse_date(text: str, layout: str | None = None) -> date:
+    """A calendar day, ISO 8601 (YYYY-MM-DD) or in the given layout. Raises ValueError."""
+    match = (format_pattern(layout) if layout else _DATE).fullmatch(text)
+    if not match:
+        raise ValueError(f"is not a date in the form {layout or 'YYYY-MM-DD'}")
+    parts = match.groupdict()
+    try:
+        return date(int(parts["YYYY"]), int(parts["MM"]), int(parts["DD"]))
+    except ValueError:
+        raise ValueError("is not a day of the calendar") from None
+
+
+def parse_timestamp(text: str, layout: str | None = None) -> datetime:
+    """An instant in UTC, from ISO 8601 or the given layout; no zone means UTC.
+
+    ISO 8601 here is YYYY-MM-DD, or that and T or a blank and HH:MM[:SS[.f]] with at most six
+    digits of fraction, then nothing, Z, +HH, +HHMM or +HH:MM (or with a minus sign), at most 14
+    hours. Raises ValueError.
+    """
+    if layout:
+        return _laid_out_timestamp(text, layout)
+    match = _TIMESTAMP.fullmatch(text)
+    if not match:
+        raise ValueError("is not an ISO 8601 timestamp such as 2024-05-31 13:45:00+02:00")
+    year, month, day, hour, minute, second, fraction, sign, off_hours, off_minutes = match.groups()
+    offset = timedelta(hours=int(off_hours or 0), minutes=int(off_minutes or 0))
+    if offset > _MAX_OFFSET or int(off_minutes or 0) > 59:
+        raise ValueError("has a UTC offset beyond 14 hours")
+    try:
+        return datetime(
+            int(year),
+            int(month),
+            int(day),
+            int(hour or 0),
+            int(minute or 0),
+            int(second or 0),
+            int((fraction or "").ljust(6, "0")),
+            timezone(-offset if sign == "-" else offset),
+        ).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise ValueError("is not a moment of the calendar") from None
+
+
+def _laid_out_timestamp(text: str, layout: str) -> datetime:
+    match = format_pattern(layout).fullmatch(text)
+    if not match:
+        raise ValueError(f"is not a timestamp in the form {layout}")
+    parts = {token: int(digits) for token, digits in match.groupdict().items()}
+    try:
+        return datetime(
+            parts["YYYY"],
+            parts["MM"],
+            parts["DD"],
+            parts.get("HH24", 0),
+            parts.get("MI", 0),
+            parts.get("SS", 0),
+            tzinfo=UTC,
+        )
+    except ValueError:
+        raise ValueError("is not a moment of the calendar") from None
+
+
+def format_pattern(layout: str) -> re.Pattern[str]:
+    """The pattern of a layout made of YYYY, MM, DD, HH24, MI, SS and separators.
+
+    Each token stands for its full width of ASCII digits. Raises ValueError for anything else, for
+    a token given twice and for a layout without a full date.
+    """
+    pattern, position, seen = "", 0, set()
+    while position < len(layout):
+        token = _TOKEN.match(layout, position)
+        if token:
+            if token[0] in seen:
+                raise ValueError(f"has {token[0]} twice")
+            seen.add(token[0])
+            pattern += f"(?P<{token[0]}>[0-9]{{{_TOKENS[token[0]]}}})"
+            position = token.end()
+        elif layout[position] in _SEPARATORS:
+            pattern += re.escape(layout[position])
+            position += 1
+        else:
+            raise ValueError(f"has {layout[position]!r}, which is neither a token nor a separator")
+    if missing := {"YYYY", "MM", "DD"} - seen:
+        raise ValueError(f"lacks {', '.join(sorted(missing))}")
+    return re.compile(pattern)

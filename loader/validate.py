@@ -1,0 +1,358 @@
+"""One file against its contract: which records are accepted, and why the others are not."""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+from loader import engine
+from loader.contract import Feed
+from loader.engine import identifier, literal
+from loader.errors import DataRefused, ReconciliationError
+from loader.header import Layout, match_header
+from loader.judge import Finding, Judge
+from loader.records import (
+    MAX_RECORD_BYTES,
+    Block,
+    Dialect,
+    Header,
+    read_blocks,
+    read_header,
+    reread,
+)
+from loader.rejects import Reject, RejectLog, in_file_order, read_rejects
+from loader.screen import predicate
+
+__all__ = ["Validator", "Verdict"]
+
+
+class _Place(NamedTuple):
+    """Where a block of records lies in a file."""
+
+    offset: int
+    length: int
+    first_record: int
+    first_line: int
+
+
+@dataclass
+class _Form:
+    """What the strict reader saw. malformed: record numbers, ascending."""
+
+    records: int = 0
+    value_bytes: int = 0
+    places: list[_Place] = field(default_factory=list)
+    malformed: array[int] = field(default_factory=lambda: array("q"))
+
+    def count(self, block: Block) -> None:
+        """Adds a block."""
+        self.records += len(block)
+        self.value_bytes += block.value_bytes
+        self.places.append(
+            _Place(block.offset, len(block.data), block.first_record, block.first_line)
+        )
+        self.malformed.extend(block.first_record + index for index in sorted(block.faults))
+
+    @property
+    def well_formed(self) -> int:
+        """How many records are not malformed."""
+        return self.records - len(self.malformed)
+
+    def end(self, header: Header) -> int:
+        """The offset after the last record."""
+        return sum(self.places[-1][:2]) if self.places else header.data_offset
+
+    def record_of(self, row: int) -> int:
+        """The number of the row-th well-formed record; both count from 1."""
+        before = bisect_right(range(len(self.malformed)), row, key=lambda i: self.malformed[i] - i)
+        return row + before
+
+    def place_of(self, record: int) -> _Place:
+        """The block that holds a record."""
+        return self.places[bisect_right(self.places, record, key=lambda p: p.first_record) - 1]
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """A file that is being validated. stem: begins the names of what is written to the spool."""
+
+    name: str
+    path: Path
+    stem: Path
+    file: BinaryIO
+    header: Header
+    layout: Layout
+
+    def reject(
+        self,
+        block: Block,
+        index: int,
+        column: str | None,
+        rule: str,
+        value: str | None,
+        message: str,
+    ) -> Reject:
+        """A reject that knows its place."""
+        raw = block.raw(index).decode("utf-8", "surrogateescape")
+        record, line = block.first_record + index, block.line(index)
+        return Reject(self.name, record, line, column, rule, value, message, raw)
+
+    def column_at(self, position: int) -> str | None:
+        """The column at a place of the file; None beyond the header's last."""
+        columns = self.layout.columns
+        return columns[position] if position < len(columns) else None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What validation found in one file.
+
+    text: a file that holds, after a header line, exactly the accepted records, its fields in the
+    order of `columns`; None if the file was refused as a whole. as_found: text is the file itself.
+    """
+
+    file: str
+    read: int = 0
+    accepted: int = 0
+    rejects: RejectLog | None = None
+    refused: str | None = None
+    text: Path | None = None
+    columns: tuple[str | None, ...] = ()
+    as_found: bool = False
+    has_bom: bool = False
+
+    @property
+    def rejected(self) -> int:
+        """How many records were refused."""
+        return self.rejects.total if self.rejects else 0
+
+
+class Validator:
+    """Validates the files of one feed, leaving what it writes in a spool folder."""
+
+    def __init__(self, feed: Feed, spool: Path) -> None:
+        self._feed = feed
+        self._spool = spool
+        self._dialect = Dialect(ord(feed.options.delimiter), ord(feed.options.quote))
+        self._connection = engine.connect(spool)
+        # A cursor of its own: the connection is busy handing out records while patterns are asked.
+        patterns = self._connection.cursor()
+        self._judge = Judge(feed, partial(engine.pattern_matches, patterns))
+        self._clear = predicate(feed.columns)
+        self._count = 0
+
+    def __enter__(self) -> Validator:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
+
+    def validate(self, name: str, path: Path) -> Verdict:
+        """Judges every record of a plain text file.
+
+        name: what messages call the file. A file that is no delimited text of this feed gives a
+        verdict with `refused`. Raises ReconciliationError if the engine reads it unlike the strict
+        reader, OSError if it cannot be read or the spool cannot be written.
+        """
+        self._count += 1
+        try:
+            with path.open("rb") as file:
+                header = read_header(file, self._dialect)
+                layout = match_header(header.fields, self._feed)
+                reading = _Reading(
+                    name, path, self._spool / f"{self._count:06d}", file, header, layout
+                )
+                return self._validate(reading)
+        except DataRefused as error:
+            return Verdict(name, refused=str(error))
+
+    def _validate(self, reading: _Reading) -> Verdict:
+        form, text, malformed = self._check_form(reading)
+        clear = self._all_clear(form, text, reading.layout)
+        columns, judged = reading.layout.columns, array("q")
+        rejects: RejectLog | None = None
+        if malformed or not clear:
+            rejects = RejectLog(reading.stem.with_suffix(".rejects.jsonl"))
+            rejects.write(
+                in_file_order(
+                    read_rejects(malformed.path) if malformed else (),
+                    () if clear else self._judged(reading, form, text, judged),
+                )
+            )
+        if judged:
+            target, options = reading.stem.with_suffix(".accepted.csv"), self._feed.options
+            self._write(text, reading.layout, target, judged, options.delimiter, options.quote)
+            text, columns = target, self._feed.column_names
+        return Verdict(
+            reading.name,
+            read=form.records,
+            accepted=form.well_formed - len(judged),
+            rejects=rejects,
+            text=text,
+            columns=columns,
+            as_found=text == reading.path,
+            has_bom=reading.header.has_bom,
+        )
+
+    def write_accepted(self, verdict: Verdict, target: Path) -> None:
+        """Writes the accepted records as RFC 4180 text, its header in the contract's order."""
+        assert verdict.text is not None
+        self._write(verdict.text, Layout(verdict.columns), target)
+
+    # The strict reading
+
+    def _check_form(self, reading: _Reading) -> tuple[_Form, Path, RejectLog | None]:
+        """Reads the file strictly; the path is of a text with its well-formed records alone.
+
+        That is the file itself if the engine can be trusted to read it the same way: every record
+        well-formed and all lines ended alike.
+        """
+        form, line_ends = _Form(), {reading.header.line_end} - {b""}
+        for block in self._blocks(reading):
+            line_ends |= block.line_ends - {b""}
+            if block.faults or len(line_ends) > 1:
+                break
+            form.count(block)
+        else:
+            # Of a single column an empty line, even at the end, is a record to the engine.
+            if (
+                len(reading.layout.columns) > 1
+                or form.end(reading.header) == reading.path.stat().st_size
+            ):
+                return form, reading.path, None
+        form, text = _Form(), reading.stem.with_suffix(".csv")
+        malformed = RejectLog(reading.stem.with_suffix(".malformed.jsonl"))
+        with text.open("wb") as out:
+            malformed.write(self._rewrite(reading, form, out))
+        return form, text, malformed if malformed.total else None
+
+    def _rewrite(self, reading: _Reading, form: _Form, out: BinaryIO) -> Iterator[Reject]:
+        """Copies the well-formed records and yields the others."""
+        out.write(reading.header.raw + b"\n")
+        for block in self._blocks(reading):
+            form.count(block)
+            faulty = sorted(block.faults)
+            out.write(block.without(faulty))
+            for index in faulty:
+                fault = block.faults[index]
+                column = None if fault.column is None else reading.column_at(fault.column)
+                yield reading.reject(block, index, column, fault.rule, fault.value, fault.message)
+
+    def _blocks(self, reading: _Reading) -> Iterator[Block]:
+        header = reading.header
+        return read_blocks(
+            reading.file, self._dialect, len(header.fields), header.data_offset, header.data_line
+        )
+
+    # The two lanes
+
+    def _all_clear(self, form: _Form, text: Path, layout: Layout) -> bool:
+        """Whether the screen clears every record of the text.
+
+        Checks that the engine reads as many records and bytes as the strict reader did.
+        """
+        columns = [
+            f"x{place}" if name is None else identifier(name)
+            for place, name in enumerate(layout.columns)
+        ]
+        size = " + ".join(f"coalesce(strlen({column}), 0)" for column in columns)
+        unclear = f"count(*) filter (where not ({self._clear}))"
+        row = self._connection.execute(
+            f"select count(*), coalesce(sum({size}), 0), {unclear}"
+            f" from ({self._select(text, layout)})"
+        ).fetchone()
+        assert row is not None
+        if (row[0], int(row[1])) != (form.well_formed, form.value_bytes):
+            raise ReconciliationError(
+                f"{text.name}: the engine reads {row[0]:,} records with {int(row[1]):,} bytes of"
+                f" values, the strict reader {form.well_formed:,} with {form.value_bytes:,}."
+                " Nothing was loaded; please report this with the file."
+            )
+        return bool(row[2] == 0)
+
+    def _judged(
+        self, reading: _Reading, form: _Form, text: Path, judged: array[int]
+    ) -> Iterator[Reject]:
+        """Judges what the screen does not clear; notes the refused rows of the text in `judged`."""
+        names = ", ".join(identifier(name) for name in self._feed.column_names)
+        cursor = self._connection.execute(
+            f"select row, {names} from (select row_number() over () as row, *"
+            f" from ({self._select(text, reading.layout)})) where not ({self._clear})"
+        )
+        block: Block | None = None
+        while rows := cursor.fetchmany(2048):
+            for row, *values in rows:
+                findings = self._judge.findings(tuple(values))
+                if not findings:
+                    continue
+                judged.append(row)
+                record = form.record_of(row)
+                if block is None or not 0 <= record - block.first_record < len(block):
+                    block = reread(reading.file, self._dialect, *form.place_of(record))
+                first, index = findings[0], record - block.first_record
+                yield reading.reject(
+                    block, index, first.column, first.rule, first.value, _message(findings)
+                )
+
+    # What the engine reads and writes
+
+    def _select(self, text: Path, layout: Layout) -> str:
+        """SQL that reads a text: the contract's columns, and those it does not name as x<place>.
+
+        Columns that the file lacks are NULL.
+        """
+        options = self._feed.options
+        # Places, not names: the file may have any names in its header.
+        places = ", ".join(f"'x{place}': 'VARCHAR'" for place in range(len(layout.columns)))
+        found = {name: f"x{place}" for place, name in enumerate(layout.columns)}
+        named = [
+            f"{found.get(name, 'null::varchar')} as {identifier(name)}"
+            for name in self._feed.column_names
+        ]
+        unnamed = [f"x{place}" for place, name in enumerate(layout.columns) if name is None]
+        return (
+            f"select {', '.join(named + unnamed)} from read_csv({literal(str(text))},"
+            f" auto_detect=false, header=true, delim={literal(options.delimiter)},"
+            f" quote={literal(options.quote)}, escape={literal(options.quote)}, strict_mode=true,"
+            f" max_line_size={2 * MAX_RECORD_BYTES}, columns={{{places}}})"
+        )
+
+    def _write(
+        self,
+        text: Path,
+        layout: Layout,
+        target: Path,
+        without: array[int] | None = None,
+        delimiter: str = ",",
+        quote: str = '"',
+    ) -> None:
+        """Copies a text to a file in the contract's order, but for some of its rows."""
+        names = [identifier(name) for name in self._feed.column_names]
+        source, condition = self._select(text, layout), ""
+        if without:
+            self._connection.execute("create or replace temp table refused (row bigint)")
+            self._connection.execute(
+                "insert into refused select unnest(?::bigint[])", [without.tolist()]
+            )
+            source = f"select row_number() over () as row, * from ({source})"
+            condition = " where row not in (select row from refused)"
+        # A lone empty field would be an empty line, which is no record, so it is quoted.
+        lone = len(names) == 1
+        columns = f"coalesce({names[0]}, '') as {names[0]}" if lone else ", ".join(names)
+        self._connection.execute(
+            f"copy (select {columns} from ({source}){condition}) to {literal(str(target))}"
+            f" (format csv, header true, delimiter {literal(delimiter)}, quote {literal(quote)},"
+            f" escape {literal(quote)}{', force_quote *' if lone else ''})"
+        )
+
+
+def _message(findings: list[Finding]) -> str:
+    """The first finding in full, the others by name."""
+    first, *others = findings
+    also = ", ".join(f"{finding.column} ({finding.rule})" for finding in others)
+    return f"{first.column} {first.message}" + (f"; also refused: {also}" if also else "")

@@ -1,0 +1,88 @@
+{#
+    The ledger: which file versions were loaded, by which load. Each macro returns one statement.
+#}
+
+{% macro lock_ledger(ledger) %}
+    {#- Keeps other loaders out until the transaction ends; none where the engine has one writer. -#}
+    {{ return(adapter.dispatch('lock_ledger')(ledger)) }}
+{% endmacro %}
+
+
+{% macro default__lock_ledger(ledger) %}
+    {{ return(none) }}
+{% endmacro %}
+
+
+{% macro redshift__lock_ledger(ledger) %}
+    {{ return('lock ' ~ ledger) }}
+{% endmacro %}
+
+
+{% macro next_load_id(ledger) %}
+    {{ return('select coalesce(max(load_id), 0) + 1 as load_id from ' ~ ledger) }}
+{% endmacro %}
+
+
+{% macro loaded_files(ledger, feed) %}
+    {#- The file versions of a feed that are in its landing table. -#}
+    {{ return(
+        "select uri, etag, version from " ~ ledger
+        ~ " where status = 'loaded' and feed = " ~ text_literal(feed)
+    ) }}
+{% endmacro %}
+
+
+{% macro record_files(ledger, feed, load_id, loaded_at, files) %}
+    {#- Writes a load's files into the ledger. files: dicts with the ledger's other columns. -#}
+    {%- set rows = [] -%}
+    {%- for file in files -%}
+        {%- do rows.append('(' ~ [
+            load_id, text_literal(feed), text_literal(file.uri), text_literal(file.etag),
+            text_literal(file.version), file.bytes, file.records_read, file.records_loaded,
+            file.records_rejected, "'loaded'",
+            'cast(' ~ text_literal(loaded_at) ~ ' as timestamp)'
+        ] | join(', ') ~ ')') -%}
+    {%- endfor -%}
+    {%- set statement -%}
+insert into {{ ledger }} (
+    load_id, feed, uri, etag, version, bytes, records_read, records_loaded, records_rejected,
+    status, loaded_at
+)
+values
+{{ rows | join(',\n') }}
+    {%- endset -%}
+    {{ return(statement) }}
+{% endmacro %}
+
+
+{% macro mark_replaced(ledger, feed) %}
+    {{ return(
+        "update " ~ ledger ~ " set status = 'replaced' where status = 'loaded' and feed = "
+        ~ text_literal(feed)
+    ) }}
+{% endmacro %}
+
+
+{% macro empty_landing(landing) %}
+    {#- DELETE, since TRUNCATE would commit on Redshift. -#}
+    {{ return('delete from ' ~ landing) }}
+{% endmacro %}
+
+
+{% macro count_load(landing, load_id) %}
+    {{ return('select count(*) as records from ' ~ landing ~ ' where _load_id = ' ~ load_id) }}
+{% endmacro %}
+
+
+{% macro history(ledger) %}
+    {{ return(
+        'select load_id, feed, uri, records_read, records_loaded, records_rejected, status, loaded_at'
+        ~ ' from ' ~ ledger ~ ' order by load_id, uri'
+    ) }}
+{% endmacro %}
+
+
+{% macro mart_size(mart) %}
+    {#- How many rows a mart has and how many raw records they stand for. -#}
+    {{ return('select count(*) as mart_rows, sum(occurrences) as raw_records from ' ~ mart) }}
+{% endmacro %}

@@ -1,0 +1,61 @@
+{#
+    Unbound from its tables on Redshift (a late-binding view), so that the landing table can be altered
+    or swapped under it; DuckDB's views are that anyway, and know no such setting.
+#}
+{{ config(bind=false) }}
+
+with landing as (
+
+    select * from {{ source('cti', 'indicators') }}
+
+),
+
+aliases as (
+
+    select * from {{ ref('indicator_type_aliases') }}
+
+),
+
+cleaned as (
+
+    select
+        {{ clean_text('indicator') }} as indicator,
+        {{ clean_text('indicator_type') }} as indicator_type,
+        {{ clean_text('source') }} as source,
+        {{ clean_text('confidence') }} as confidence,
+        {{ clean_text('first_seen') }} as first_seen,
+        {{ clean_text('last_seen') }} as last_seen,
+        {{ clean_text('description') }} as description,
+        _load_id,
+        _loaded_at
+
+    from landing
+
+),
+
+typed as (
+
+    select
+        -- text
+        cleaned.indicator,
+        coalesce(aliases.indicator_type, cleaned.indicator_type) as indicator_type,
+        cleaned.source,
+        cleaned.description,
+
+        -- numerics
+        {{ clean_integer('cleaned.confidence', cleaned=true) }} as confidence,
+
+        -- timestamps
+        {{ clean_timestamp('cleaned.first_seen', cleaned=true) }} as first_seen,
+        {{ clean_timestamp('cleaned.last_seen', cleaned=true) }} as last_seen,
+
+        -- where it came from
+        cleaned._load_id,
+        cleaned._loaded_at
+
+    from cleaned
+    left join aliases on cleaned.indicator_type = aliases.alias
+
+)
+
+select * from typed
