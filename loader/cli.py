@@ -11,7 +11,6 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from decimal import Decimal
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -121,15 +120,19 @@ def plan(settings: _Settings, selected: tuple[str, ...]) -> None:
     \b
     Example: python -m loader plan --target redshift
     """
-    from loader.pipeline import make_plan, plan_statements
+    from loader.landing import Landing
+    from loader.pipeline import make_plan
     from loader.report import print_json, print_table, say
+    from loader.storage import open_store
 
     project = settings.project()
     feeds = _feeds(project, selected)
     with project.warehouse() as warehouse:
         for feed in feeds:
-            plan = make_plan(project, feed, warehouse)
-            statements = plan_statements(project, plan, warehouse) if plan.new else []
+            landing = Landing(project, feed, warehouse)
+            plan = make_plan(project, feed, landing)
+            store = open_store(feed.options.location, project.project_dir)
+            statements = landing.statements(plan.new, plan.replaces, store) if plan.new else []
             if settings.as_json:
                 print_json(
                     {
@@ -223,9 +226,8 @@ def load(settings: _Settings, selected: tuple[str, ...]) -> None:
     """
     project = settings.project()
     feeds = _feeds(project, selected)
-    with project.warehouse() as warehouse:
-        for feed in feeds:
-            _load(settings, project, feed, warehouse)
+    for feed in feeds:
+        _load(settings, project, feed)
 
 
 @cli.command()
@@ -242,17 +244,15 @@ def run(settings: _Settings, selected: tuple[str, ...]) -> None:
     project = settings.project()
     for feed in _feeds(project, selected):
         started = time.monotonic()
-        with project.warehouse() as warehouse:
-            report = _load(settings, project, feed, warehouse, quiet=True)
-        replaced = report.load_id is not None and feed.options.mode == "replace"
-        build = project.build(feed, full_refresh=replaced, quiet=settings.as_json)
+        report = _load(settings, project, feed, quiet=True)
+        build = project.build(feed, quiet=settings.as_json)
         with project.warehouse() as warehouse:
             marts = _mart_sizes(project, feed, warehouse)
         rows, raw = sum(size for size, _ in marts), sum(raw for _, raw in marts)
         summary = {
             "feed": feed.name,
             "load": report.load_id,
-            "files": len(report.files),
+            "files": report.files,
             "files loaded before": report.known,
             "records read": report.records_read,
             "records loaded": report.records_loaded,
@@ -280,7 +280,7 @@ def history(settings: _Settings, selected: tuple[str, ...]) -> None:
     \b
     Example: python -m loader history --json
     """
-    from loader.pipeline import LEDGER
+    from loader.landing import LEDGER
     from loader.report import print_json, print_table, say
 
     project = settings.project()
@@ -301,7 +301,7 @@ def history(settings: _Settings, selected: tuple[str, ...]) -> None:
         print_table(
             "loads",
             [name.replace("_", " ") for name in columns],
-            ([_whole(row[name]) for name in columns] for row in rows),
+            ([row[name] for name in columns] for row in rows),
         )
 
 
@@ -312,16 +312,14 @@ def main() -> None:
     cli(prog_name="python -m loader")
 
 
-def _load(
-    settings: _Settings, project: Project, feed: Feed, warehouse: Warehouse, quiet: bool = False
-) -> LoadReport:
+def _load(settings: _Settings, project: Project, feed: Feed, quiet: bool = False) -> LoadReport:
     """Loads a feed and says what became of it."""
     from loader import pipeline
     from loader.report import ProgressReport, print_json, print_rejects, say
 
     started = time.monotonic()
     try:
-        report = pipeline.load(project, feed, warehouse, ProgressReport(settings.as_json))
+        report = pipeline.load(project, feed, ProgressReport(settings.as_json))
     except pipeline.RecordsRefused as error:
         if settings.as_json:
             for verdict in error.verdicts:
@@ -334,7 +332,7 @@ def _load(
             {
                 "feed": feed.name,
                 "load": report.load_id,
-                "files": len(report.files),
+                "files": report.files,
                 "files_loaded_before": report.known,
                 "records_read": report.records_read,
                 "records_loaded": report.records_loaded,
@@ -347,7 +345,7 @@ def _load(
             say(_nothing_new(feed, report.known))
         else:
             say(
-                f"{feed.name}: load {report.load_id}: {len(report.files)} files,"
+                f"{feed.name}: load {report.load_id}: {report.files} files,"
                 f" {report.records_loaded:,} of {report.records_read:,} records loaded,"
                 f" {report.records_rejected:,} rejected"
             )
@@ -451,11 +449,6 @@ def _verdict_json(verdict: Verdict) -> dict[str, Any]:
         "rejected": verdict.rejected,
         "refused": verdict.refused,
     }
-
-
-def _whole(value: object) -> object:
-    """A database's number as a whole one, for a table."""
-    return int(value) if isinstance(value, Decimal) else value
 
 
 @contextmanager

@@ -200,6 +200,8 @@ def parse_feed(node: Mapping[str, Any]) -> Feed:
         raise ConfigError(f"{place}: no columns. List the file's columns under `columns:`.")
     names = [column.name.strip().lower() for column in columns]
     for name in names:
+        if name.startswith("_loader_"):
+            raise ConfigError(f"{place}: column {name}: names that begin with _loader_ are taken.")
         if names.count(name) > 1:
             raise ConfigError(f"{place}: column {name} is listed twice (case does not count).")
     return Feed(

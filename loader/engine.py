@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import duckdb
 
-__all__ = ["connect", "identifier", "literal", "pattern_error", "pattern_matches"]
+from loader.records import MAX_RECORD_BYTES
+
+__all__ = [
+    "connect",
+    "identifier",
+    "literal",
+    "pattern_error",
+    "pattern_matches",
+    "select_text",
+    "unnamed",
+    "write_text",
+]
 
 # Enough for the reader's buffers on every core; the validator keeps no rows.
 _MEMORY_LIMIT = "512MB"
@@ -53,3 +65,53 @@ def pattern_error(pattern: str) -> str | None:
         except duckdb.Error as error:
             return str(error).removeprefix("Invalid Input Error: ")
     return None
+
+
+def unnamed(place: int) -> str:
+    """What a column of a file is called by its place. No contract has such a name."""
+    return f"_loader_x{place}"
+
+
+def select_text(
+    path: str,
+    file_columns: Sequence[str | None],
+    names: Sequence[str],
+    delimiter: str,
+    quote: str,
+) -> str:
+    """SQL that reads a well-formed text with a header: the named columns, as they came.
+
+    file_columns: from left to right; those without a name follow the named ones. A
+    named column that the file lacks is NULL, and so is an empty field. The path must not hold
+    characters of a glob.
+    """
+    # Read by place, not by name: the file may have any names in its header.
+    inner = [unnamed(place) for place in range(len(file_columns))]
+    types = ", ".join(f"'{column}': 'VARCHAR'" for column in inner)
+    found = {name: inner[place] for place, name in enumerate(file_columns) if name is not None}
+    selected = [f"{found.get(name, 'null::varchar')} as {identifier(name)}" for name in names]
+    selected += [inner[place] for place, name in enumerate(file_columns) if name is None]
+    return (
+        f"select {', '.join(selected)} from read_csv({literal(path)}, auto_detect=false,"
+        f" header=true, strict_mode=true, compression='none', delim={literal(delimiter)},"
+        f" quote={literal(quote)}, escape={literal(quote)}, max_line_size={2 * MAX_RECORD_BYTES}, columns={{{types}}})"
+    )
+
+
+def write_text(
+    connection: duckdb.DuckDBPyConnection,
+    query: str,
+    names: Sequence[str],
+    target: Path,
+    options: str = "",
+) -> None:
+    """Writes the named columns of a query as CSV with a header, NULL as an empty field."""
+    columns = [identifier(name) for name in names]
+    if len(columns) == 1:
+        # A lone empty field would be an empty line, which is no record, so it is quoted.
+        columns = [f"coalesce({columns[0]}, '') as {columns[0]}"]
+        options += ", force_quote *"
+    connection.execute(
+        f"copy (select {', '.join(columns)} from ({query})) to {literal(str(target))}"
+        f" (format csv, header true{options})"
+    )

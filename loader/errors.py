@@ -5,7 +5,7 @@
     ├── StorageError            a file or bucket cannot be read, or the spool cannot be written
     │   └── FileChanged         a file changed between listing and commit; a retry may cure it
     ├── WarehouseError          the warehouse refused a statement or cannot be reached
-    │   └── WarehouseBusy       it is locked by somebody else; a retry may cure it
+    │   └── WarehouseTransient  a lock, a conflict, a lost connection; a retry may cure it
     ├── ReconciliationError     counts that must be equal are not; the load was rolled back
     └── DataRefused             exit 1: records or whole files break the contract
 
@@ -21,8 +21,8 @@ __all__ = [
     "LoaderError",
     "ReconciliationError",
     "StorageError",
-    "WarehouseBusy",
     "WarehouseError",
+    "WarehouseTransient",
 ]
 
 
@@ -48,8 +48,8 @@ class WarehouseError(LoaderError):
     """The warehouse refused a statement or cannot be reached."""
 
 
-class WarehouseBusy(WarehouseError):
-    """Another process holds the warehouse."""
+class WarehouseTransient(WarehouseError):
+    """Something stood in the way that may be gone in a moment."""
 
 
 class ReconciliationError(LoaderError):

@@ -1,23 +1,21 @@
-"""Loading a feed: find what is new, fetch, validate, copy, reconcile, commit."""
+"""Loading a feed: find what is new, fetch, validate, land; all of it or nothing."""
 
 from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from io import BytesIO
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from loader.contract import Feed
-from loader.errors import DataRefused, ReconciliationError, StorageError
-from loader.header import match_header
-from loader.project import Project, Warehouse
-from loader.records import MAX_RECORD_BYTES, Dialect, read_header
-from loader.storage import FileVersion, Store, open_store, plain_head, plain_text
+from loader.errors import ConfigError, DataRefused, StorageError, WarehouseTransient
+from loader.landing import Landing, LedgerRow
+from loader.project import Project
+from loader.storage import FileVersion, open_store, plain_text
 from loader.validate import Validator, Verdict
 
 __all__ = [
@@ -28,13 +26,11 @@ __all__ = [
     "judge_file",
     "load",
     "make_plan",
-    "plan_statements",
     "spool_folder",
 ]
 
-Columns = tuple[str | None, ...]
-
-LEDGER = "loader._loaded_files"
+# Waits between tries when the warehouse says that a retry may help, in seconds.
+_BACKOFF = (1.0, 4.0, 15.0)
 
 
 class Observer(Protocol):
@@ -49,20 +45,23 @@ class Observer(Protocol):
     def finish(self) -> None:
         """The step is over."""
 
+    def note(self, message: str) -> None:
+        """Something happened that a person should know of."""
+
 
 @dataclass(frozen=True)
 class LoadPlan:
-    """What a load would do. known: how many files of the location are loaded already."""
+    """What a load would do.
+
+    known: how many files of the location are loaded already. etags: the uri and ETag of every file
+    version in the landing table.
+    """
 
     feed: Feed
     new: list[FileVersion]
     known: int
-    replaces: bool
-
-    @property
-    def bytes(self) -> int:
-        """The size of the new files as stored."""
-        return sum(file.bytes for file in self.new)
+    etags: frozenset[tuple[str, str]]
+    replaces: bool = False
 
 
 @dataclass
@@ -72,22 +71,10 @@ class LoadReport:
     feed: str
     known: int
     load_id: int | None = None
-    files: list[tuple[FileVersion, Verdict]] = field(default_factory=list)
-
-    @property
-    def records_read(self) -> int:
-        """Records in the new files."""
-        return sum(verdict.read for _, verdict in self.files)
-
-    @property
-    def records_loaded(self) -> int:
-        """Records that were loaded."""
-        return sum(verdict.accepted for _, verdict in self.files)
-
-    @property
-    def records_rejected(self) -> int:
-        """Records that were set aside."""
-        return sum(verdict.rejected for _, verdict in self.files)
+    files: int = 0
+    records_read: int = 0
+    records_loaded: int = 0
+    records_rejected: int = 0
 
 
 class RecordsRefused(DataRefused):
@@ -112,6 +99,9 @@ def spool_folder() -> Iterator[Path]:
         folder = Path(tempfile.mkdtemp(prefix="cti-loader-"))
     except OSError as error:
         raise StorageError(f"no spool folder can be made: {error}. Set TMPDIR.") from None
+    if set("*?[]") & set(str(folder)):
+        folder.rmdir()
+        raise ConfigError(f"{folder}: set TMPDIR to a folder without * ? [ ] in its name")
     try:
         yield folder
     except OSError as error:
@@ -123,30 +113,24 @@ def spool_folder() -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def make_plan(project: Project, feed: Feed, warehouse: Warehouse) -> LoadPlan:
+def make_plan(project: Project, feed: Feed, landing: Landing) -> LoadPlan:
     """Compares a feed's location with the ledger. Reads nothing but listings."""
     files = open_store(feed.options.location, project.project_dir).find()
-    ledger = project.source(LEDGER)
-    known: list[dict[str, Any]] = []
-    if warehouse.exists(ledger):
-        known = warehouse.query(
-            warehouse.render("loaded_files", ledger=warehouse.relation(ledger), feed=feed.name)
-        )
-    etags = {(row["uri"], row["etag"]) for row in known}
-    # A local file has no ETag before it was read; an unchanged size and time speak for it.
-    stamps = {(row["uri"], row["version"]) for row in known}
+    loaded = landing.loaded_files()
+    etags = frozenset((row.uri, row.etag) for row in loaded)
+    # A local file has no ETag before it is read; until then its size and time speak for it.
+    stamps = {(row.uri, row.version) for row in loaded}
     new = [
         file
         for file in files
-        if (file.uri, file.etag) not in etags
-        and (file.etag is not None or (file.uri, file.version) not in stamps)
+        if ((file.uri, file.version) not in stamps if file.etag is None else file.key not in etags)
     ]
     if feed.options.mode == "replace":
-        gone = {row["uri"] for row in known} - {file.uri for file in files}
+        gone = {row.uri for row in loaded} - {file.uri for file in files}
         if not files or not (new or gone):
-            return LoadPlan(feed, [], len(files), replaces=False)
-        return LoadPlan(feed, files, 0, replaces=True)
-    return LoadPlan(feed, new, len(files) - len(new), replaces=False)
+            return LoadPlan(feed, [], len(files), etags)
+        return LoadPlan(feed, files, 0, frozenset(), replaces=True)
+    return LoadPlan(feed, new, len(files) - len(new), etags)
 
 
 def judge_file(validator: Validator, feed: Feed, name: str, path: Path, spool: Path) -> Verdict:
@@ -158,233 +142,75 @@ def judge_file(validator: Validator, feed: Feed, name: str, path: Path, spool: P
     return validator.validate(name, text)
 
 
+def load(project: Project, feed: Feed, observer: Observer) -> LoadReport:
+    """Loads what is new of a feed.
+
+    Raises RecordsRefused, StorageError, WarehouseError or ReconciliationError; in each case the
+    warehouse is as it was. What a retry may cure is tried again: the ledger knows what a try that
+    lost its connection has done, so nothing is loaded twice.
+    """
+    tried: set[tuple[str, str]] = set()
+    for wait in (*_BACKOFF, None):
+        try:
+            with project.warehouse() as warehouse, spool_folder() as spool:
+                landing = Landing(project, feed, warehouse)
+                return _load_once(project, feed, landing, spool, observer, tried)
+        except WarehouseTransient as error:
+            if wait is None:
+                raise
+            observer.note(f"{feed.name}: {error} Trying again in {wait:.0f} s.")
+            time.sleep(wait)
+    raise AssertionError("the last try returns or raises")
+
+
+def _load_once(
+    project: Project,
+    feed: Feed,
+    landing: Landing,
+    spool: Path,
+    observer: Observer,
+    tried: set[tuple[str, str]],
+) -> LoadReport:
+    """One try. tried: the files that a try tells the warehouse to land, kept for the next one."""
+    plan = make_plan(project, feed, landing)
+    files = _fetch_and_judge(project, plan, spool, observer)
+    if any(verdict.refused or verdict.rejected for _, verdict in files):
+        raise RecordsRefused(feed, [verdict for _, verdict in files])
+    if not files:
+        # After a connection lost at COMMIT: what the try before this one has loaded after all.
+        return _report(feed, plan, [row for row in landing.loaded_files() if row.key in tried])
+    tried.update(file.key for file, _ in files)
+    store = open_store(feed.options.location, project.project_dir)
+    return _report(feed, plan, landing.land(files, plan.replaces, store, spool))
+
+
 def _fetch_and_judge(
-    feed: Feed, store: Store, files: Sequence[FileVersion], spool: Path, observer: Observer
+    project: Project, plan: LoadPlan, spool: Path, observer: Observer
 ) -> list[tuple[FileVersion, Verdict]]:
-    results = []
-    observer.start(f"{feed.name}: validating", sum(file.bytes for file in files))
+    """The verdicts on the new files, those left out that turn out to be loaded already."""
+    feed, results = plan.feed, []
+    store = open_store(feed.options.location, project.project_dir)
+    observer.start(f"{feed.name}: validating", sum(file.bytes for file in plan.new))
     try:
         with Validator(feed, spool) as validator:
-            for file in files:
+            for file in plan.new:
                 fetched, path = store.fetch(file, spool)
-                results.append((fetched, judge_file(validator, feed, file.uri, path, spool)))
+                if fetched.key not in plan.etags:
+                    verdict = judge_file(validator, feed, file.uri, path, spool)
+                    results.append((fetched, verdict))
                 observer.advance(file.bytes)
     finally:
         observer.finish()
     return results
 
 
-def load(project: Project, feed: Feed, warehouse: Warehouse, observer: Observer) -> LoadReport:
-    """Loads what is new of a feed, all of it or nothing.
-
-    Raises RecordsRefused, StorageError, WarehouseError or ReconciliationError; in each case the
-    warehouse is as it was.
-    """
-    plan = make_plan(project, feed, warehouse)
-    report = LoadReport(feed.name, plan.known)
-    if not plan.new:
-        return report
-    store = open_store(feed.options.location, project.project_dir)
-    with spool_folder() as spool:
-        files = _fetch_and_judge(feed, store, plan.new, spool, observer)
-        if any(verdict.refused or verdict.rejected for _, verdict in files):
-            raise RecordsRefused(feed, [verdict for _, verdict in files])
-        with warehouse.transaction():
-            _commit_files(project, plan, warehouse, store, files, report)
-    return report
-
-
-def _commit_files(
-    project: Project,
-    plan: LoadPlan,
-    warehouse: Warehouse,
-    store: Store,
-    files: list[tuple[FileVersion, Verdict]],
-    report: LoadReport,
-) -> None:
-    """The transaction: tables, lock, load id, records, ledger, checks."""
-    feed = plan.feed
-    landing = warehouse.relation(project.source(feed.name))
-    ledger = warehouse.relation(project.source(LEDGER))
-    for statement in _ddl(project, plan, warehouse):
-        warehouse.execute(statement)
-    if lock := warehouse.render("lock_ledger", ledger=ledger):
-        warehouse.execute(lock)
-    files = _not_loaded_meanwhile(plan, warehouse, ledger, files, report)
-    if not files:
-        return
-    load_id = _next_load_id(warehouse, ledger)
-    loaded_at = datetime.now(UTC).replace(tzinfo=None).isoformat(" ")
-    groups = _groups(feed, [(verdict.columns, str(verdict.text)) for _, verdict in files])
-    for statement in _copy_statements(project, plan, warehouse, groups, load_id, loaded_at):
-        warehouse.execute(statement)
-    warehouse.execute(
-        warehouse.render(
-            "record_files",
-            ledger=ledger,
-            feed=feed.name,
-            load_id=load_id,
-            loaded_at=loaded_at,
-            files=[_ledger_row(file, verdict) for file, verdict in files],
-        )
+def _report(feed: Feed, plan: LoadPlan, rows: Sequence[LedgerRow]) -> LoadReport:
+    return LoadReport(
+        feed=feed.name,
+        known=plan.known + len(plan.new) - len(rows),
+        load_id=max((row.load_id for row in rows), default=None),
+        files=len(rows),
+        records_read=sum(row.records_read for row in rows),
+        records_loaded=sum(row.records_loaded for row in rows),
+        records_rejected=sum(row.records_rejected for row in rows),
     )
-    _reconcile(warehouse, landing, load_id, [verdict for _, verdict in files])
-    for file, _ in files:
-        store.check_unchanged(file)
-    report.load_id, report.files = load_id, files
-
-
-def _not_loaded_meanwhile(
-    plan: LoadPlan,
-    warehouse: Warehouse,
-    ledger: Any,
-    files: list[tuple[FileVersion, Verdict]],
-    report: LoadReport,
-) -> list[tuple[FileVersion, Verdict]]:
-    """The files but for those that the ledger has by now, asked under its lock.
-
-    Another loader may have been quicker; and a local file that was only touched shows its old ETag
-    once it is read.
-    """
-    if plan.replaces:
-        return files
-    known = {
-        (row["uri"], row["etag"])
-        for row in warehouse.query(
-            warehouse.render("loaded_files", ledger=ledger, feed=plan.feed.name)
-        )
-    }
-    new = [(file, verdict) for file, verdict in files if (file.uri, file.etag) not in known]
-    report.known += len(files) - len(new)
-    return new
-
-
-def _next_load_id(warehouse: Warehouse, ledger: Any) -> int:
-    return int(warehouse.query(warehouse.render("next_load_id", ledger=ledger))[0]["load_id"])
-
-
-def _ddl(project: Project, plan: LoadPlan, warehouse: Warehouse) -> list[str]:
-    nodes = (project.source(plan.feed.name), project.source(LEDGER))
-    return [sql for node in nodes for sql in warehouse.render("landing_ddl", source=node)]
-
-
-def _copy_statements(
-    project: Project,
-    plan: LoadPlan,
-    warehouse: Warehouse,
-    groups: list[dict[str, Any]],
-    load_id: int,
-    loaded_at: str,
-) -> list[str]:
-    """The statements that land the records."""
-    feed, statements = plan.feed, []
-    landing = warehouse.relation(project.source(feed.name))
-    if plan.replaces:
-        ledger = warehouse.relation(project.source(LEDGER))
-        statements.append(warehouse.render("empty_landing", landing=landing))
-        statements.append(warehouse.render("mark_replaced", ledger=ledger, feed=feed.name))
-    for number, group in enumerate(groups, start=1):
-        staged = {"stage": f"{feed.table_name}__load_{number}", "columns": list(feed.column_names)}
-        statements += warehouse.render("stage_files", group=group, **staged)
-        statements.append(
-            warehouse.render(
-                "insert_staged", landing=landing, load_id=load_id, loaded_at=loaded_at, **staged
-            )
-        )
-    return statements
-
-
-def _groups(feed: Feed, files: Iterable[tuple[Columns, str]]) -> list[dict[str, Any]]:
-    """Files that have their columns in the same places, for the macro stage_files."""
-    by_columns: dict[Columns, list[str]] = {}
-    for columns, path in files:
-        by_columns.setdefault(columns, []).append(path)
-    return [
-        {
-            "paths": paths,
-            "columns": list(columns),
-            "delimiter": feed.options.delimiter,
-            "quote": feed.options.quote,
-            "max_record_bytes": MAX_RECORD_BYTES,
-        }
-        for columns, paths in by_columns.items()
-    ]
-
-
-def plan_statements(project: Project, plan: LoadPlan, warehouse: Warehouse) -> list[str]:
-    """The SQL of a load, in order. Reads the new files' headers.
-
-    What only the load will know is assumed: the ledger's counts are 0, and a file that has to be
-    fetched or decompressed first is named as it is now. Raises DataRefused for a header that does
-    not fit.
-    """
-    ledger = warehouse.relation(project.source(LEDGER))
-    load_id = 1
-    if warehouse.exists(project.source(LEDGER)):
-        load_id = _next_load_id(warehouse, ledger)
-    store = open_store(plan.feed.options.location, project.project_dir)
-    dialect = Dialect(ord(plan.feed.options.delimiter), ord(plan.feed.options.quote))
-    heads = []
-    for file in plan.new:
-        head = plain_head(file.uri, store.head(file), plan.feed.options.compression)
-        try:
-            header = read_header(BytesIO(head), dialect)
-            heads.append((match_header(header.fields, plan.feed).columns, store.path(file)))
-        except DataRefused as error:
-            raise DataRefused(f"{file.uri}: {error}") from None
-    loaded_at = datetime.now(UTC).replace(tzinfo=None).isoformat(" ")
-    lock = warehouse.render("lock_ledger", ledger=ledger)
-    files = [_ledger_row(file, Verdict(file.uri)) for file in plan.new]
-    return [
-        "begin",
-        *_ddl(project, plan, warehouse),
-        *([lock] if lock else []),
-        warehouse.render("next_load_id", ledger=ledger),
-        *_copy_statements(project, plan, warehouse, _groups(plan.feed, heads), load_id, loaded_at),
-        warehouse.render(
-            "record_files",
-            ledger=ledger,
-            feed=plan.feed.name,
-            load_id=load_id,
-            loaded_at=loaded_at,
-            files=files,
-        ),
-        warehouse.render(
-            "count_load",
-            landing=warehouse.relation(project.source(plan.feed.name)),
-            load_id=load_id,
-        ),
-        "commit",
-    ]
-
-
-def _ledger_row(file: FileVersion, verdict: Verdict) -> dict[str, Any]:
-    return {
-        "uri": file.uri,
-        "etag": file.etag,
-        "version": file.version,
-        "bytes": file.bytes,
-        "records_read": verdict.read,
-        "records_loaded": verdict.accepted,
-        "records_rejected": verdict.rejected,
-    }
-
-
-def _reconcile(
-    warehouse: Warehouse, landing: Any, load_id: int, verdicts: Sequence[Verdict]
-) -> None:
-    """Promise 1, before commit: read = accepted + rejected, and accepted = landed."""
-    for verdict in verdicts:
-        if verdict.read != verdict.accepted + verdict.rejected:
-            raise ReconciliationError(
-                f"{verdict.file}: {verdict.read:,} records were read, but {verdict.accepted:,}"
-                f" accepted and {verdict.rejected:,} rejected. Nothing was loaded."
-            )
-    accepted = sum(verdict.accepted for verdict in verdicts)
-    query = warehouse.render("count_load", landing=landing, load_id=load_id)
-    landed = int(warehouse.query(query)[0]["records"])
-    if landed != accepted:
-        raise ReconciliationError(
-            f"{landing}: {accepted:,} records were accepted, but {landed:,} landed for load"
-            f" {load_id}. It was rolled back; nothing was loaded."
-        )

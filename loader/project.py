@@ -8,12 +8,26 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from loader.contract import Feed, parse_feed
-from loader.errors import ConfigError, WarehouseBusy, WarehouseError
+from loader.errors import ConfigError, WarehouseError, WarehouseTransient
+
+# Redshift: "Serializable isolation" (1023); the rest is what its driver says of a lost connection.
+_TRANSIENT = (
+    "1023",
+    "erializable isolation violation",
+    "could not serialize",
+    "onnection reset",
+    "Broken pipe",
+    "server socket closed",
+    "BrokenPipe",
+    "connection time out",
+    "terminating connection",
+)
 
 __all__ = ["BuildResult", "Project", "Warehouse"]
 
@@ -110,7 +124,7 @@ class Project:
             adapter.cleanup_connections()
             reset_adapters()
 
-    def build(self, feed: Feed, full_refresh: bool, quiet: bool) -> BuildResult:
+    def build(self, feed: Feed, quiet: bool) -> BuildResult:
         """Runs `dbt build` on all that depends on a feed, with what that needs."""
         from dbt.cli.main import dbtRunner
 
@@ -120,7 +134,6 @@ class Project:
                 *(["--log-level", "none"] if quiet else []),
                 "build",
                 *self._options,
-                *(["--full-refresh"] if full_refresh else []),
                 # With a leading @ also the parents of everything downstream, seeds among them.
                 "--select",
                 f"@{source}",
@@ -179,7 +192,10 @@ class Warehouse:
         """The rows of a query. Raises WarehouseError."""
         with _database_errors():
             _, table = self._adapter.execute(sql, fetch=True)
-        return [dict(zip(table.column_names, row.values(), strict=True)) for row in table.rows]
+        return [
+            dict(zip(table.column_names, map(_plain, row.values()), strict=True))
+            for row in table.rows
+        ]
 
     def relation(self, node: dict[str, Any]) -> Any:
         """dbt's relation of a source table."""
@@ -220,10 +236,17 @@ def _database_errors() -> Iterator[None]:
     except DbtBaseException as error:
         message = _message(error)
         if "lock on file" in message:
-            raise WarehouseBusy(
+            raise WarehouseError(
                 f"{message} Another process has the database open; end it or wait, then run again."
             ) from None
+        if any(sign in message for sign in _TRANSIENT):
+            raise WarehouseTransient(message) from None
         raise WarehouseError(_advice(message)) from None
+
+
+def _plain(value: Any) -> Any:
+    """dbt hands whole numbers over as decimals."""
+    return int(value) if isinstance(value, Decimal) and value == int(value) else value
 
 
 def _message(error: BaseException | None) -> str:

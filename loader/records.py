@@ -142,8 +142,9 @@ class Block:
 
     @property
     def line_ends(self) -> set[bytes]:
-        """Which of LF and CRLF end records here."""
-        return {_LINE_ENDS[width] for width in np.unique(self.nexts - self.ends).tolist()}
+        """Which of nothing, LF and CRLF end records here."""
+        widths = self.nexts - self.ends
+        return {end for width, end in enumerate(_LINE_ENDS) if (widths == width).any()}
 
 
 def read_header(file: BinaryIO, dialect: Dialect) -> Header:
@@ -327,12 +328,11 @@ def _malformed_spans(
     and the reading starts anew there.
     """
     delimiter, quote = dialect.delimiter, dialect.quote
-    padded = np.concatenate(([_LF], array, [_LF, _LF])).astype(np.uint8, copy=False)
-    before, after, second = (
-        padded[quotes],
-        padded[quotes + 2],
-        padded[np.minimum(quotes + 3, len(padded) - 1)],
-    )
+    # What lies before and after the data counts as a line end.
+    last = len(array) - 1
+    before = np.where(quotes > 0, array[quotes - 1], _LF)
+    after = np.where(quotes < last, array[np.minimum(quotes + 1, last)], _LF)
+    second = np.where(quotes < last - 1, array[np.minimum(quotes + 2, last)], _LF)
     opens_ill = (before != delimiter) & (before != _LF) & (before != quote)
     closes_ill = (
         (after != delimiter)

@@ -129,6 +129,10 @@ class ProgressReport:
             done, total = self._done >> 20, self._total >> 20
             say(f"{self._step}: {done:,} of {total:,} MiB", error=True)
 
+    def note(self, message: str) -> None:
+        """Something happened that a person should know of."""
+        say(message, error=True)
+
     def finish(self) -> None:
         """The step is over."""
         if self._bar is not None:

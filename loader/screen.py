@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from loader.contract import Column
 from loader.engine import identifier, literal
-from loader.text import STRIP_CHARACTERS, simple_lower
+from loader.text import BOOLEAN_WORDS, STRIP_CHARACTERS, simple_lower
 
 __all__ = ["predicate"]
 
@@ -71,7 +71,11 @@ def _typed(column: Column, name: str) -> str:
             fraction = f"(?:\\.[0-9]{{0,{scale}}})?" if scale else "\\.?"
             return _matches(name, f"[+-]?[0-9]{{1,{whole}}}{fraction}") if whole else "false"
         case "boolean":
-            return _matches(name, "(?i:true|t|yes|y|1|false|f|no|n|0)")
+            # Spelled out, since (?i) would also fold letters from outside ASCII.
+            words = "|".join(
+                "".join(f"[{c}{c.upper()}]" for c in word) for word in sorted(BOOLEAN_WORDS)
+            )
+            return _matches(name, f"(?:{words})")
         case "date" | "timestamp" if column.format is None:
             shape = _DAY if column.kind == "date" else f"{_DAY}(?:[T ]{_TIME}{_ZONE}?)?"
             # The cast is only asked whether the day is in the calendar.

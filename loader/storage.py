@@ -7,9 +7,12 @@ import gzip
 import hashlib
 import io
 import os
+import socket
+import time
+import uuid
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -22,12 +25,24 @@ from loader.errors import ConfigError, DataRefused, FileChanged, StorageError
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
 
-__all__ = ["FileVersion", "LocalStore", "S3Store", "Store", "open_store", "plain_text"]
+__all__ = [
+    "Compression",
+    "FileVersion",
+    "LocalStore",
+    "S3Store",
+    "Store",
+    "WorkFolder",
+    "compression_of",
+    "open_store",
+    "plain_head",
+    "plain_text",
+]
 
 Compression = Literal["none", "gzip", "zstd"]
 
 _CHUNK = 1024 * 1024
 _HEAD = 256 * 1024
+_ABANDONED_SECONDS = 24 * 60 * 60
 _WILDCARDS = "*?["
 _DAMAGED = (gzip.BadGzipFile, zlib.error, zstd.ZstdError)
 _SUFFIXES: dict[str, Compression] = {".gz": "gzip", ".zst": "zstd"}
@@ -46,6 +61,11 @@ class FileVersion:
     bytes: int
     etag: str | None = None
     version: str | None = None
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What a load takes once; only known of a file that was fetched or lies in S3."""
+        return self.uri, self.etag or ""
 
 
 class Store:
@@ -113,6 +133,10 @@ class LocalStore(Store):
         inside = path.is_relative_to(self._base)
         # A path within the project stays the same file when the project is moved.
         uri = path.relative_to(self._base).as_posix() if inside else path.as_posix()
+        try:
+            uri.encode()
+        except UnicodeEncodeError:
+            raise StorageError(f"{path}: the file's name is not UTF-8; rename it") from None
         return FileVersion(uri, status.st_size, version=f"{status.st_size}-{status.st_mtime_ns}")
 
     def fetch(self, file: FileVersion, spool: Path) -> tuple[FileVersion, Path]:
@@ -229,7 +253,7 @@ def plain_text(name: str, path: Path, spool: Path, compression: Compression | No
     name: its suffix, .gz or .zst, says how it is compressed unless compression does. Raises
     DataRefused for an archive that is cut off or damaged.
     """
-    kind = _kind(name, compression)
+    kind = compression_of(name, compression)
     if kind == "none":
         return path
     target = spool / f"{hashlib.sha256(name.encode()).hexdigest()[:24]}.txt"
@@ -248,7 +272,7 @@ def plain_text(name: str, path: Path, spool: Path, compression: Compression | No
 
 def plain_head(name: str, head: bytes, compression: Compression | None = None) -> bytes:
     """The text of a file's first bytes, as far as they go. Raises DataRefused as plain_text."""
-    kind = _kind(name, compression)
+    kind = compression_of(name, compression)
     if kind == "none":
         return head
     text = b""
@@ -262,7 +286,8 @@ def plain_head(name: str, head: bytes, compression: Compression | None = None) -
     return text
 
 
-def _kind(name: str, compression: Compression | None) -> Compression:
+def compression_of(name: str, compression: Compression | None = None) -> Compression:
+    """How a file is compressed: as the contract says, else by its suffix."""
     return compression or _SUFFIXES.get(Path(name).suffix.lower(), "none")
 
 
@@ -270,6 +295,82 @@ def _decompressed(raw: BinaryIO, kind: Compression, chunk: int = _CHUNK) -> Iter
     stream = gzip.GzipFile(fileobj=raw) if kind == "gzip" else zstd.ZstdFile(raw)
     while data := stream.read(chunk):
         yield data
+
+
+class WorkFolder:
+    """A folder in S3 of one load's own, for what COPY reads besides the raw files."""
+
+    def __init__(self, work_location: str, feed: str) -> None:
+        bucket, _, prefix = work_location.removeprefix("s3://").partition("/")
+        if not work_location.startswith("s3://") or not bucket:
+            raise ConfigError(f"work location {work_location!r}: must be s3://bucket/prefix/")
+        self._bucket, self._host = bucket, _slug(socket.gethostname())
+        self._feed = f"{prefix.rstrip('/')}/{_slug(feed)}/".lstrip("/")
+        started = f"{time.time():.0f}"
+        self._folder = f"{self._feed}{started}_{self._host}_{os.getpid()}_{uuid.uuid4().hex[:8]}/"
+        self._client = _s3_client()
+
+    def put(self, name: str, text: str) -> str:
+        """Writes a small object; returns its URI. Raises StorageError."""
+        uri = f"s3://{self._bucket}/{self._folder}{name}"
+        with _s3_errors(uri):
+            self._client.put_object(
+                Bucket=self._bucket, Key=f"{self._folder}{name}", Body=text.encode()
+            )
+        return uri
+
+    def upload(self, path: Path) -> str:
+        """Writes a file; returns its URI. Raises StorageError."""
+        uri = f"s3://{self._bucket}/{self._folder}{path.name}"
+        with _s3_errors(uri):
+            self._client.upload_file(str(path), self._bucket, f"{self._folder}{path.name}")
+        return uri
+
+    def remove(self) -> None:
+        """Deletes what this load wrote. What cannot be deleted now, a later load deletes."""
+        with suppress(StorageError):
+            self._delete(self._keys(self._folder))
+
+    def remove_abandoned(self) -> None:
+        """Deletes what dead loads left: of this host, or a day old. Raises StorageError."""
+        dead = []
+        for key in self._keys(self._feed):
+            started, host, pid, _ = (
+                *key.removeprefix(self._feed).split("/")[0].split("_"),
+                *"___",
+            )[:4]
+            if not started.isdigit() or not pid.isdigit():
+                continue  # not the loader's
+            old = time.time() - int(started) > _ABANDONED_SECONDS
+            if old or (host == self._host and not _is_alive(int(pid))):
+                dead.append(key)
+        self._delete(dead)
+
+    def _keys(self, prefix: str) -> list[str]:
+        with _s3_errors(f"s3://{self._bucket}/{prefix}"):
+            pages = self._client.get_paginator("list_objects_v2").paginate(
+                Bucket=self._bucket, Prefix=prefix
+            )
+            return [entry["Key"] for page in pages for entry in page.get("Contents", [])]
+
+    def _delete(self, keys: list[str]) -> None:
+        for key in keys:
+            with _s3_errors(f"s3://{self._bucket}/{key}"):
+                self._client.delete_object(Bucket=self._bucket, Key=key)
+
+
+def _slug(name: str) -> str:
+    return "".join(c if c.isalnum() or c in "-." else "-" for c in name)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 def _s3_client() -> S3Client:

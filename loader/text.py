@@ -12,6 +12,7 @@ from decimal import Decimal
 __all__ = [
     "BIGINT_MAX",
     "BIGINT_MIN",
+    "BOOLEAN_WORDS",
     "STRIP_CHARACTERS",
     "format_pattern",
     "parse_boolean",
@@ -48,6 +49,7 @@ BIGINT_MIN, BIGINT_MAX = -(2**63), 2**63 - 1
 
 _TRUE = frozenset({"true", "t", "yes", "y", "1"})
 _FALSE = frozenset({"false", "f", "no", "n", "0"})
+BOOLEAN_WORDS = _TRUE | _FALSE
 
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 _DECIMAL = re.compile(r"[+-]?(?:([0-9]+)(?:\.([0-9]*))?|\.([0-9]+))")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterator
@@ -17,7 +18,6 @@ from loader.errors import DataRefused, ReconciliationError
 from loader.header import Layout, match_header
 from loader.judge import Finding, Judge
 from loader.records import (
-    MAX_RECORD_BYTES,
     Block,
     Dialect,
     Header,
@@ -29,6 +29,9 @@ from loader.rejects import Reject, RejectLog, in_file_order, read_rejects
 from loader.screen import predicate
 
 __all__ = ["Validator", "Verdict"]
+
+# No contract has a column of this name.
+_ROW = "_loader_row"
 
 
 class _Place(NamedTuple):
@@ -48,6 +51,7 @@ class _Form:
     value_bytes: int = 0
     places: list[_Place] = field(default_factory=list)
     malformed: array[int] = field(default_factory=lambda: array("q"))
+    line_ends: set[bytes] = field(default_factory=set)
 
     def count(self, block: Block) -> None:
         """Adds a block."""
@@ -57,20 +61,33 @@ class _Form:
             _Place(block.offset, len(block.data), block.first_record, block.first_line)
         )
         self.malformed.extend(block.first_record + index for index in sorted(block.faults))
+        self.line_ends |= block.line_ends
 
     @property
     def well_formed(self) -> int:
         """How many records are not malformed."""
         return self.records - len(self.malformed)
 
-    def end(self, header: Header) -> int:
-        """The offset after the last record."""
-        return sum(self.places[-1][:2]) if self.places else header.data_offset
-
     def record_of(self, row: int) -> int:
         """The number of the row-th well-formed record; both count from 1."""
         before = bisect_right(range(len(self.malformed)), row, key=lambda i: self.malformed[i] - i)
         return row + before
+
+    def fills(self, reading: _Reading) -> bool:
+        """Whether the file ends with its last record, so has no empty lines after it."""
+        end = sum(self.places[-1][:2]) if self.places else reading.header.data_offset
+        return end == reading.path.stat().st_size
+
+    def is_plain(self, reading: _Reading) -> bool:
+        """Whether any reader of CSV sees in the file what the strict reader saw."""
+        header = reading.header
+        one_line = header.data_line == 2 and b"\n" not in header.raw
+        return (
+            one_line
+            and not header.has_bom
+            and b"\r\n" not in self.line_ends
+            and self.fills(reading)
+        )
 
     def place_of(self, record: int) -> _Place:
         """The block that holds a record."""
@@ -87,6 +104,12 @@ class _Reading:
     file: BinaryIO
     header: Header
     layout: Layout
+
+    def link(self) -> Path:
+        """The file under a name that no engine takes for a pattern."""
+        link = self.stem.with_suffix(".link")
+        link.symlink_to(self.path.absolute())
+        return link
 
     def reject(
         self,
@@ -113,7 +136,9 @@ class Verdict:
     """What validation found in one file.
 
     text: a file that holds, after a header line, exactly the accepted records, its fields in the
-    order of `columns`; None if the file was refused as a whole. as_found: text is the file itself.
+    order of `columns`; None if the file was refused as a whole. plain: text is the file itself,
+    with nothing in it that a reader could take otherwise: no byte order mark, lines ended by LF,
+    the header on one of them, no empty ones.
     """
 
     file: str
@@ -123,8 +148,7 @@ class Verdict:
     refused: str | None = None
     text: Path | None = None
     columns: tuple[str | None, ...] = ()
-    as_found: bool = False
-    has_bom: bool = False
+    plain: bool = False
 
     @property
     def rejected(self) -> int:
@@ -195,14 +219,15 @@ class Validator:
             rejects=rejects,
             text=text,
             columns=columns,
-            as_found=text == reading.path,
-            has_bom=reading.header.has_bom,
+            plain=text.is_symlink() and form.is_plain(reading),
         )
 
     def write_accepted(self, verdict: Verdict, target: Path) -> None:
         """Writes the accepted records as RFC 4180 text, its header in the contract's order."""
         assert verdict.text is not None
-        self._write(verdict.text, Layout(verdict.columns), target)
+        written = self._spool / "accepted.csv"
+        self._write(verdict.text, Layout(verdict.columns), written)
+        shutil.move(written, target)
 
     # The strict reading
 
@@ -212,19 +237,15 @@ class Validator:
         That is the file itself if the engine can be trusted to read it the same way: every record
         well-formed and all lines ended alike.
         """
-        form, line_ends = _Form(), {reading.header.line_end} - {b""}
+        form = _Form(line_ends={reading.header.line_end})
         for block in self._blocks(reading):
-            line_ends |= block.line_ends - {b""}
-            if block.faults or len(line_ends) > 1:
-                break
             form.count(block)
+            if block.faults or form.line_ends >= {b"\n", b"\r\n"}:
+                break
         else:
             # Of a single column an empty line, even at the end, is a record to the engine.
-            if (
-                len(reading.layout.columns) > 1
-                or form.end(reading.header) == reading.path.stat().st_size
-            ):
-                return form, reading.path, None
+            if len(reading.layout.columns) > 1 or form.fills(reading):
+                return form, reading.link(), None
         form, text = _Form(), reading.stem.with_suffix(".csv")
         malformed = RejectLog(reading.stem.with_suffix(".malformed.jsonl"))
         with text.open("wb") as out:
@@ -257,7 +278,7 @@ class Validator:
         Checks that the engine reads as many records and bytes as the strict reader did.
         """
         columns = [
-            f"x{place}" if name is None else identifier(name)
+            engine.unnamed(place) if name is None else identifier(name)
             for place, name in enumerate(layout.columns)
         ]
         size = " + ".join(f"coalesce(strlen({column}), 0)" for column in columns)
@@ -281,7 +302,7 @@ class Validator:
         """Judges what the screen does not clear; notes the refused rows of the text in `judged`."""
         names = ", ".join(identifier(name) for name in self._feed.column_names)
         cursor = self._connection.execute(
-            f"select row, {names} from (select row_number() over () as row, *"
+            f"select {_ROW}, {names} from (select row_number() over () as {_ROW}, *"
             f" from ({self._select(text, reading.layout)})) where not ({self._clear})"
         )
         block: Block | None = None
@@ -302,24 +323,9 @@ class Validator:
     # What the engine reads and writes
 
     def _select(self, text: Path, layout: Layout) -> str:
-        """SQL that reads a text: the contract's columns, and those it does not name as x<place>.
-
-        Columns that the file lacks are NULL.
-        """
         options = self._feed.options
-        # Places, not names: the file may have any names in its header.
-        places = ", ".join(f"'x{place}': 'VARCHAR'" for place in range(len(layout.columns)))
-        found = {name: f"x{place}" for place, name in enumerate(layout.columns)}
-        named = [
-            f"{found.get(name, 'null::varchar')} as {identifier(name)}"
-            for name in self._feed.column_names
-        ]
-        unnamed = [f"x{place}" for place, name in enumerate(layout.columns) if name is None]
-        return (
-            f"select {', '.join(named + unnamed)} from read_csv({literal(str(text))},"
-            f" auto_detect=false, header=true, delim={literal(options.delimiter)},"
-            f" quote={literal(options.quote)}, escape={literal(options.quote)}, strict_mode=true,"
-            f" max_line_size={2 * MAX_RECORD_BYTES}, columns={{{places}}})"
+        return engine.select_text(
+            str(text), layout.columns, self._feed.column_names, options.delimiter, options.quote
         )
 
     def _write(
@@ -332,22 +338,22 @@ class Validator:
         quote: str = '"',
     ) -> None:
         """Copies a text to a file in the contract's order, but for some of its rows."""
-        names = [identifier(name) for name in self._feed.column_names]
-        source, condition = self._select(text, layout), ""
+        source = self._select(text, layout)
         if without:
             self._connection.execute("create or replace temp table refused (row bigint)")
             self._connection.execute(
                 "insert into refused select unnest(?::bigint[])", [without.tolist()]
             )
-            source = f"select row_number() over () as row, * from ({source})"
-            condition = " where row not in (select row from refused)"
-        # A lone empty field would be an empty line, which is no record, so it is quoted.
-        lone = len(names) == 1
-        columns = f"coalesce({names[0]}, '') as {names[0]}" if lone else ", ".join(names)
-        self._connection.execute(
-            f"copy (select {columns} from ({source}){condition}) to {literal(str(target))}"
-            f" (format csv, header true, delimiter {literal(delimiter)}, quote {literal(quote)},"
-            f" escape {literal(quote)}{', force_quote *' if lone else ''})"
+            source = (
+                f"select * from (select row_number() over () as {_ROW}, * from ({source}))"
+                f" where {_ROW} not in (select row from refused)"
+            )
+        engine.write_text(
+            self._connection,
+            source,
+            self._feed.column_names,
+            target,
+            f", delimiter {literal(delimiter)}, quote {literal(quote)}, escape {literal(quote)}",
         )
 
 

@@ -31,7 +31,7 @@
     {%- set rest = 'substring(' ~ text ~ ', 17)' -%}
     {%- set wall_clock -%}
         replace(left({{ text }} || ' 00:00', 16), 't', ' ')
-                || split_part(translate({{ rest }}, '+-z', 'zzz'), 'z', 1)
+                || split_part(split_part(split_part({{ rest }}, 'z', 1), '+', 1), '-', 1)
     {%- endset -%}
     {%- set cast_clock -%}
     cast(

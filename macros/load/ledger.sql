@@ -26,18 +26,18 @@
 {% macro loaded_files(ledger, feed) %}
     {#- The file versions of a feed that are in its landing table. -#}
     {{ return(
-        "select uri, etag, version from " ~ ledger
-        ~ " where status = 'loaded' and feed = " ~ text_literal(feed)
+        "select load_id, uri, etag, version, bytes, records_read, records_loaded, records_rejected"
+        ~ " from " ~ ledger ~ " where status = 'loaded' and feed = " ~ text_literal(feed)
     ) }}
 {% endmacro %}
 
 
-{% macro record_files(ledger, feed, load_id, loaded_at, files) %}
+{% macro record_files(ledger, feed, loaded_at, files) %}
     {#- Writes a load's files into the ledger. files: dicts with the ledger's other columns. -#}
     {%- set rows = [] -%}
     {%- for file in files -%}
         {%- do rows.append('(' ~ [
-            load_id, text_literal(feed), text_literal(file.uri), text_literal(file.etag),
+            file.load_id, text_literal(feed), text_literal(file.uri), text_literal(file.etag),
             text_literal(file.version), file.bytes, file.records_read, file.records_loaded,
             file.records_rejected, "'loaded'",
             'cast(' ~ text_literal(loaded_at) ~ ' as timestamp)'

@@ -6,37 +6,38 @@
 {% macro stage_files(stage, columns, group) %}
     {#-
         The statements that make `stage` hold the records of a group of files as text.
-        columns: the contract's column names. group: paths, and the files' columns from left to
-        right (none for one that is not loaded), delimiter and quote; see the loader's warehouse.py.
+        columns: the landing columns, name to type. group: paths, manifest, compression, delimiter,
+        quote, max_record_bytes and columns, the latter as they stand in the files from left to
+        right, none for one that is not loaded.
     -#}
     {{ return(adapter.dispatch('stage_files')(stage, columns, group)) }}
 {% endmacro %}
 
 
 {% macro default__stage_files(stage, columns, group) %}
-    {{ exceptions.raise_compiler_error("stage_files: no loading is written for " ~ target.type) }}
+    {{ exceptions.raise_compiler_error('stage_files: no loading is written for ' ~ target.type) }}
 {% endmacro %}
 
 
 {% macro duckdb__stage_files(stage, columns, group) %}
     {%- set paths = [] -%}
     {%- for path in group.paths -%}{%- do paths.append(text_literal(path)) -%}{%- endfor -%}
-    {#- Columns are read by place: the header was matched by name when the file was validated. -#}
+    {#- By place, not by name: the header was matched by name when the file was validated. -#}
     {%- set places = [] -%}
-    {%- for _ in group.columns -%}{%- do places.append("'x" ~ loop.index0 ~ "': 'VARCHAR'") -%}{%- endfor -%}
+    {%- for _ in group.columns -%}
+        {%- do places.append("'x" ~ loop.index0 ~ "': 'VARCHAR'") -%}
+    {%- endfor -%}
     {%- set selected = [] -%}
-    {%- for column in columns -%}
-        {%- set place = group.columns.index(column) if column in group.columns else none -%}
-        {%- do selected.append(
-            ('null::varchar' if place is none else 'x' ~ place) ~ ' as ' ~ quoted(column)
-        ) -%}
+    {%- for name in columns -%}
+        {%- set value = 'x' ~ group.columns.index(name) if name in group.columns else 'null::varchar' -%}
+        {%- do selected.append(value ~ ' as ' ~ quoted(name)) -%}
     {%- endfor -%}
     {%- set statement -%}
 create or replace temp view {{ quoted(stage) }} as
 select {{ selected | join(', ') }}
 from read_csv(
     [{{ paths | join(', ') }}],
-    auto_detect = false, header = true, strict_mode = true,
+    auto_detect = false, header = true, strict_mode = true, compression = 'none',
     delim = {{ text_literal(group.delimiter) }},
     quote = {{ text_literal(group.quote) }}, escape = {{ text_literal(group.quote) }},
     max_line_size = {{ group.max_record_bytes * 2 }},
@@ -47,8 +48,114 @@ from read_csv(
 {% endmacro %}
 
 
+{% macro redshift__stage_files(stage, columns, group) %}
+    {%- set table_columns, copied, settings = [], [], copy_settings() -%}
+    {%- for name, type in columns.items() -%}
+        {%- do table_columns.append(quoted(name) ~ ' ' ~ type) -%}
+    {%- endfor -%}
+    {%- for name in group.columns -%}{%- do copied.append(quoted(name)) -%}{%- endfor -%}
+    {#-
+        Nothing is cleaned, cut or skipped here: raw stays raw. An empty field is NULL, quoted or
+        not, and only that: the default NULL AS '\N' would also take the text \N for NULL.
+    -#}
+    {%- set copy -%}
+copy {{ quoted(stage) }} ({{ copied | join(', ') }})
+from {{ text_literal(group.manifest) }}
+iam_role {{ 'default' if settings.role == 'default' else text_literal(settings.role) }}
+manifest
+format as csv
+delimiter {{ text_literal(group.delimiter) }}
+quote as {{ text_literal(group.quote) }}
+{%- if group.compression != 'none' %}
+{{ {'gzip': 'gzip', 'zstd': 'zstd'}[group.compression] }}
+{%- endif %}
+ignoreheader 1
+encoding utf8
+emptyasnull
+null as ''
+maxerror 0
+compupdate off
+statupdate off
+{%- if settings.region %}
+region {{ text_literal(settings.region) }}
+{%- endif %}
+    {%- endset -%}
+    {{ return([
+        'drop table if exists ' ~ quoted(stage),
+        'create temp table ' ~ quoted(stage) ~ ' (\n    ' ~ table_columns | join(',\n    ') ~ '\n)',
+        copy
+    ]) }}
+{% endmacro %}
+
+
+{% macro copy_settings() %}
+    {#-
+        reads: whether the engine copies local files or objects in S3; then also role, region
+        (empty: the cluster's own) and work_location. Override it to take them from elsewhere.
+    -#}
+    {{ return(adapter.dispatch('copy_settings')()) }}
+{% endmacro %}
+
+
+{% macro default__copy_settings() %}
+    {{ return({'reads': 'files', 'work_location': ''}) }}
+{% endmacro %}
+
+
+{% macro redshift__copy_settings() %}
+    {{ return({
+        'reads': 's3',
+        'role': env_var('CTI_COPY_ROLE', 'default'),
+        'region': env_var('CTI_COPY_REGION', ''),
+        'work_location': env_var('CTI_WORK_LOCATION', '')
+    }) }}
+{% endmacro %}
+
+
+{% macro staged_counts(stage) %}
+    {#- Queries that say how many records were staged, by what they ask; none if it costs a read. -#}
+    {{ return(adapter.dispatch('staged_counts')(stage)) }}
+{% endmacro %}
+
+
+{% macro default__staged_counts(stage) %}
+    {{ return({}) }}
+{% endmacro %}
+
+
+{% macro redshift__staged_counts(stage) %}
+    {{ return({
+        'COPY reports': 'select pg_last_copy_count() as records',
+        'staged': 'select count(*) as records from ' ~ quoted(stage)
+    }) }}
+{% endmacro %}
+
+
+{% macro copy_errors() %}
+    {#- A query for what the warehouse has logged of this session's last COPY; none if it logs none. -#}
+    {{ return(adapter.dispatch('copy_errors')()) }}
+{% endmacro %}
+
+
+{% macro default__copy_errors() %}
+    {{ return(none) }}
+{% endmacro %}
+
+
+{% macro redshift__copy_errors() %}
+    {%- set query -%}
+select file_name, line_number, column_name, error_code, error_message
+from sys_load_error_detail
+where session_id = pg_backend_pid()
+order by query_id desc, line_number
+limit 1
+    {%- endset -%}
+    {{ return(query) }}
+{% endmacro %}
+
+
 {% macro insert_staged(landing, stage, columns, load_id, loaded_at) %}
-    {#- The statement that lands staged records under a load id. -#}
+    {#- The statement that lands staged records under a load id. columns: their names. -#}
     {%- set names = [] -%}
     {%- for column in columns -%}{%- do names.append(quoted(column)) -%}{%- endfor -%}
     {%- set statement -%}
