@@ -94,7 +94,8 @@ def select_text(
     return (
         f"select {', '.join(selected)} from read_csv({literal(path)}, auto_detect=false,"
         f" header=true, strict_mode=true, compression='none', delim={literal(delimiter)},"
-        f" quote={literal(quote)}, escape={literal(quote)}, max_line_size={2 * MAX_RECORD_BYTES}, columns={{{types}}})"
+        f" quote={literal(quote)}, escape={literal(quote)},"
+        f" max_line_size={2 * MAX_RECORD_BYTES}, columns={{{types}}})"
     )
 
 

@@ -40,7 +40,7 @@
     ) %}
     {% set order = '_load_id' if 'feed' in source.config.meta else 'load_id' %}
     {{ return([
-        'create schema if not exists ' ~ relation.without_identifier(),
+        'create schema if not exists ' ~ relation.without_identifier().include(database=false),
         adapter.dispatch('create_table')(relation, columns, order)
     ]) }}
 {% endmacro %}

@@ -14,7 +14,7 @@
 
 
 {% macro redshift__lock_ledger(ledger) %}
-    {{ return('lock ' ~ ledger) }}
+    {{ return('lock ' ~ ledger.include(database=false)) }}
 {% endmacro %}
 
 
