@@ -254,6 +254,8 @@ def _check_rules(column: Column, place: str) -> None:
             ) from None
         if column.kind == "date" and len(found) > 3:
             raise fail("format", f"{column.format!r} has a time of day, but the type is date")
+        if column.kind == "timestamp" and not {"HH24", "MI"} <= set(found):
+            raise fail("format", f"{column.format!r} lacks HH24 or MI; for days use type date")
     for key in ("minimum", "maximum"):
         bound = getattr(column, key)
         if bound is None:

@@ -388,7 +388,7 @@ def _judge_form(
     outside = None if cut.inside is None else cut.inside[: len(data)] == 0
     faults: dict[int, Fault] = {}
 
-    def blame(positions: Positions | list[int], rule: str, message: str) -> None:
+    def blame(positions: Positions, rule: str, message: str) -> None:
         for index in np.unique(np.searchsorted(cut.nexts, positions, side="right")).tolist():
             faults.setdefault(index, Fault(rule, message))
 
@@ -398,7 +398,8 @@ def _judge_form(
             faults[index] = _explain(data[start : ends[index]], dialect)
     if 0 in data:
         blame(np.flatnonzero(array == 0), "nul_byte", "the record holds a NUL byte")
-    blame(_undecodable(data), "not_utf8", "the record holds bytes that are not UTF-8")
+    for index in _not_utf8(data, cut):
+        faults.setdefault(index, Fault("not_utf8", "the record holds bytes that are not UTF-8"))
     for index in np.flatnonzero(ends - starts > MAX_RECORD_BYTES).tolist():
         size = int(ends[index] - starts[index])
         faults.setdefault(
@@ -442,20 +443,22 @@ def _value_bytes(size: int, width: int, cut: _Cut, refused: list[int]) -> int:
     return total - len(quotes) + int(doubled.sum())
 
 
-def _undecodable(data: bytes) -> list[int]:
-    """Positions of bytes that are not UTF-8, the first of each run."""
-    if data.isascii():
+def _not_utf8(data: bytes, cut: _Cut) -> list[int]:
+    """Which records hold bytes that are not UTF-8."""
+    if _is_utf8(data):
         return []
-    positions: list[int] = []
-    start, view = 0, memoryview(data)
-    while start < len(data):
-        try:
-            codecs.utf_8_decode(view[start:], "strict", True)
-            break
-        except UnicodeDecodeError as error:
-            positions.append(start + error.start)
-            start += error.end
-    return positions
+    ranges = zip(cut.starts.tolist(), cut.ends.tolist(), strict=True)
+    return [index for index, (start, end) in enumerate(ranges) if not _is_utf8(data[start:end])]
+
+
+def _is_utf8(data: bytes) -> bool:
+    if data.isascii():
+        return True
+    try:
+        codecs.utf_8_decode(data, "strict", True)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _explain(raw: bytes, dialect: Dialect) -> Fault:

@@ -199,15 +199,11 @@ class Validator:
         form, text, malformed = self._check_form(reading)
         clear = self._all_clear(form, text, reading.layout)
         columns, judged = reading.layout.columns, array("q")
-        rejects: RejectLog | None = None
-        if malformed or not clear:
+        rejects = malformed
+        if not clear:
             rejects = RejectLog(reading.stem.with_suffix(".rejects.jsonl"))
-            rejects.write(
-                in_file_order(
-                    read_rejects(malformed.path) if malformed else (),
-                    () if clear else self._judged(reading, form, text, judged),
-                )
-            )
+            first = read_rejects(malformed.path) if malformed else ()
+            rejects.write(in_file_order(first, self._judged(reading, form, text, judged)))
         if judged:
             target, options = reading.stem.with_suffix(".accepted.csv"), self._feed.options
             self._write(text, reading.layout, target, judged, options.delimiter, options.quote)
