@@ -5,6 +5,7 @@ The only module that imports dbt. dbt takes seconds to import, so it is imported
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -132,6 +133,7 @@ class Project:
         outcome = dbtRunner(manifest=self._manifest).invoke(
             [
                 *(["--log-level", "none"] if quiet else []),
+                *([] if sys.stdout.isatty() else ["--no-use-colors"]),
                 "build",
                 *self._options,
                 # With a leading @ also the parents of everything downstream, seeds among them.
