@@ -128,6 +128,7 @@ class Project:
     def build(self, feed: Feed, quiet: bool) -> BuildResult:
         """Runs `dbt build` on all that depends on a feed, with what that needs."""
         from dbt.cli.main import dbtRunner
+        from dbt_common.events.event_manager_client import cleanup_event_logger
 
         source = f"source:{feed.source_name}.{feed.table_name}"
         outcome = dbtRunner(manifest=self._manifest).invoke(
@@ -142,6 +143,8 @@ class Project:
                 "source:loader+",
             ]
         )
+        # dbt goes on printing its events after the build unless told to stop.
+        cleanup_event_logger()
         if outcome.result is None:
             raise ConfigError(_advice(_message(outcome.exception)))
         results: Any = outcome.result
