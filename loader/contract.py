@@ -252,7 +252,7 @@ def _check_rules(column: Column, place: str) -> None:
                 f"{column.format!r} {error}; allowed tokens: YYYY MM DD HH24 MI SS,"
                 " separators: - / . : T and a blank",
             ) from None
-        if column.kind == "date" and len(found) > 3:
+        if column.kind == "date" and (len(found) > 3 or {":", "T"} & set(column.format)):
             raise fail("format", f"{column.format!r} has a time of day, but the type is date")
         if column.kind == "timestamp" and not {"HH24", "MI"} <= set(found):
             raise fail("format", f"{column.format!r} lacks HH24 or MI; for days use type date")

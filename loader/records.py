@@ -1,27 +1,15 @@
-"""Strict reading of delimited text: where each record starts and ends, and which are malformed.
-
-The rules are RFC 4180's: a field either is quoted, with every quote inside it doubled and nothing
-between the closing quote and the next delimiter or line end, or holds no quote at all. Line ends
-are LF or CRLF. The work is done on whole blocks of bytes with numpy; only malformed records are
-looked at one by one.
-
-Where a malformed record ends: at the first line end outside quotes, a stray quote counting as
-plain text. So an unterminated quote takes with it every line up to the next quote, and text inside
-somebody's quotes is never mistaken for records.
-"""
+"""The records of a file: where each lies, and what is wrong with the form of the malformed ones."""
 
 from __future__ import annotations
 
 import codecs
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import BinaryIO
 
 import numpy as np
-import numpy.typing as npt
 
+from loader.cut import CR, Cut, Dialect, Positions, cut_records
 from loader.errors import DataRefused
 
 __all__ = [
@@ -42,38 +30,7 @@ BLOCK_BYTES = 4 * 1024 * 1024
 # A record over the limit is refused alone if its end is found within this; else the file is.
 _MAX_UNFINISHED_BYTES = 64 * 1024 * 1024
 
-_LF, _CR = 10, 13
-
 _LINE_ENDS = (b"", b"\n", b"\r\n")
-
-Positions = npt.NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Dialect:
-    """The two bytes that give a file its structure."""
-
-    delimiter: int = ord(",")
-    quote: int = ord('"')
-
-    @cached_property
-    def rest_of_malformed(self) -> re.Pattern[bytes]:
-        """From inside an unquoted field to the record's end, or to a quote that stays open.
-
-        Possessive throughout, so the time is linear in the text.
-        """
-        d, q = re.escape(bytes([self.delimiter])), re.escape(bytes([self.quote]))
-        plain = b"[^%b\n]*+" % d
-        quoted = b"%b(?:[^%b]++|%b%b)*+%b" % (q, q, q, q, q)
-        return re.compile(b"%b(?:%b(?:%b%b|(?!%b)%b))*+" % (plain, d, quoted, plain, q, plain))
-
-    @cached_property
-    def one_field(self) -> re.Pattern[bytes]:
-        """One strict field and what follows it: a delimiter, the end, or (a fault) neither."""
-        d, q = re.escape(bytes([self.delimiter])), re.escape(bytes([self.quote]))
-        return re.compile(
-            b"(?:%b((?:[^%b]++|%b%b)*+)%b|([^%b%b\n]*+))(%b|\\Z)?" % (q, q, q, q, q, q, d, d)
-        )
 
 
 @dataclass(frozen=True)
@@ -156,7 +113,7 @@ def read_header(file: BinaryIO, dialect: Dialect) -> Header:
         data += more
         bom = len(codecs.BOM_UTF8) if data.startswith(codecs.BOM_UTF8) else 0
         text = data[bom:]
-        cut = _cut(text, dialect, final)
+        cut = cut_records(text, dialect, final)
         if len(cut.nexts) or final or len(data) > MAX_RECORD_BYTES:
             break
     if not text.strip():
@@ -203,7 +160,7 @@ def read_blocks(
         more = file.read(block_bytes)
         final = len(more) < block_bytes
         data = carry + more
-        cut = _cut(data, dialect, final)
+        cut = cut_records(data, dialect, final)
         consumed = int(cut.nexts[-1]) if len(cut.nexts) else 0
         if consumed:
             faults, value_bytes = _judge_form(data[:consumed], dialect, width, cut)
@@ -238,13 +195,13 @@ def reread(
     """A block that read_blocks gave before, without its faults."""
     file.seek(offset)
     data = file.read(length)
-    cut = _cut(data, dialect, final=True)
+    cut = cut_records(data, dialect, final=True)
     return Block(
         offset, first_record, first_line, data, cut.starts, cut.ends, cut.nexts, cut.line_feeds
     )
 
 
-def _refuse_swallowed(tail: bytes, dialect: Dialect, record: int, cut: _Cut) -> None:
+def _refuse_swallowed(tail: bytes, dialect: Dialect, record: int, cut: Cut) -> None:
     """An unterminated quote that takes whole lines to the end of the file spoils the file.
 
     Where it should have closed, and so which of those lines are records, nobody can tell.
@@ -257,130 +214,8 @@ def _refuse_swallowed(tail: bytes, dialect: Dialect, record: int, cut: _Cut) -> 
         )
 
 
-@dataclass(frozen=True)
-class _Cut:
-    """A block of bytes cut into records. quotes and inside are None where it has no quote."""
-
-    starts: Positions
-    ends: Positions
-    nexts: Positions
-    line_feeds: Positions
-    malformed_starts: frozenset[int] = frozenset()
-    quotes: Positions | None = None
-    inside: npt.NDArray[np.uint8] | None = None
-
-
-def _cut(data: bytes, dialect: Dialect, final: bool) -> _Cut:
-    """Cuts data into records, leaving off the last one if it may go on in the next read."""
-    array = np.frombuffer(data, np.uint8)
-    line_feeds = np.flatnonzero(array == _LF)
-    stops, tail_is_open = line_feeds, False
-    malformed: list[tuple[int, int]] = []
-    quotes = inside = None
-    if dialect.quote in data:
-        marks = (array == dialect.quote).view(np.uint8)
-        quotes = np.flatnonzero(marks)
-        malformed, limit = _malformed_spans(data, array, quotes, line_feeds, dialect, final)
-        for start, end in malformed:
-            marks[start:end] = 0
-        inside = np.bitwise_xor.accumulate(marks)
-        is_stop = (inside[line_feeds] == 0) & (line_feeds < limit)
-        for start, end in malformed:
-            low, high = np.searchsorted(line_feeds, (start, end - 1))
-            is_stop[low:high] = False
-        stops = line_feeds[is_stop]
-        tail_is_open = bool(inside[-1])
-    nexts = stops + 1
-    if final and len(data) > (nexts[-1] if len(nexts) else 0):
-        nexts = np.append(nexts, len(data))
-        if tail_is_open:
-            malformed.append((int(nexts[-2]) if len(nexts) > 1 else 0, len(data)))
-    starts = np.concatenate(([0], nexts[:-1])) if len(nexts) else nexts
-    ends = nexts - (array[nexts - 1] == _LF)
-    ends = ends - ((ends > starts) & (array[ends - 1] == _CR) & (ends < nexts))
-    # Empty lines may be the last of the file, so they wait until something follows them.
-    filled = np.flatnonzero(ends > starts)
-    count = int(filled[-1]) + 1 if len(filled) else 0
-    return _Cut(
-        starts[:count],
-        ends[:count],
-        nexts[:count],
-        line_feeds,
-        frozenset(start for start, _ in malformed),
-        quotes,
-        inside,
-    )
-
-
-def _malformed_spans(
-    data: bytes,
-    array: npt.NDArray[np.uint8],
-    quotes: Positions,
-    line_feeds: Positions,
-    dialect: Dialect,
-    final: bool,
-) -> tuple[list[tuple[int, int]], int]:
-    """The records with a misplaced quote, as (start, next), and where the readable text ends.
-
-    Quotes are taken in turn as opening and closing. Where each opening one begins a field (or is
-    the second of a doubled pair) and each closing one ends it (or is the first of a pair), that is
-    the strict reading. The first quote that does not is in a malformed record; its end is found
-    and the reading starts anew there.
-    """
-    delimiter, quote = dialect.delimiter, dialect.quote
-    # What lies before and after the data counts as a line end.
-    last = len(array) - 1
-    before = np.where(quotes > 0, array[quotes - 1], _LF)
-    after = np.where(quotes < last, array[np.minimum(quotes + 1, last)], _LF)
-    second = np.where(quotes < last - 1, array[np.minimum(quotes + 2, last)], _LF)
-    opens_ill = (before != delimiter) & (before != _LF) & (before != quote)
-    closes_ill = (
-        (after != delimiter)
-        & (after != _LF)
-        & (after != quote)
-        & ~((after == _CR) & (second == _LF))
-    )
-    odd = (np.arange(len(quotes)) & 1).astype(bool)
-    # Which quotes are ill placed if an even one opens, and if an odd one does.
-    ill = (
-        np.flatnonzero(np.where(odd, closes_ill, opens_ill)),
-        np.flatnonzero(np.where(odd, opens_ill, closes_ill)),
-    )
-    spans: list[tuple[int, int]] = []
-    first, resumed_at = 0, 0
-    while True:
-        candidates = ill[first & 1]
-        found = int(np.searchsorted(candidates, first))
-        if found == len(candidates):
-            return spans, len(data)
-        position = int(quotes[candidates[found]])
-        start = _record_start(position, resumed_at, first, quotes, line_feeds)
-        match = dialect.rest_of_malformed.match(data, position + 1)
-        stop = match.end() if match else position + 1
-        if stop < len(data) and data[stop] == _LF:
-            end = stop + 1
-        elif final:
-            end = len(data)
-        else:
-            return spans, start
-        spans.append((start, end))
-        first, resumed_at = int(np.searchsorted(quotes, end)), end
-
-
-def _record_start(
-    position: int, resumed_at: int, first: int, quotes: Positions, line_feeds: Positions
-) -> int:
-    """The start of the record around a position: after the last line end outside quotes."""
-    index = int(np.searchsorted(line_feeds, position)) - 1
-    while index >= 0 and line_feeds[index] >= resumed_at:
-        if (int(np.searchsorted(quotes, line_feeds[index])) - first) % 2 == 0:
-            return int(line_feeds[index]) + 1
-        index -= 1
-    return resumed_at
-
-
 def _judge_form(
-    data: bytes, dialect: Dialect, width: int, cut: _Cut
+    data: bytes, dialect: Dialect, width: int, cut: Cut
 ) -> tuple[dict[int, Fault], int]:
     """The faults of a block's records, one each, and the bytes of the other records' values."""
     array = np.frombuffer(data, np.uint8)
@@ -405,8 +240,8 @@ def _judge_form(
         faults.setdefault(
             index, Fault("record_too_large", f"the record has {size:,} bytes; the limit is 4 MB")
         )
-    if _CR in data:
-        returns = np.flatnonzero(array == _CR)
+    if CR in data:
+        returns = np.flatnonzero(array == CR)
         returns = returns if outside is None else returns[outside[returns]]
         bare = ~np.isin(returns, ends)
         blame(
@@ -426,7 +261,7 @@ def _judge_form(
     return faults, _value_bytes(len(data), width, cut, sorted(faults))
 
 
-def _value_bytes(size: int, width: int, cut: _Cut, refused: list[int]) -> int:
+def _value_bytes(size: int, width: int, cut: Cut, refused: list[int]) -> int:
     """Text less delimiters less quotes, but one for each doubled quote, of the records kept."""
     lengths = cut.ends - cut.starts
     total = int(lengths.sum()) - (width - 1) * len(lengths)
@@ -443,7 +278,7 @@ def _value_bytes(size: int, width: int, cut: _Cut, refused: list[int]) -> int:
     return total - len(quotes) + int(doubled.sum())
 
 
-def _not_utf8(data: bytes, cut: _Cut) -> list[int]:
+def _not_utf8(data: bytes, cut: Cut) -> list[int]:
     """Which records hold bytes that are not UTF-8."""
     if _is_utf8(data):
         return []
