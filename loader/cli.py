@@ -185,17 +185,16 @@ def validate(
     verdicts: list[Verdict] = []
     unreadable = False
     with spool_folder() as spool, Validator(feed, spool) as validator:
-        observer.start(f"{feed.name}: validating", sum(map(_size, paths)))
+        observer.start(f"{feed.name}: validating {len(paths)} files", sum(map(_size, paths)))
         for path, (accepted, rejects) in zip(paths, targets, strict=True):
             try:
                 _readable(path)
-                verdict = judge_file(validator, feed, str(path), path, spool)
+                verdict = judge_file(validator, feed, str(path), path, spool, observer)
             except StorageError as error:
                 verdict, unreadable = Verdict(str(path), refused=str(error)), True
             if out:
                 _write_out(validator, verdict, accepted, rejects)
             verdicts.append(verdict)
-            observer.advance(_size(path))
             if settings.as_json:
                 print_json(_verdict_json(verdict))
         observer.finish()

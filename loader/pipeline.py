@@ -36,8 +36,8 @@ _BACKOFF = (1.0, 4.0, 15.0)
 class Observer(Protocol):
     """Told of the progress of long work."""
 
-    def start(self, step: str, total_bytes: int) -> None:
-        """A step begins that has so many bytes to get through."""
+    def start(self, step: str, total_bytes: int | None) -> None:
+        """A step begins that has so many bytes to get through; None if nobody knows."""
 
     def advance(self, count: int) -> None:
         """So many bytes more are done."""
@@ -133,13 +133,25 @@ def make_plan(project: Project, feed: Feed, landing: Landing) -> LoadPlan:
     return LoadPlan(feed, new, len(files) - len(new), etags)
 
 
-def judge_file(validator: Validator, feed: Feed, name: str, path: Path, spool: Path) -> Verdict:
-    """The verdict on one file as it is stored, compressed or not."""
+def judge_file(
+    validator: Validator, feed: Feed, name: str, path: Path, spool: Path, observer: Observer
+) -> Verdict:
+    """The verdict on one file as it is stored, compressed or not. Raises OSError."""
+    size = left = path.stat().st_size
+
+    def advance(count: int) -> None:
+        # A compressed file is longer when read than stored, and a dirty one is read twice.
+        nonlocal left
+        observer.advance(min(count, left))
+        left -= min(count, left)
+
     try:
         text = plain_text(name, path, spool, feed.options.compression)
+        return validator.validate(name, text, advance)
     except DataRefused as error:
         return Verdict(name, refused=str(error))
-    return validator.validate(name, text)
+    finally:
+        advance(size)
 
 
 def load(project: Project, feed: Feed, observer: Observer) -> LoadReport:
@@ -181,7 +193,12 @@ def _load_once(
         return _report(feed, plan, [row for row in landing.loaded_files() if row.key in tried])
     tried.update(file.key for file, _ in files)
     store = open_store(feed.options.location, project.project_dir)
-    return _report(feed, plan, landing.land(files, plan.replaces, store, spool))
+    records = sum(verdict.accepted for _, verdict in files)
+    observer.start(f"{feed.name}: loading {records:,} records", None)
+    try:
+        return _report(feed, plan, landing.land(files, plan.replaces, store, spool))
+    finally:
+        observer.finish()
 
 
 def _fetch_and_judge(
@@ -190,15 +207,17 @@ def _fetch_and_judge(
     """The verdicts on the new files, those left out that turn out to be loaded already."""
     feed, results = plan.feed, []
     store = open_store(feed.options.location, project.project_dir)
-    observer.start(f"{feed.name}: validating", sum(file.bytes for file in plan.new))
+    if not plan.new:
+        return []
+    total = sum(file.bytes for file in plan.new)
+    observer.start(f"{feed.name}: validating {len(plan.new):,} files", total)
     try:
         with Validator(feed, spool) as validator:
             for file in plan.new:
                 fetched, path = store.fetch(file, spool)
                 if fetched.key not in plan.etags:
-                    verdict = judge_file(validator, feed, file.uri, path, spool)
+                    verdict = judge_file(validator, feed, file.uri, path, spool, observer)
                     results.append((fetched, verdict))
-                observer.advance(file.bytes)
     finally:
         observer.finish()
     return results

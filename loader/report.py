@@ -102,11 +102,14 @@ class ProgressReport:
         self._task: TaskID | None = None
         self._step, self._total, self._done, self._said_at = "", 0, 0, 0.0
 
-    def start(self, step: str, total_bytes: int) -> None:
-        """A step begins that has so many bytes to get through."""
-        self._step, self._total, self._done = step, total_bytes, 0
+    def start(self, step: str, total_bytes: int | None) -> None:
+        """A step begins that has so many bytes to get through; None if nobody knows."""
+        self._step, self._total, self._done = step, total_bytes or 0, 0
         self._said_at = time.monotonic()
-        if self._quiet or not sys.stderr.isatty():
+        if self._quiet:
+            return
+        if not sys.stderr.isatty():
+            say(step, error=True)
             return
         self._bar = Progress(
             TextColumn("{task.description}"),

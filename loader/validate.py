@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -29,6 +29,8 @@ from loader.rejects import Reject, RejectLog, in_file_order, read_rejects
 from loader.screen import predicate
 
 __all__ = ["Validator", "Verdict"]
+
+Advance = Callable[[int], None]
 
 # No contract has a column of this name.
 _ROW = "_loader_row"
@@ -104,6 +106,7 @@ class _Reading:
     file: BinaryIO
     header: Header
     layout: Layout
+    advance: Advance
 
     def link(self) -> Path:
         """The file under a name that no engine takes for a pattern."""
@@ -176,12 +179,13 @@ class Validator:
     def __exit__(self, *_: object) -> None:
         self._connection.close()
 
-    def validate(self, name: str, path: Path) -> Verdict:
+    def validate(self, name: str, path: Path, advance: Advance = lambda _: None) -> Verdict:
         """Judges every record of a plain text file.
 
-        name: what messages call the file. A file that is no delimited text of this feed gives a
-        verdict with `refused`. Raises ReconciliationError if the engine reads it unlike the strict
-        reader, OSError if it cannot be read or the spool cannot be written.
+        name: what messages call the file. advance: told of bytes as they are read. A file that is
+        no delimited text of this feed gives a verdict with `refused`. Raises ReconciliationError
+        if the engine reads it unlike the strict reader, OSError if it cannot be read or the spool
+        cannot be written.
         """
         self._count += 1
         try:
@@ -189,7 +193,7 @@ class Validator:
                 header = read_header(file, self._dialect)
                 layout = match_header(header.fields, self._feed)
                 reading = _Reading(
-                    name, path, self._spool / f"{self._count:06d}", file, header, layout
+                    name, path, self._spool / f"{self._count:06d}", file, header, layout, advance
                 )
                 return self._validate(reading)
         except DataRefused as error:
@@ -236,6 +240,7 @@ class Validator:
         form = _Form(line_ends={reading.header.line_end})
         for block in self._blocks(reading):
             form.count(block)
+            reading.advance(len(block.data))
             if block.faults or form.line_ends >= {b"\n", b"\r\n"}:
                 break
         else:
