@@ -155,7 +155,12 @@ class Column(_Frozen):
 
     def parse_bound(self, value: str) -> Any:
         """A minimum or maximum; for decimals it may have more digits than the column."""
-        return Decimal(value) if self.kind == "decimal" else self.parse(value)
+        if self.kind != "decimal":
+            return self.parse(value)
+        number = Decimal(value)
+        if not number.is_finite():
+            raise ValueError("is not a number")
+        return number
 
 
 class Feed(_Frozen):

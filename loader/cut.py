@@ -55,7 +55,10 @@ class Dialect:
 
 @dataclass(frozen=True)
 class Cut:
-    """A block of bytes cut into records. quotes and inside are None where it has no quote."""
+    """A block of bytes cut into records. quotes and inside are None where it has no quote.
+
+    is_open: whether the last record is in a quote that the end of the file leaves open.
+    """
 
     starts: Positions
     ends: Positions
@@ -64,19 +67,22 @@ class Cut:
     malformed_starts: frozenset[int] = frozenset()
     quotes: Positions | None = None
     inside: npt.NDArray[np.uint8] | None = None
+    is_open: bool = False
 
 
 def cut_records(data: bytes, dialect: Dialect, final: bool) -> Cut:
     """Cuts data into records, leaving off the last one if it may go on in the next read."""
     array = np.frombuffer(data, np.uint8)
     line_feeds = np.flatnonzero(array == LF)
-    stops, tail_is_open = line_feeds, False
+    stops, is_open = line_feeds, False
     malformed: list[tuple[int, int]] = []
     quotes = inside = None
     if dialect.quote in data:
         marks = (array == dialect.quote).view(np.uint8)
         quotes = np.flatnonzero(marks)
-        malformed, limit = _malformed_spans(data, array, quotes, line_feeds, dialect, final)
+        malformed, limit, is_open = _malformed_spans(
+            data, array, quotes, line_feeds, dialect, final
+        )
         for start, end in malformed:
             marks[start:end] = 0
         inside = np.bitwise_xor.accumulate(marks)
@@ -85,11 +91,11 @@ def cut_records(data: bytes, dialect: Dialect, final: bool) -> Cut:
             low, high = np.searchsorted(line_feeds, (start, end - 1))
             is_stop[low:high] = False
         stops = line_feeds[is_stop]
-        tail_is_open = bool(inside[-1])
     nexts = stops + 1
     if final and len(data) > (nexts[-1] if len(nexts) else 0):
         nexts = np.append(nexts, len(data))
-        if tail_is_open:
+        if inside is not None and inside[-1]:
+            is_open = True
             malformed.append((int(nexts[-2]) if len(nexts) > 1 else 0, len(data)))
     starts = np.concatenate(([0], nexts[:-1])) if len(nexts) else nexts
     ends = nexts - (array[nexts - 1] == LF)
@@ -105,6 +111,7 @@ def cut_records(data: bytes, dialect: Dialect, final: bool) -> Cut:
         frozenset(start for start, _ in malformed),
         quotes,
         inside,
+        is_open,
     )
 
 
@@ -115,8 +122,9 @@ def _malformed_spans(
     line_feeds: Positions,
     dialect: Dialect,
     final: bool,
-) -> tuple[list[tuple[int, int]], int]:
-    """The records with a misplaced quote, as (start, next), and where the readable text ends.
+) -> tuple[list[tuple[int, int]], int, bool]:
+    """The records with a misplaced quote, as (start, next), where the readable text ends, and
+    whether the last record is in an open quote there.
 
     Quotes are taken in turn as opening and closing. Where each opening one begins a field (or is
     the second of a doubled pair) and each closing one ends it (or is the first of a pair), that is
@@ -140,17 +148,17 @@ def _malformed_spans(
         np.flatnonzero(np.where(odd, opens_ill, closes_ill)),
     )
     if not len(ill[0]) and not len(ill[1]):
-        return [], len(data)
+        return [], len(data), False
     # Line feeds with an even and with an odd number of quotes before them.
     parity = np.searchsorted(quotes, line_feeds) & 1
     feeds = (line_feeds[parity == 0], line_feeds[parity == 1])
     spans: list[tuple[int, int]] = []
-    first, resumed_at = 0, 0
+    first, resumed_at, is_open = 0, 0, False
     while True:
         candidates = ill[first & 1]
         found = int(np.searchsorted(candidates, first))
         if found == len(candidates):
-            return spans, len(data)
+            return spans, len(data), is_open
         position = int(quotes[candidates[found]])
         # The record starts after the last line feed outside quotes.
         feed = int(np.searchsorted(feeds[first & 1], position)) - 1
@@ -160,8 +168,9 @@ def _malformed_spans(
         if stop < len(data) and data[stop] == LF:
             end = stop + 1
         elif final:
-            end = len(data)
+            # It stopped before a quote that nothing closes, or at the end.
+            end, is_open = len(data), stop < len(data)
         else:
-            return spans, start
+            return spans, start, False
         spans.append((start, end))
         first, resumed_at = int(np.searchsorted(quotes, end)), end

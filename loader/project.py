@@ -14,6 +14,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from loader.contract import Feed, parse_feed
 from loader.errors import ConfigError, WarehouseError, WarehouseTransient
 
@@ -84,7 +86,23 @@ class Project:
     def feeds(self) -> dict[str, Feed]:
         """The contracts, by name. Raises ConfigError."""
         nodes = [node for node in self._sources.values() if "feed" in node["config"]["meta"]]
+        for node in nodes:
+            self._check_listed_once(node)
         return {feed.name: feed for feed in map(parse_feed, nodes)}
+
+    def _check_listed_once(self, node: dict[str, Any]) -> None:
+        """Raises ConfigError for a column that is listed twice: dbt keeps one and says nothing."""
+        written = yaml.safe_load((self.project_dir / node["original_file_path"]).read_text())
+        for source in written["sources"]:
+            for table in source["tables"] if source["name"] == node["source_name"] else ():
+                names = [
+                    c["name"] for c in table.get("columns") or [] if table["name"] == node["name"]
+                ]
+                if repeated := [name for name in names if names.count(name) > 1]:
+                    raise ConfigError(
+                        f"{node['original_file_path']}: source table {node['source_name']}."
+                        f"{node['name']}: column {repeated[0]} is listed twice"
+                    )
 
     def feed(self, name: str) -> Feed:
         """The feed of a name, with or without its source. Raises ConfigError."""

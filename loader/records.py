@@ -185,8 +185,12 @@ def read_blocks(
                 f"record {record} on line {line} does not end within"
                 f" {_MAX_UNFINISHED_BYTES >> 20} MiB; a quote opened in it is probably never closed"
             )
-        if final and len(cut.nexts) and int(cut.starts[-1]) in cut.malformed_starts:
-            _refuse_swallowed(data[int(cut.starts[-1]) :], dialect, record - 1, cut)
+        if cut.is_open and (lines := data[int(cut.starts[-1]) :].rstrip(b"\r\n").count(b"\n")):
+            # Where it should have closed, and so which of the lines are records, nobody can tell.
+            raise DataRefused(
+                f"record {record - 1} opens a quote that is never closed, and the {lines:,} lines"
+                " after it to the end of the file are inside that quote; close or double the quote"
+            )
 
 
 def reread(
@@ -199,19 +203,6 @@ def reread(
     return Block(
         offset, first_record, first_line, data, cut.starts, cut.ends, cut.nexts, cut.line_feeds
     )
-
-
-def _refuse_swallowed(tail: bytes, dialect: Dialect, record: int, cut: Cut) -> None:
-    """An unterminated quote that takes whole lines to the end of the file spoils the file.
-
-    Where it should have closed, and so which of those lines are records, nobody can tell.
-    """
-    fault = _explain(tail.rstrip(b"\r\n"), dialect)
-    if fault.rule == "unterminated_quote" and (lines := tail.rstrip(b"\r\n").count(b"\n")):
-        raise DataRefused(
-            f"record {record} opens a quote that is never closed, and the {lines:,} lines after it"
-            " to the end of the file are inside that quote; close or double the quote"
-        )
 
 
 def _judge_form(

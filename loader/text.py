@@ -84,8 +84,9 @@ def parse_integer(text: str) -> int:
     if not _INTEGER.fullmatch(text):
         raise ValueError("is not a whole number in digits 0 to 9")
     # More than 4,300 digits are a ValueError of int() itself, worded for programmers.
-    digits = text.lstrip("+-").lstrip("0")
-    if len(digits) > 19 or not BIGINT_MIN <= (number := int(text)) <= BIGINT_MAX:
+    digits = text.lstrip("+-").lstrip("0") or "0"
+    number = 0 if len(digits) > 19 else int(digits) * (-1 if text.startswith("-") else 1)
+    if len(digits) > 19 or not BIGINT_MIN <= number <= BIGINT_MAX:
         raise ValueError("does not fit a 64-bit integer")
     return number
 
