@@ -57,7 +57,7 @@ class Dialect:
 class Cut:
     """A block of bytes cut into records. quotes and inside are None where it has no quote.
 
-    is_open: whether the last record is in a quote that the end of the file leaves open.
+    open_at: where a quote is that the end of the file leaves open.
     """
 
     starts: Positions
@@ -67,20 +67,21 @@ class Cut:
     malformed_starts: frozenset[int] = frozenset()
     quotes: Positions | None = None
     inside: npt.NDArray[np.uint8] | None = None
-    is_open: bool = False
+    open_at: int | None = None
 
 
 def cut_records(data: bytes, dialect: Dialect, final: bool) -> Cut:
     """Cuts data into records, leaving off the last one if it may go on in the next read."""
     array = np.frombuffer(data, np.uint8)
     line_feeds = np.flatnonzero(array == LF)
-    stops, is_open = line_feeds, False
+    stops = line_feeds
+    open_at: int | None = None
     malformed: list[tuple[int, int]] = []
     quotes = inside = None
     if dialect.quote in data:
         marks = (array == dialect.quote).view(np.uint8)
         quotes = np.flatnonzero(marks)
-        malformed, limit, is_open = _malformed_spans(
+        malformed, limit, open_at = _malformed_spans(
             data, array, quotes, line_feeds, dialect, final
         )
         for start, end in malformed:
@@ -94,8 +95,8 @@ def cut_records(data: bytes, dialect: Dialect, final: bool) -> Cut:
     nexts = stops + 1
     if final and len(data) > (nexts[-1] if len(nexts) else 0):
         nexts = np.append(nexts, len(data))
-        if inside is not None and inside[-1]:
-            is_open = True
+        if quotes is not None and inside is not None and inside[-1]:
+            open_at = _opening(quotes)
             malformed.append((int(nexts[-2]) if len(nexts) > 1 else 0, len(data)))
     starts = np.concatenate(([0], nexts[:-1])) if len(nexts) else nexts
     ends = nexts - (array[nexts - 1] == LF)
@@ -111,8 +112,16 @@ def cut_records(data: bytes, dialect: Dialect, final: bool) -> Cut:
         frozenset(start for start, _ in malformed),
         quotes,
         inside,
-        is_open,
+        open_at,
     )
+
+
+def _opening(quotes: Positions) -> int:
+    """Where the field of the last, opening, quote begins: doubled quotes do not begin it."""
+    index = len(quotes) - 1
+    while index >= 2 and quotes[index - 1] == quotes[index] - 1:
+        index -= 2
+    return int(quotes[index])
 
 
 def _malformed_spans(
@@ -122,9 +131,9 @@ def _malformed_spans(
     line_feeds: Positions,
     dialect: Dialect,
     final: bool,
-) -> tuple[list[tuple[int, int]], int, bool]:
+) -> tuple[list[tuple[int, int]], int, int | None]:
     """The records with a misplaced quote, as (start, next), where the readable text ends, and
-    whether the last record is in an open quote there.
+    where a quote is that the end of the file leaves open.
 
     Quotes are taken in turn as opening and closing. Where each opening one begins a field (or is
     the second of a doubled pair) and each closing one ends it (or is the first of a pair), that is
@@ -148,17 +157,18 @@ def _malformed_spans(
         np.flatnonzero(np.where(odd, opens_ill, closes_ill)),
     )
     if not len(ill[0]) and not len(ill[1]):
-        return [], len(data), False
+        return [], len(data), None
     # Line feeds with an even and with an odd number of quotes before them.
     parity = np.searchsorted(quotes, line_feeds) & 1
     feeds = (line_feeds[parity == 0], line_feeds[parity == 1])
     spans: list[tuple[int, int]] = []
-    first, resumed_at, is_open = 0, 0, False
+    first, resumed_at = 0, 0
+    open_at: int | None = None
     while True:
         candidates = ill[first & 1]
         found = int(np.searchsorted(candidates, first))
         if found == len(candidates):
-            return spans, len(data), is_open
+            return spans, len(data), open_at
         position = int(quotes[candidates[found]])
         # The record starts after the last line feed outside quotes.
         feed = int(np.searchsorted(feeds[first & 1], position)) - 1
@@ -169,8 +179,8 @@ def _malformed_spans(
             end = stop + 1
         elif final:
             # It stopped before a quote that nothing closes, or at the end.
-            end, is_open = len(data), stop < len(data)
+            end, open_at = len(data), stop + 1 if stop < len(data) else None
         else:
-            return spans, start, False
+            return spans, start, None
         spans.append((start, end))
         first, resumed_at = int(np.searchsorted(quotes, end)), end

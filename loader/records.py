@@ -185,7 +185,8 @@ def read_blocks(
                 f"record {record} on line {line} does not end within"
                 f" {_MAX_UNFINISHED_BYTES >> 20} MiB; a quote opened in it is probably never closed"
             )
-        if cut.is_open and (lines := data[int(cut.starts[-1]) :].rstrip(b"\r\n").count(b"\n")):
+        opened = data[cut.open_at :].rstrip(b"\r\n") if cut.open_at is not None else b""
+        if lines := opened.count(b"\n"):
             # Where it should have closed, and so which of the lines are records, nobody can tell.
             raise DataRefused(
                 f"record {record - 1} opens a quote that is never closed, and the {lines:,} lines"
