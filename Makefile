@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format lock clean
+.PHONY: help run test test-redshift redshift-local lint format lock clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -12,6 +12,12 @@ run: .venv/runtime profiles.yml ## Set up, then load the new files and build and
 
 test: .venv/dev profiles.yml ## Set up, then run every test
 	$(BIN)/python -m pytest
+
+test-redshift: .venv/dev profiles.yml ## Run the Redshift suite, on a cluster if REDSHIFT_E2E_HOST is set
+	$(BIN)/python -m pytest tests/redshift
+
+redshift-local: .venv/dev profiles.yml ## Start a local stand-in for Redshift and S3 to try things on
+	@PYTHONPATH=tests $(BIN)/python -m rig
 
 lint: .venv/dev profiles.yml ## Check style, types and SQL
 	$(BIN)/ruff check
