@@ -74,8 +74,14 @@ class Landing:
         for _, verdict in files:
             _expect(verdict.accepted + verdict.rejected, verdict.read, f"{verdict.file}: judged")
         with self._copied_from(files, spool) as groups:
-            for number, group in enumerate(groups, start=1):
-                self._stage(number, group)
+            try:
+                for number, group in enumerate(groups, start=1):
+                    self._stage(number, group)
+            except WarehouseError:
+                # If a file was overwritten meanwhile, that is what to tell.
+                for file, _ in files:
+                    store.check_unchanged(file)
+                raise
             lock = warehouse.render("lock_ledger", ledger=self._ledger)
             if lock:
                 # The lock has to come first in the transaction: what it reads afterwards must be
@@ -179,8 +185,9 @@ class Landing:
         if not rows:
             return f"copying {group.manifest or group.paths[0]}: {error}"
         row = {key: str(value).strip() for key, value in rows[0].items()}
+        column = f", column {row['column_name']}" if row["column_name"] else ""
         return (
-            f"{row['file_name']}, line {row['line_number']}, column {row['column_name']}: COPY"
+            f"{row['file_name']}, line {row['line_number']}{column}: COPY"
             f" refused it: {row['error_message']} (code {row['error_code']}). Nothing was loaded."
             " The validator let it pass, so compare the column's type in the warehouse with"
             f" {self._feed.file}."

@@ -5,6 +5,8 @@ The only module that imports dbt. dbt takes seconds to import, so it is imported
 
 from __future__ import annotations
 
+import ast
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -31,6 +33,9 @@ _TRANSIENT = (
     "connection time out",
     "terminating connection",
 )
+
+# PostgreSQL: "Error and Notice Message Fields"; S is the severity.
+_FIELDS = re.compile(r"\{'S': .*\}", re.DOTALL)
 
 __all__ = ["BuildResult", "Project", "Warehouse"]
 
@@ -274,10 +279,23 @@ def _plain(value: Any) -> Any:
 
 def _message(error: BaseException | None) -> str:
     """dbt's message in one paragraph, without its heading."""
-    lines = [line.strip() for line in str(error).splitlines()]
+    lines = [line.strip() for line in _worded(str(error)).splitlines()]
     if lines and lines[0].endswith("Error") and len(lines) > 1:
         lines = lines[1:]
     return " ".join(line for line in lines if line)
+
+
+def _worded(message: str) -> str:
+    """A message in which Redshift's driver shows an error as a dict of protocol fields, in words."""
+    found = _FIELDS.search(message)
+    if not found:
+        return message
+    try:
+        fields = ast.literal_eval(found[0])
+    except (SyntaxError, ValueError):
+        return message
+    words = ". ".join(str(fields[key]).strip().rstrip(".") for key in "MDH" if fields.get(key))
+    return f"{message[: found.start()]}{words}.{message[found.end() :]}"
 
 
 def _advice(message: str) -> str:
