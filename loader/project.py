@@ -286,7 +286,7 @@ def _message(error: BaseException | None) -> str:
 
 
 def _worded(message: str) -> str:
-    """A message in which Redshift's driver shows an error as a dict of protocol fields, in words."""
+    """A message in words where the driver of Redshift shows a dict of protocol fields."""
     found = _FIELDS.search(message)
     if not found:
         return message
