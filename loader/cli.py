@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -132,7 +133,9 @@ def plan(settings: _Settings, selected: tuple[str, ...]) -> None:
             landing = Landing(project, feed, warehouse)
             plan = make_plan(project, feed, landing)
             store = open_store(feed.options.location, project.project_dir)
-            statements = landing.statements(plan.new, plan.replaces, store) if plan.new else []
+            statements, manifests = (
+                landing.statements(plan.new, plan.replaces, store) if plan.new else ([], {})
+            )
             if settings.as_json:
                 print_json(
                     {
@@ -142,6 +145,7 @@ def plan(settings: _Settings, selected: tuple[str, ...]) -> None:
                         "known": plan.known,
                         "new": [{"uri": f.uri, "bytes": f.bytes} for f in plan.new],
                         "sql": statements,
+                        "manifests": {uri: json.loads(text) for uri, text in manifests.items()},
                     }
                 )
                 continue
@@ -153,6 +157,8 @@ def plan(settings: _Settings, selected: tuple[str, ...]) -> None:
                 ("file", "bytes"),
                 [(file.uri, file.bytes) for file in plan.new],
             )
+            for uri, text in manifests.items():
+                say(f"\n{uri}\n{text}")
             say("\n" + ";\n".join(statements) + ";")
 
 
@@ -407,17 +413,26 @@ def _out_files(paths: tuple[Path, ...], out: Path | None) -> list[tuple[Path, Pa
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StorageError(f"{out}: {error.strerror}") from None
-    return [(out / f"{name}.accepted.csv", out / f"{name}.rejects.jsonl") for name in names]
+    results = [(out / f"{name}.accepted.csv", out / f"{name}.rejects.jsonl") for name in names]
+    inputs = {path.resolve() for path in paths}
+    for result in (path for pair in results for path in pair):
+        if result.resolve() in inputs:
+            raise ConfigError(f"{result} is to be validated and would be written over; give --out")
+    return results
 
 
 def _write_out(validator: Validator, verdict: Verdict, accepted: Path, rejects: Path) -> None:
-    accepted.unlink(missing_ok=True)
-    if not verdict.refused:
-        validator.write_accepted(verdict, accepted)
-    if verdict.rejects:
-        shutil.copyfile(verdict.rejects.path, rejects)
-    else:
-        rejects.write_bytes(b"")
+    written = None if verdict.refused else validator.write_accepted(verdict)
+    try:
+        accepted.unlink(missing_ok=True)
+        if written:
+            shutil.move(written, accepted)
+        if verdict.rejects:
+            shutil.copyfile(verdict.rejects.path, rejects)
+        else:
+            rejects.write_bytes(b"")
+    except OSError as error:
+        raise StorageError(f"{error.filename or accepted}: {error.strerror or error}") from None
 
 
 def _readable(path: Path) -> None:

@@ -105,7 +105,7 @@ class _ColumnRules(_Frozen):
     format: str | None = None
     required: bool = False
     accepted_values: tuple[_Text, ...] | None = Field(default=None, min_length=1)
-    pattern: str | None = None
+    pattern: str | None = Field(default=None, min_length=1)
     minimum: _Text | None = None
     maximum: _Text | None = None
 

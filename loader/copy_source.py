@@ -17,7 +17,7 @@ from loader.records import MAX_RECORD_BYTES
 from loader.storage import Compression, FileVersion, WorkFolder, compression_of
 from loader.validate import Verdict
 
-__all__ = ["CopyGroup", "local_groups", "manifest_text", "s3_groups"]
+__all__ = ["CopyGroup", "local_groups", "manifest_text", "s3_groups", "work_folder"]
 
 Columns = tuple[str | None, ...]
 Files = Sequence[tuple[FileVersion, Verdict]]
@@ -74,13 +74,7 @@ def s3_groups(
     Parts and manifests lie in a folder of this load's own under the work location, and are gone
     when the context ends. Raises ConfigError without a work location, StorageError.
     """
-    if not work_location:
-        raise ConfigError(
-            "no place for COPY's manifests: set CTI_WORK_LOCATION to a prefix that the loader may"
-            " write and the COPY role may read, such as s3://bucket/work/"
-        )
-    work = WorkFolder(work_location, feed.name)
-    work.remove_abandoned()
+    work = work_folder(feed, work_location)
     try:
         groups = list(_originals(feed, files))
         rewritten = [verdict for file, verdict in files if not _copy_safe(file, verdict)]
@@ -89,6 +83,16 @@ def s3_groups(
         yield [_with_manifest(group, number, work) for number, group in enumerate(groups, start=1)]
     finally:
         work.remove()
+
+
+def work_folder(feed: Feed, work_location: str) -> WorkFolder:
+    """A folder of a load's own for COPY's manifests and parts. Raises ConfigError."""
+    if not work_location:
+        raise ConfigError(
+            "no place for COPY's manifests: set CTI_WORK_LOCATION to a prefix that the loader may"
+            " write and the COPY role may read, such as s3://bucket/work/"
+        )
+    return WorkFolder(work_location, feed.name)
 
 
 def _copy_safe(file: FileVersion, verdict: Verdict) -> bool:

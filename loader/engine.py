@@ -93,7 +93,8 @@ def select_text(
     selected += [inner[place] for place, name in enumerate(file_columns) if name is None]
     return (
         f"select {', '.join(selected)} from read_csv({literal(path)}, auto_detect=false,"
-        f" header=true, strict_mode=true, compression='none', delim={literal(delimiter)},"
+        f" header=true, strict_mode=true, compression='none', new_line='\\n',"
+        f" delim={literal(delimiter)},"
         f" quote={literal(quote)}, escape={literal(quote)},"
         f" max_line_size={2 * MAX_RECORD_BYTES}, columns={{{types}}})"
     )

@@ -6,6 +6,7 @@
     │   └── FileChanged         a file changed between listing and commit; a retry may cure it
     ├── WarehouseError          the warehouse refused a statement or cannot be reached
     │   └── WarehouseTransient  a lock, a conflict, a lost connection; a retry may cure it
+    │       └── CommitUnknown   it was lost at COMMIT; the ledger knows whether that was done
     ├── ReconciliationError     counts that must be equal are not; the load was rolled back
     └── DataRefused             exit 1: records or whole files break the contract
 
@@ -15,6 +16,7 @@ Every message says what, where, and what to do next.
 from __future__ import annotations
 
 __all__ = [
+    "CommitUnknown",
     "ConfigError",
     "DataRefused",
     "FileChanged",
@@ -50,6 +52,10 @@ class WarehouseError(LoaderError):
 
 class WarehouseTransient(WarehouseError):
     """Something stood in the way that may be gone in a moment."""
+
+
+class CommitUnknown(WarehouseTransient):
+    """The connection was lost at COMMIT; whether it was done, only the ledger knows."""
 
 
 class ReconciliationError(LoaderError):

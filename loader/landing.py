@@ -11,7 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from loader.contract import Feed
-from loader.copy_source import CopyGroup, local_groups, s3_groups
+from loader.copy_source import (
+    CopyGroup,
+    local_groups,
+    manifest_text,
+    s3_groups,
+    work_folder,
+)
 from loader.errors import DataRefused, ReconciliationError, WarehouseError, WarehouseTransient
 from loader.header import match_header
 from loader.project import Project, Warehouse
@@ -54,7 +60,6 @@ class Landing:
         self._nodes = (project.source(feed.name), project.source(LEDGER))
         self._table, self._ledger = map(warehouse.relation, self._nodes)
         self._names = list(feed.column_names)
-        self._types = {c.name: f"varchar({c.max_bytes})" for c in feed.columns}
 
     def loaded_files(self) -> list[LedgerRow]:
         """The file versions whose records are in the landing table."""
@@ -73,21 +78,20 @@ class Landing:
         warehouse = self._warehouse
         for _, verdict in files:
             _expect(verdict.accepted + verdict.rejected, verdict.read, f"{verdict.file}: judged")
+        lock = warehouse.render("lock_ledger", ledger=self._ledger)
+        if lock:
+            # Not in the load's transaction, in which the lock has to come first: what it reads must
+            # be newer than any load that committed before the lock was given.
+            with warehouse.transaction():
+                self._execute(self._ddl())
         with self._copied_from(files, spool) as groups:
             try:
                 for number, group in enumerate(groups, start=1):
                     self._stage(number, group)
             except WarehouseError:
                 # If a file was overwritten meanwhile, that is what to tell.
-                for file, _ in files:
-                    store.check_unchanged(file)
+                self._check_unchanged(files, store)
                 raise
-            lock = warehouse.render("lock_ledger", ledger=self._ledger)
-            if lock:
-                # The lock has to come first in the transaction: what it reads afterwards must be
-                # newer than any load that committed before the lock was given.
-                with warehouse.transaction():
-                    self._execute(self._ddl())
             with warehouse.transaction():
                 self._execute([lock] if lock else self._ddl())
                 if not replaces:
@@ -96,12 +100,21 @@ class Landing:
                 rows = [_ledger_row(load_id, file, verdict) for file, verdict in files]
                 self._execute(self._load_statements(load_id, len(groups), rows, replaces))
                 self._check_landed(load_id, rows)
-                for file, _ in files:
-                    store.check_unchanged(file)
+                self._check_unchanged(files, store)
         return rows
 
-    def statements(self, files: Sequence[FileVersion], replaces: bool, store: Store) -> list[str]:
-        """The SQL that would land new files, in order. Reads their headers; changes nothing.
+    def remove_abandoned(self) -> None:
+        """Removes what killed loads of this feed left where COPY reads. Raises StorageError."""
+        settings = self._settings()
+        if settings["reads"] != "files":
+            work_folder(self._feed, settings["work_location"]).remove_abandoned()
+
+    def statements(
+        self, files: Sequence[FileVersion], replaces: bool, store: Store
+    ) -> tuple[list[str], dict[str, str]]:
+        """The SQL that would land new files, in order, and the manifests it names, by URI.
+
+        Reads the files' headers; changes nothing.
 
         Takes for granted that every record is accepted as it stands, and names what is yet to be
         fetched, written or counted as it is now. Raises DataRefused for a header that does not fit.
@@ -116,15 +129,16 @@ class Landing:
             for number, group in enumerate(groups, start=1)
             for statement in self._stage_statements(number, group)
         ]
-        ddl = ["begin", *self._ddl(), "commit", "begin", lock] if lock else ["begin", *self._ddl()]
-        return [
-            *staging,
-            *ddl,
+        ddl, locked = ["begin", *self._ddl(), "commit"], ["begin", lock]
+        manifests = {g.manifest: manifest_text(g.paths) for g in groups if lock and g.manifest}
+        statements = [
+            *([*ddl, *staging, *locked] if lock else [*staging, *ddl[:-1]]),
             warehouse.render("next_load_id", ledger=self._ledger),
             *self._load_statements(load_id, len(groups), rows, replaces),
             warehouse.render("count_load", landing=self._table, load_id=load_id),
             "commit",
         ]
+        return statements, manifests
 
     def _assumed_groups(self, files: Sequence[FileVersion], store: Store) -> list[CopyGroup]:
         options = self._feed.options
@@ -183,7 +197,14 @@ class Landing:
         query = self._warehouse.render("copy_errors")
         rows = self._warehouse.query(query) if query else []
         if not rows:
-            return f"copying {group.manifest or group.paths[0]}: {error}"
+            settings = self._settings()
+            hint = (
+                f" COPY read as {settings['role']} (CTI_COPY_ROLE), region"
+                f" {settings['region'] or 'of the cluster'} (CTI_COPY_REGION)."
+                if group.manifest
+                else ""
+            )
+            return f"copying {group.manifest or group.paths[0]}: {error} Nothing was loaded.{hint}"
         row = {key: str(value).strip() for key, value in rows[0].items()}
         column = f", column {row['column_name']}" if row["column_name"] else ""
         return (
@@ -201,7 +222,8 @@ class Landing:
             self._warehouse.render(
                 "stage_files",
                 stage=self._stage_name(number),
-                columns=self._types,
+                landing=self._table,
+                columns=self._names,
                 group=group.for_macro(),
             )
         )
@@ -256,6 +278,10 @@ class Landing:
         for file, _ in files:
             if file.key in known:
                 raise WarehouseTransient(f"{file.uri}: another loader took it first.")
+
+    def _check_unchanged(self, files: Files, store: Store) -> None:
+        for file, _ in files:
+            store.check_unchanged(file)
 
     def _check_landed(self, load_id: int, rows: list[LedgerRow]) -> None:
         query = self._warehouse.render("count_load", landing=self._table, load_id=load_id)

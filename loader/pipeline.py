@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from loader.contract import Feed
-from loader.errors import ConfigError, DataRefused, StorageError, WarehouseTransient
+from loader.errors import CommitUnknown, ConfigError, DataRefused, StorageError, WarehouseTransient
 from loader.landing import Landing, LedgerRow
 from loader.project import Project
 from loader.storage import FileVersion, open_store, plain_text
@@ -183,7 +183,8 @@ def _load_once(
     observer: Observer,
     tried: set[tuple[str, str]],
 ) -> LoadReport:
-    """One try. tried: the files that a try tells the warehouse to land, kept for the next one."""
+    """One try. tried: the files of a load that was lost at COMMIT, kept for the next try."""
+    landing.remove_abandoned()
     plan = make_plan(project, feed, landing)
     files = _fetch_and_judge(project, plan, spool, observer)
     if any(verdict.refused or verdict.rejected for _, verdict in files):
@@ -191,12 +192,14 @@ def _load_once(
     if not files:
         # After a connection lost at COMMIT: what the try before this one has loaded after all.
         return _report(feed, plan, [row for row in landing.loaded_files() if row.key in tried])
-    tried.update(file.key for file, _ in files)
     store = open_store(feed.options.location, project.project_dir)
     records = sum(verdict.accepted for _, verdict in files)
     observer.start(f"{feed.name}: loading {records:,} records", None)
     try:
         return _report(feed, plan, landing.land(files, plan.replaces, store, spool))
+    except CommitUnknown:
+        tried.update(file.key for file, _ in files)
+        raise
     finally:
         observer.finish()
 

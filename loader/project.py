@@ -19,7 +19,7 @@ from typing import Any
 import yaml
 
 from loader.contract import Feed, parse_feed
-from loader.errors import ConfigError, WarehouseError, WarehouseTransient
+from loader.errors import CommitUnknown, ConfigError, WarehouseError, WarehouseTransient
 
 # Redshift: "Serializable isolation" (1023); the rest is what its driver says of a lost connection.
 _TRANSIENT = (
@@ -246,7 +246,10 @@ class Warehouse:
         self.execute("begin")
         try:
             yield
-            self.execute("commit")
+            try:
+                self.execute("commit")
+            except WarehouseTransient as error:
+                raise CommitUnknown(str(error)) from None
         except BaseException:
             # The first error is the one to report, whatever becomes of the rollback.
             with suppress(WarehouseError), _database_errors():

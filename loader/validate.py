@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
@@ -10,6 +9,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
+
+import duckdb
 
 from loader import engine
 from loader.contract import Feed
@@ -75,21 +76,9 @@ class _Form:
         before = bisect_right(range(len(self.malformed)), row, key=lambda i: self.malformed[i] - i)
         return row + before
 
-    def fills(self, reading: _Reading) -> bool:
-        """Whether the file ends with its last record, so has no empty lines after it."""
-        end = sum(self.places[-1][:2]) if self.places else reading.header.data_offset
-        return end == reading.path.stat().st_size
-
-    def is_plain(self, reading: _Reading) -> bool:
-        """Whether any reader of CSV sees in the file what the strict reader saw."""
-        header = reading.header
-        one_line = header.data_line == 2 and b"\n" not in header.raw
-        return (
-            one_line
-            and not header.has_bom
-            and b"\r\n" not in self.line_ends
-            and self.fills(reading)
-        )
+    def end(self, header: Header) -> int:
+        """Where the last record ends, and empty lines may follow."""
+        return sum(self.places[-1][:2]) if self.places else header.data_offset
 
     def place_of(self, record: int) -> _Place:
         """The block that holds a record."""
@@ -107,6 +96,17 @@ class _Reading:
     header: Header
     layout: Layout
     advance: Advance
+
+    def after(self, form: _Form) -> bytes:
+        """What follows the last record: the line ends of empty lines."""
+        self.file.seek(form.end(self.header))
+        return self.file.read()
+
+    def is_plain(self, form: _Form) -> bool:
+        """Whether any reader of CSV sees in the file what the strict reader saw."""
+        header = self.header
+        one_line = header.data_line == 2 and b"\n" not in header.raw
+        return one_line and not header.has_bom and not self.after(form)
 
     def link(self) -> Path:
         """The file under a name that no engine takes for a pattern."""
@@ -198,6 +198,11 @@ class Validator:
                 return self._validate(reading)
         except DataRefused as error:
             return Verdict(name, refused=str(error))
+        except duckdb.Error as error:
+            raise ReconciliationError(
+                f"{name}: the engine cannot read what the strict reader can ({error}). Nothing was"
+                " loaded; please report this with the file."
+            ) from None
 
     def _validate(self, reading: _Reading) -> Verdict:
         form, text, malformed = self._check_form(reading)
@@ -219,33 +224,37 @@ class Validator:
             rejects=rejects,
             text=text,
             columns=columns,
-            plain=text.is_symlink() and form.is_plain(reading),
+            plain=text.is_symlink() and reading.is_plain(form),
         )
 
-    def write_accepted(self, verdict: Verdict, target: Path) -> None:
-        """Writes the accepted records as RFC 4180 text, its header in the contract's order."""
+    def write_accepted(self, verdict: Verdict) -> Path:
+        """The accepted records as RFC 4180 text in the spool, its header in the contract's order.
+
+        The next call writes over it.
+        """
         assert verdict.text is not None
         written = self._spool / "accepted.csv"
         self._write(verdict.text, Layout(verdict.columns), written)
-        shutil.move(written, target)
+        return written
 
     # The strict reading
 
     def _check_form(self, reading: _Reading) -> tuple[_Form, Path, RejectLog | None]:
         """Reads the file strictly; the path is of a text with its well-formed records alone.
 
-        That is the file itself if the engine can be trusted to read it the same way: every record
-        well-formed and all lines ended alike.
+        That is the file itself if the engine reads it the same way: every record well-formed, and
+        every line ended by LF. (It loses records whose quotes hold an LF where lines end in CRLF.)
         """
         form = _Form(line_ends={reading.header.line_end})
         for block in self._blocks(reading):
             form.count(block)
             reading.advance(len(block.data))
-            if block.faults or form.line_ends >= {b"\n", b"\r\n"}:
+            if block.faults or b"\r\n" in form.line_ends:
                 break
         else:
+            rest = reading.after(form)
             # Of a single column an empty line, even at the end, is a record to the engine.
-            if len(reading.layout.columns) > 1 or form.fills(reading):
+            if not rest or (len(reading.layout.columns) > 1 and b"\r" not in rest):
                 return form, reading.link(), None
         form, text = _Form(), reading.stem.with_suffix(".csv")
         malformed = RejectLog(reading.stem.with_suffix(".malformed.jsonl"))

@@ -11,7 +11,7 @@
         {{ cti.iso_timestamp(text) }}
     {%- else -%}
         {%- set required = ['YYYY', 'MM', 'DD', 'HH24', 'MI'] -%}
-        {%- set read = cti.date_format('clean_timestamp', format, required + ['SS'], required, '-/. :T') -%}
+        {%- set read = cti.date_format('clean_timestamp', format, required + ['SS'], required) -%}
         {%- set iso = cti.iso_date(text, read.at) ~ " || ' ' || " ~ cti.iso_time(text, read.at) -%}
     cast(
         {{ cti.only_if(text, read.pattern, iso, 'a timestamp as ' ~ format) }} as timestamp

@@ -3,11 +3,12 @@
     formats and mercies of its own, has a say.
 #}
 
-{% macro date_format(macro, format, tokens, required, separators) %}
+{% macro date_format(macro, format, tokens, required) %}
     {#- The format as {pattern: …, at: {token: the position of its first character}}. -#}
     {% if format is not string or not format %}
         {% do cti.refuse_argument(macro, 'format', format, 'a text such as ' ~ required | join) %}
     {% endif %}
+    {%- set separators = '-/.: T' -%}
     {%- set digits = {'YYYY': 4, 'MM': 2, 'DD': 2, 'HH24': 2, 'MI': 2, 'SS': 2} -%}
     {#- Hours and the like are held to their range: '24:00' is a time to some engines. -#}
     {%- set patterns = {'HH24': '([01][0-9]|2[0-3])', 'MI': '[0-5][0-9]', 'SS': '[0-5][0-9]'} -%}

@@ -3,23 +3,23 @@
     Redshift a temporary table that COPY fills.
 #}
 
-{% macro stage_files(stage, columns, group) %}
+{% macro stage_files(stage, landing, columns, group) %}
     {#-
         The statements that make `stage` hold the records of a group of files as text.
-        columns: the landing columns, name to type. group: paths, manifest, compression, delimiter,
+        landing: the table they are for. columns: the contract's column names. group: paths, manifest, compression, delimiter,
         quote, max_record_bytes and columns, the latter as they stand in the files from left to
         right, none for one that is not loaded.
     -#}
-    {{ return(adapter.dispatch('stage_files')(stage, columns, group)) }}
+    {{ return(adapter.dispatch('stage_files')(stage, landing, columns, group)) }}
 {% endmacro %}
 
 
-{% macro default__stage_files(stage, columns, group) %}
+{% macro default__stage_files(stage, landing, columns, group) %}
     {{ exceptions.raise_compiler_error('stage_files: no loading is written for ' ~ target.type) }}
 {% endmacro %}
 
 
-{% macro duckdb__stage_files(stage, columns, group) %}
+{% macro duckdb__stage_files(stage, landing, columns, group) %}
     {%- set paths = [] -%}
     {%- for path in group.paths -%}{%- do paths.append(text_literal(path)) -%}{%- endfor -%}
     {#- By place, not by name: the header was matched by name when the file was validated. -#}
@@ -38,6 +38,7 @@ select {{ selected | join(', ') }}
 from read_csv(
     [{{ paths | join(', ') }}],
     auto_detect = false, header = true, strict_mode = true, compression = 'none',
+    new_line = '\n',
     delim = {{ text_literal(group.delimiter) }},
     quote = {{ text_literal(group.quote) }}, escape = {{ text_literal(group.quote) }},
     max_line_size = {{ group.max_record_bytes * 2 }},
@@ -48,14 +49,13 @@ from read_csv(
 {% endmacro %}
 
 
-{% macro redshift__stage_files(stage, columns, group) %}
-    {%- set table_columns, copied, settings = [], [], copy_settings() -%}
-    {%- for name, type in columns.items() -%}
-        {%- do table_columns.append(quoted(name) ~ ' ' ~ type) -%}
-    {%- endfor -%}
+{% macro redshift__stage_files(stage, landing, columns, group) %}
+    {%- set names, copied, settings = [], [], copy_settings() -%}
+    {%- for name in columns -%}{%- do names.append(quoted(name)) -%}{%- endfor -%}
     {%- for name in group.columns -%}{%- do copied.append(quoted(name)) -%}{%- endfor -%}
     {#-
-        Nothing is cleaned, cut or skipped here: raw stays raw. An empty field is NULL, quoted or
+        The temporary table has the landing columns' own types, so that what does not fit them is
+        refused by COPY, which says where it lies. Nothing is cleaned, cut or skipped here: raw stays raw. An empty field is NULL, quoted or
         not, and only that: the default NULL AS '\N' would also take the text \N for NULL.
     -#}
     {%- set copy -%}
@@ -82,7 +82,8 @@ region {{ text_literal(settings.region) }}
     {%- endset -%}
     {{ return([
         'drop table if exists ' ~ quoted(stage),
-        'create temp table ' ~ quoted(stage) ~ ' (\n    ' ~ table_columns | join(',\n    ') ~ '\n)',
+        'create temp table ' ~ quoted(stage) ~ ' as select ' ~ names | join(', ') ~ ' from ' ~ landing
+        ~ ' where false',
         copy
     ]) }}
 {% endmacro %}
