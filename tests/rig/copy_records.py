@@ -34,11 +34,12 @@ class Records:
     (MAXERROR), and comes with its line number as a first field.
     """
 
-    def __init__(self, command: CopyCommand, columns: int, *, slow: bool) -> None:
+    def __init__(self, command: CopyCommand, columns: list[str], *, slow: bool) -> None:
         self.line = 1
         self._header = command.ignore_header
         self._slow = slow
-        self._columns = columns
+        self._names = columns
+        self._columns = len(columns)
         self._delimiter = command.delimiter.encode()
         self._quote = command.quote.encode()
         d, q = re.escape(self._delimiter), re.escape(self._quote)
@@ -134,11 +135,20 @@ class Records:
             else:
                 code, message = problem
                 raw = record.rstrip(b"\n").decode("utf-8", "replace")[:1024]
-                reject(LoadError(code, message, line, raw=raw))
+                column = self._column_of_bad_utf8(record) if code == _BAD_UTF8 else ""
+                reject(LoadError(code, message, line, column, raw=raw))
             line += record.count(b"\n")
             at = end
         if count:
             self.line = line
+
+    def _column_of_bad_utf8(self, record: bytes) -> str:
+        try:
+            record.decode("utf-8")
+        except UnicodeDecodeError as error:
+            place = len(self._field.findall(record[: error.start]))
+            return self._names[place] if place < len(self._names) else ""
+        return ""
 
     def _problem(self, record: bytes, *, well_formed: bool) -> tuple[int, str] | None:
         """What is wrong with a record: a load error's code and message."""
@@ -146,7 +156,7 @@ class Records:
             return 1218, "Invalid null byte - the rig does not imitate NUL in load data"
         bad = _bad_utf8(record)
         if bad is not None:
-            return 1220, f"String contains invalid or unsupported UTF8 codepoints. {bad}"
+            return _BAD_UTF8, f"String contains invalid or unsupported UTF8 codepoints. {bad}"
         if len(record) > MAX_RECORD:
             return 1216, "Input line is larger than 4 MB"
         if record in (b"\n", b"\r\n"):
@@ -192,6 +202,9 @@ def _is_utf8(body: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
+
+
+_BAD_UTF8 = 1220
 
 
 def _bad_utf8(record: bytes) -> str | None:

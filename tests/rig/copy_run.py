@@ -104,7 +104,8 @@ class CopyRun:
         self._source = source
         self.backend.query(f"truncate {_STAGE}")
         slow = self._tolerated > 0
-        records = Records(self.command, len(columns), slow=slow)
+        labels = [column.name for column in columns]
+        records = Records(self.command, labels, slow=slow)
         chunks = read_source(client, source, self.command.compression)
         names = ", ".join(f"c{number}" for number in range(len(columns)))
         quote, delimiter = literal(self.command.quote), literal(self.command.delimiter)
@@ -116,7 +117,7 @@ class CopyRun:
             self.backend.query(copy, self._counted(records.blocks(chunks, self._reject)))
         except BackendError as error:
             if error.fields.get("C") == _BAD_COPY_FORMAT:
-                self._find_ragged(client, source, len(columns))
+                self._find_ragged(client, source, labels)
             raise
         return self._insert(columns)
 
@@ -131,7 +132,7 @@ class CopyRun:
             raise error
         self._errors.append((self._source, error))
 
-    def _find_ragged(self, client: S3Client, source: Source, columns: int) -> None:
+    def _find_ragged(self, client: S3Client, source: Source, columns: list[str]) -> None:
         """Read the object once more, record by record, and raise for the one to blame.
 
         PostgreSQL's own line numbers leave out line breaks in the first record.

@@ -15,18 +15,14 @@ FOLDER_NAME = "rig"
 _NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 
 
-def backend_settings(isolation: str) -> dict[str, str]:
+def backend_settings() -> dict[str, str]:
     """Settings that make PostgreSQL read SQL and isolate transactions as Redshift does.
 
-    `isolation` is "snapshot" or "serializable", the two levels a Redshift database can have (AWS,
-    "Isolation levels in Amazon Redshift"). Redshift takes the snapshot at the first statement that
-    reads or writes a table, after any LOCK, which is what PostgreSQL's REPEATABLE READ does.
+    A statement on its own must not read as of before a lock that it waited for (a table that
+    another transaction swapped would seem empty), so it runs as READ COMMITTED.
     """
-    levels = {"snapshot": "repeatable read", "serializable": "serializable"}
-    if isolation not in levels:
-        raise RigError(f"isolation is {isolation!r}: it must be 'snapshot' or 'serializable'")
     return {
-        "default_transaction_isolation": levels[isolation],
+        "default_transaction_isolation": "read committed",
         "standard_conforming_strings": "off",
         "escape_string_warning": "off",
         "backslash_quote": "on",
@@ -35,6 +31,19 @@ def backend_settings(isolation: str) -> dict[str, str]:
         "extra_float_digits": "0",
         "statement_timeout": "0",
     }
+
+
+def transaction_level(isolation: str) -> str:
+    """PostgreSQL's level for a transaction begun by BEGIN.
+
+    `isolation` is "snapshot" or "serializable", the two levels a Redshift database can have (AWS,
+    "Isolation levels in Amazon Redshift"). Redshift takes the snapshot at the first statement that
+    reads or writes a table, after any LOCK, which is what PostgreSQL's REPEATABLE READ does.
+    """
+    levels = {"snapshot": "repeatable read", "serializable": "serializable"}
+    if isolation not in levels:
+        raise RigError(f"isolation is {isolation!r}: it must be 'snapshot' or 'serializable'")
+    return levels[isolation]
 
 
 def _sql(name: str) -> str:

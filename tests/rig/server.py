@@ -13,6 +13,7 @@ from rig.databases import (
     drop_database,
     prepare_template,
     state_folder,
+    transaction_level,
 )
 from rig.errors import RedshiftError
 from rig.faults import Faults
@@ -67,10 +68,11 @@ class RedshiftRig:
         self.faults = Faults()
         # The statements that clients sent, oldest first.
         self.statements: deque[str] = deque(maxlen=10_000)
+        self.transaction_level = transaction_level(isolation)
         self._s3 = s3
         self._rewrites: dict[Rewrite, None] = {}
         self._lock = threading.Lock()
-        self._postgres = Postgres(backend_settings(isolation))
+        self._postgres = Postgres(backend_settings())
         self._postgres.settings["rig.folder"] = str(state_folder(self._postgres))
         self._front: Front | None = None
         self._certificates: Certificates

@@ -156,6 +156,9 @@ class Session:
             self._cut_during(body)
         else:
             self._forward(b"E", body, b"C", b"I", b"s")
+        if translation.kind in ("begin", "start") and status == "I" and not self._skipping:
+            self._relay.sync()
+            self._backend.query(f"set transaction isolation level {self._rig.transaction_level}")
         if translation.commits and status == "T" and not self._skipping:
             self._relay.sync()
             self._backend.query("commit")
