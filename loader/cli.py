@@ -128,7 +128,7 @@ def plan(settings: _Settings, selected: tuple[str, ...]) -> None:
 
     project = settings.project()
     feeds = _feeds(project, selected)
-    with project.warehouse() as warehouse:
+    with project.warehouse(create=False) as warehouse:
         for feed in feeds:
             landing = Landing(project, feed, warehouse)
             plan = make_plan(project, feed, landing)
@@ -231,8 +231,7 @@ def load(settings: _Settings, selected: tuple[str, ...]) -> None:
     """
     project = settings.project()
     feeds = _feeds(project, selected)
-    for feed in feeds:
-        _load(settings, project, feed)
+    _each(feeds, lambda feed: _load(settings, project, feed))
 
 
 @cli.command()
@@ -244,42 +243,8 @@ def run(settings: _Settings, selected: tuple[str, ...]) -> None:
     \b
     Example: python -m loader run
     """
-    from loader.report import print_json, print_table
-
     project = settings.project()
-    for feed in _feeds(project, selected):
-        started = time.monotonic()
-        report = _load(settings, project, feed, quiet=True)
-        build = project.build(feed, quiet=settings.as_json)
-        if build.errors:
-            raise LoaderError(f"dbt build ended with errors:{_listed(build.failures)}")
-        with project.warehouse() as warehouse:
-            marts = _mart_sizes(project, feed, warehouse)
-        rows, raw = sum(size for size, _ in marts), sum(raw for _, raw in marts)
-        summary = {
-            "feed": feed.name,
-            "load": report.load_id,
-            "files": report.files,
-            "files loaded before": report.known,
-            "records read": report.records_read,
-            "records loaded": report.records_loaded,
-            "records rejected": report.records_rejected,
-            "mart rows": rows,
-            "duplicates": raw - rows,
-            "tests passed": build.tests_passed,
-            "tests failed": build.tests_failed,
-            "seconds": round(time.monotonic() - started, 1),
-        }
-        if settings.as_json:
-            print_json({key.replace(" ", "_"): value for key, value in summary.items()})
-        else:
-            cells = [(key, "none" if value is None else value) for key, value in summary.items()]
-            print_table("", ("summary", ""), cells)
-        if build.tests_failed:
-            raise DataRefused(
-                f"the data is loaded, but {build.tests_failed} tests of the tables failed:"
-                f"{_listed(build.failures)}"
-            )
+    _each(_feeds(project, selected), lambda feed: _run(settings, project, feed))
 
 
 @cli.command()
@@ -297,7 +262,7 @@ def history(settings: _Settings, selected: tuple[str, ...]) -> None:
     project = settings.project()
     names = {feed.name for feed in _feeds(project, selected)}
     ledger = project.source(LEDGER)
-    with project.warehouse() as warehouse:
+    with project.warehouse(create=False) as warehouse:
         if not warehouse.exists(ledger):
             say("nothing has been loaded yet", error=True)
             return
@@ -321,6 +286,63 @@ def main() -> None:
     # A terminated load ends like an interrupted one: rolled back, its spool removed.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     cli(prog_name="python -m loader")
+
+
+def _each(feeds: list[Feed], work: Callable[[Feed], object]) -> None:
+    """Does the work for every feed; the errors of one do not keep the others from it."""
+    from loader.report import say
+
+    errors: list[LoaderError] = []
+    for feed in feeds:
+        try:
+            work(feed)
+        except LoaderError as error:
+            errors.append(error)
+            if len(feeds) > 1:
+                say(f"error: {error}", error=True)
+    if len(feeds) > 1 and errors:
+        names = f"{len(errors)} of {len(feeds)} feeds failed"
+        worst = max(errors, key=lambda error: error.exit_code)
+        raise (DataRefused if worst.exit_code == 1 else LoaderError)(f"{names}; see above")
+    if errors:
+        raise errors[0]
+
+
+def _run(settings: _Settings, project: Project, feed: Feed) -> None:
+    """Loads a feed, builds what depends on it, and sums up."""
+    from loader.report import print_json, print_table
+
+    started = time.monotonic()
+    report = _load(settings, project, feed, quiet=True)
+    build = project.build(feed, quiet=settings.as_json)
+    if build.errors:
+        raise LoaderError(f"dbt build ended with errors:{_listed(build.failures)}")
+    with project.warehouse() as warehouse:
+        marts = _mart_sizes(project, feed, warehouse)
+    rows, raw = sum(size for size, _ in marts), sum(raw for _, raw in marts)
+    summary = {
+        "feed": feed.name,
+        "load": report.load_id,
+        "files": report.files,
+        "files loaded before": report.known,
+        "records read": report.records_read,
+        "records loaded": report.records_loaded,
+        "records rejected": report.records_rejected,
+        **({"mart rows": rows, "duplicates": raw - rows} if marts else {}),
+        "tests passed": build.tests_passed,
+        "tests failed": build.tests_failed,
+        "seconds": round(time.monotonic() - started, 1),
+    }
+    if settings.as_json:
+        print_json({key.replace(" ", "_"): value for key, value in summary.items()})
+    else:
+        cells = [(key, "none" if value is None else value) for key, value in summary.items()]
+        print_table("", ("summary", ""), cells)
+    if build.tests_failed:
+        raise DataRefused(
+            f"the data is loaded, but {build.tests_failed} tests of the tables failed:"
+            f"{_listed(build.failures)}"
+        )
 
 
 def _load(settings: _Settings, project: Project, feed: Feed, quiet: bool = False) -> LoadReport:
@@ -422,11 +444,10 @@ def _out_files(paths: tuple[Path, ...], out: Path | None) -> list[tuple[Path, Pa
 
 
 def _write_out(validator: Validator, verdict: Verdict, accepted: Path, rejects: Path) -> None:
-    written = None if verdict.refused else validator.write_accepted(verdict)
     try:
         accepted.unlink(missing_ok=True)
-        if written:
-            shutil.move(written, accepted)
+        if not verdict.refused:
+            validator.write_accepted(verdict, accepted)
         if verdict.rejects:
             shutil.copyfile(verdict.rejects.path, rejects)
         else:

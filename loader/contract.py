@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping
 from decimal import Decimal
@@ -59,11 +58,6 @@ class Rejects(_Frozen):
 
     max_rows: int = Field(default=0, ge=0)
     max_fraction: float = Field(default=0.0, ge=0, le=1)
-
-    @property
-    def allowed(self) -> bool:
-        """Whether the feed sets refused records aside instead of refusing the load."""
-        return self.max_rows > 0 or self.max_fraction > 0
 
 
 class ColumnPolicy(_Frozen):
@@ -181,11 +175,6 @@ class Feed(_Frozen):
     def column_names(self) -> tuple[str, ...]:
         """The file's columns, in the contract's order."""
         return tuple(column.name for column in self.columns)
-
-    @property
-    def fingerprint(self) -> str:
-        """Changes whenever a rule changes."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:16]
 
 
 def parse_feed(node: Mapping[str, Any]) -> Feed:

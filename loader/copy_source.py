@@ -136,7 +136,7 @@ def _parts(feed: Feed, verdicts: Sequence[Verdict], work: WorkFolder, spool: Pat
         )
         for verdict in verdicts
     ]
-    with engine.connect(spool) as connection:
+    with engine.connect(spool) as connection, engine.errors_explained(feed.name):
         engine.write_text(
             connection,
             " union all ".join(texts),

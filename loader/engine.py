@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
 
+from loader.errors import ReconciliationError, StorageError
 from loader.records import MAX_RECORD_BYTES
 
 __all__ = [
     "connect",
+    "errors_explained",
     "identifier",
     "literal",
     "pattern_error",
@@ -117,3 +120,20 @@ def write_text(
         f"copy (select {', '.join(columns)} from ({query})) to {literal(str(target))}"
         f" (format csv, header true{options})"
     )
+
+
+@contextmanager
+def errors_explained(name: str) -> Iterator[None]:
+    """Turns what DuckDB raises into errors that say what to do."""
+    try:
+        yield
+    except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
+        raise StorageError(
+            f"{name}: {error}. The spool folder holds what is rewritten; set TMPDIR to a"
+            " folder with more room."
+        ) from None
+    except duckdb.Error as error:
+        raise ReconciliationError(
+            f"{name}: the engine cannot read what the strict reader can ({error}). Nothing was"
+            " loaded; please report this with the file."
+        ) from None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from io import BytesIO
@@ -69,21 +69,29 @@ class Landing:
         query = self._warehouse.render("loaded_files", ledger=self._ledger, feed=self._feed.name)
         return [LedgerRow(**row) for row in self._warehouse.query(query)]
 
-    def land(self, files: Files, replaces: bool, store: Store, spool: Path) -> list[LedgerRow]:
+    def land(
+        self,
+        files: Files,
+        replaced: frozenset[tuple[str, str]] | None,
+        store: Store,
+        spool: Path,
+    ) -> list[LedgerRow]:
         """Lands the accepted records of files under one new load id.
 
-        Raises WarehouseTransient if another loader took one of the files first, FileChanged,
-        ReconciliationError or WarehouseError; whatever it raises, nothing is landed.
+        replaced: the keys of all that the table holds, if the files take its place. Raises
+        WarehouseTransient if another loader was quicker, FileChanged, ReconciliationError or
+        WarehouseError; whatever it raises but CommitUnknown, nothing is landed.
         """
         warehouse = self._warehouse
         for _, verdict in files:
             _expect(verdict.accepted + verdict.rejected, verdict.read, f"{verdict.file}: judged")
         lock = warehouse.render("lock_ledger", ledger=self._ledger)
-        if lock:
+        ddl = [] if all(map(warehouse.exists, self._nodes)) else self._ddl()
+        if lock and ddl:
             # Not in the load's transaction, in which the lock has to come first: what it reads must
             # be newer than any load that committed before the lock was given.
             with warehouse.transaction():
-                self._execute(self._ddl())
+                self._execute(ddl)
         with self._copied_from(files, spool) as groups:
             try:
                 for number, group in enumerate(groups, start=1):
@@ -93,12 +101,13 @@ class Landing:
                 self._check_unchanged(files, store)
                 raise
             with warehouse.transaction():
-                self._execute([lock] if lock else self._ddl())
-                if not replaces:
-                    self._check_not_taken(files)
+                self._execute([lock] if lock else ddl)
+                self._check_ledger(files, replaced)
                 load_id = self._next_load_id()
                 rows = [_ledger_row(load_id, file, verdict) for file, verdict in files]
-                self._execute(self._load_statements(load_id, len(groups), rows, replaces))
+                self._execute(
+                    self._load_statements(load_id, len(groups), rows, replaced is not None)
+                )
                 self._check_landed(load_id, rows)
                 self._check_unchanged(files, store)
         return rows
@@ -194,8 +203,11 @@ class Landing:
 
     def _explained(self, error: WarehouseError, group: CopyGroup) -> str:
         """A failed COPY, with what the warehouse's own log has of it."""
-        query = self._warehouse.render("copy_errors")
-        rows = self._warehouse.query(query) if query else []
+        query, rows = self._warehouse.render("copy_errors"), []
+        # Without a right to look, or in a session that is gone, the error itself has to do.
+        with suppress(WarehouseError):
+            self._warehouse.execute("rollback")
+            rows = self._warehouse.query(query) if query else []
         if not rows:
             settings = self._settings()
             hint = (
@@ -272,11 +284,16 @@ class Landing:
         for statement in statements:
             self._warehouse.execute(statement)
 
-    def _check_not_taken(self, files: Files) -> None:
-        """Raises WarehouseTransient if the ledger, read under its lock, has one of the files."""
+    def _check_ledger(self, files: Files, replaced: frozenset[tuple[str, str]] | None) -> None:
+        """Raises WarehouseTransient if another loader has changed what the plan was made on.
+
+        Asked under the ledger's lock.
+        """
         known = {row.key for row in self._ledger_rows()}
+        if replaced is not None and known != replaced:
+            raise WarehouseTransient(f"{self._feed.name}: another loader replaced it first.")
         for file, _ in files:
-            if file.key in known:
+            if replaced is None and file.key in known:
                 raise WarehouseTransient(f"{file.uri}: another loader took it first.")
 
     def _check_unchanged(self, files: Files, store: Store) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 import tempfile
 import time
@@ -53,14 +54,14 @@ class Observer(Protocol):
 class LoadPlan:
     """What a load would do.
 
-    known: how many files of the location are loaded already. etags: the uri and ETag of every file
+    known: how many files of the location are loaded already. loaded: the uri and ETag of every file
     version in the landing table.
     """
 
     feed: Feed
     new: list[FileVersion]
     known: int
-    etags: frozenset[tuple[str, str]]
+    loaded: frozenset[tuple[str, str]]
     replaces: bool = False
 
 
@@ -105,6 +106,8 @@ def spool_folder() -> Iterator[Path]:
     try:
         yield folder
     except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise
         raise StorageError(
             f"{error.filename or folder}: {error.strerror or error}. The spool folder holds what is"
             " fetched and decompressed; set TMPDIR to a folder with more room."
@@ -117,20 +120,20 @@ def make_plan(project: Project, feed: Feed, landing: Landing) -> LoadPlan:
     """Compares a feed's location with the ledger. Reads nothing but listings."""
     files = open_store(feed.options.location, project.project_dir).find()
     loaded = landing.loaded_files()
-    etags = frozenset((row.uri, row.etag) for row in loaded)
+    keys = frozenset(row.key for row in loaded)
     # A local file has no ETag before it is read; until then its size and time speak for it.
     stamps = {(row.uri, row.version) for row in loaded}
     new = [
         file
         for file in files
-        if ((file.uri, file.version) not in stamps if file.etag is None else file.key not in etags)
+        if ((file.uri, file.version) not in stamps if file.etag is None else file.key not in keys)
     ]
     if feed.options.mode == "replace":
         gone = {row.uri for row in loaded} - {file.uri for file in files}
         if not files or not (new or gone):
-            return LoadPlan(feed, [], len(files), etags)
-        return LoadPlan(feed, files, 0, frozenset(), replaces=True)
-    return LoadPlan(feed, new, len(files) - len(new), etags)
+            return LoadPlan(feed, [], len(files), keys)
+        return LoadPlan(feed, files, 0, keys, replaces=True)
+    return LoadPlan(feed, new, len(files) - len(new), keys)
 
 
 def judge_file(
@@ -161,69 +164,87 @@ def load(project: Project, feed: Feed, observer: Observer) -> LoadReport:
     warehouse is as it was. What a retry may cure is tried again: the ledger knows what a try that
     lost its connection has done, so nothing is loaded twice.
     """
-    tried: set[tuple[str, str]] = set()
-    for wait in (*_BACKOFF, None):
-        try:
-            with project.warehouse() as warehouse, spool_folder() as spool:
-                landing = Landing(project, feed, warehouse)
-                return _load_once(project, feed, landing, spool, observer, tried)
-        except WarehouseTransient as error:
-            if wait is None:
-                raise
-            observer.note(f"{feed.name}: {error} Trying again in {wait:.0f} s.")
-            time.sleep(wait)
+    judged: dict[tuple[str, str], Verdict] = {}
+    lost: set[tuple[str, str]] = set()
+    with spool_folder() as spool:
+        for wait in (*_BACKOFF, None):
+            try:
+                return _load_once(project, feed, spool, observer, judged, lost)
+            except WarehouseTransient as error:
+                if wait is None:
+                    raise
+                observer.note(f"{feed.name}: {error} Trying again in {wait:.0f} s.")
+                time.sleep(wait)
     raise AssertionError("the last try returns or raises")
 
 
 def _load_once(
     project: Project,
     feed: Feed,
-    landing: Landing,
     spool: Path,
     observer: Observer,
-    tried: set[tuple[str, str]],
+    judged: dict[tuple[str, str], Verdict],
+    lost: set[tuple[str, str]],
 ) -> LoadReport:
-    """One try. tried: the files of a load that was lost at COMMIT, kept for the next try."""
-    landing.remove_abandoned()
-    plan = make_plan(project, feed, landing)
-    files = _fetch_and_judge(project, plan, spool, observer)
+    """One try. judged: verdicts, kept for the next; lost: files of a try lost at COMMIT.
+
+    No connection is open while files are fetched and judged, which may take long.
+    """
+    with project.warehouse() as warehouse:
+        landing = Landing(project, feed, warehouse)
+        landing.remove_abandoned()
+        plan = make_plan(project, feed, landing)
+        loaded = [row for row in landing.loaded_files() if row.key in lost] if lost else []
+    files = _fetch_and_judge(project, plan, spool, observer, judged)
     if any(verdict.refused or verdict.rejected for _, verdict in files):
         raise RecordsRefused(feed, [verdict for _, verdict in files])
     if not files:
-        # After a connection lost at COMMIT: what the try before this one has loaded after all.
-        return _report(feed, plan, [row for row in landing.loaded_files() if row.key in tried])
+        return _report(feed, plan, loaded)
     store = open_store(feed.options.location, project.project_dir)
     records = sum(verdict.accepted for _, verdict in files)
     observer.start(f"{feed.name}: loading {records:,} records", None)
     try:
-        return _report(feed, plan, landing.land(files, plan.replaces, store, spool))
+        with project.warehouse() as warehouse:
+            landing = Landing(project, feed, warehouse)
+            replaced = plan.loaded if plan.replaces else None
+            return _report(feed, plan, landing.land(files, replaced, store, spool))
     except CommitUnknown:
-        tried.update(file.key for file, _ in files)
+        lost.update(file.key for file, _ in files)
         raise
     finally:
         observer.finish()
 
 
 def _fetch_and_judge(
-    project: Project, plan: LoadPlan, spool: Path, observer: Observer
+    project: Project,
+    plan: LoadPlan,
+    spool: Path,
+    observer: Observer,
+    judged: dict[tuple[str, str], Verdict],
 ) -> list[tuple[FileVersion, Verdict]]:
     """The verdicts on the new files, those left out that turn out to be loaded already."""
-    feed, results = plan.feed, []
-    store = open_store(feed.options.location, project.project_dir)
+    feed = plan.feed
     if not plan.new:
         return []
+    store = open_store(feed.options.location, project.project_dir)
     total = sum(file.bytes for file in plan.new)
     observer.start(f"{feed.name}: validating {len(plan.new):,} files", total)
+    files = []
+    folder = Path(tempfile.mkdtemp(dir=spool))
     try:
-        with Validator(feed, spool) as validator:
-            for file in plan.new:
-                fetched, path = store.fetch(file, spool)
-                if fetched.key not in plan.etags:
-                    verdict = judge_file(validator, feed, file.uri, path, spool, observer)
-                    results.append((fetched, verdict))
+        with Validator(feed, folder) as validator:
+            for listed in plan.new:
+                file, path = store.fetch(listed, spool)
+                if file.key in plan.loaded and not plan.replaces:
+                    continue
+                if file.key not in judged:
+                    verdict = judge_file(validator, feed, file.uri, path, folder, observer)
+                    judged[file.key] = verdict
+                files.append((file, judged[file.key]))
     finally:
         observer.finish()
-    return results
+    # A local file that was only touched shows its old ETag once it is read.
+    return [] if plan.replaces and {file.key for file, _ in files} == plan.loaded else files
 
 
 def _report(feed: Feed, plan: LoadPlan, rows: Sequence[LedgerRow]) -> LoadReport:

@@ -16,22 +16,20 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import yaml
 
 from loader.contract import Feed, parse_feed
 from loader.errors import CommitUnknown, ConfigError, WarehouseError, WarehouseTransient
 
-# Redshift: "Serializable isolation" (1023); the rest is what its driver says of a lost connection.
-_TRANSIENT = (
-    "1023",
-    "erializable isolation violation",
-    "could not serialize",
-    "onnection reset",
-    "Broken pipe",
-    "server socket closed",
-    "BrokenPipe",
-    "connection time out",
-    "terminating connection",
+# Redshift: "Serializable isolation" (1023); the rest is what the server, its driver and Python say
+# of a lost connection, and of two first loads that create the same table.
+_TRANSIENT = re.compile(
+    r"(?<!\d)1023(?!\d)|serializable isolation violation|could not serialize"
+    r"|conflict with concurrent transaction|connection reset|connection is closed|connection time"
+    r"|broken ?pipe|server socket closed|communication error|timed out|eof occurred"
+    r"|terminating connection|already exists|duplicate key value violates unique constraint .pg_",
+    re.IGNORECASE,
 )
 
 # PostgreSQL: "Error and Notice Message Fields"; S is the severity.
@@ -42,14 +40,11 @@ __all__ = ["BuildResult", "Project", "Warehouse"]
 
 @dataclass(frozen=True)
 class BuildResult:
-    """What `dbt build` did, in counts of nodes."""
+    """What `dbt build` did. errors counts what could not be run, models and tests alike."""
 
-    success: bool
-    models: int
     tests_passed: int
     tests_failed: int
     errors: int
-    skipped: int
     failures: tuple[str, ...]
 
 
@@ -126,8 +121,11 @@ class Project:
         return self._sources[name]
 
     @contextmanager
-    def warehouse(self) -> Iterator[Warehouse]:
-        """dbt's own connection to the target. Raises WarehouseError."""
+    def warehouse(self, create: bool = True) -> Iterator[Warehouse]:
+        """dbt's own connection to the target. Raises WarehouseError.
+
+        create: whether a DuckDB file may stay that only came to be by connecting to it.
+        """
         from dbt.adapters.factory import get_adapter, register_adapter, reset_adapters
         from dbt.config.runtime import RuntimeConfig
         from dbt.context.providers import generate_runtime_macro_context
@@ -136,6 +134,12 @@ class Project:
 
         manifest = self._manifest
         config = RuntimeConfig.from_args(get_flags())
+        if config.credentials.type == "redshift":
+            # A retry of dbt's would run the statement on a new connection, outside the transaction
+            # that it was part of. The loader tries whole loads again instead.
+            config.credentials.retries, config.credentials.retry_all = 0, False
+        path = Path(getattr(config.credentials, "path", "") or ":memory:")
+        passing = config.credentials.type == "duckdb" and not create and not path.exists()
         reset_adapters()
         register_adapter(config, get_mp_context())
         adapter = get_adapter(config)
@@ -147,6 +151,8 @@ class Project:
         finally:
             adapter.cleanup_connections()
             reset_adapters()
+            if passing:
+                path.unlink(missing_ok=True)
 
     def build(self, feed: Feed, quiet: bool) -> BuildResult:
         """Runs `dbt build` on all that depends on a feed, with what that needs."""
@@ -171,7 +177,7 @@ class Project:
         if outcome.result is None:
             raise ConfigError(_advice(_message(outcome.exception)))
         results: Any = outcome.result
-        return _summary(outcome.success, list(results))
+        return _summary(list(results))
 
     def marts(self, feed: Feed) -> list[str]:
         """Tables downstream of a feed that count what they fold together: name as SQL has it."""
@@ -264,13 +270,13 @@ def _database_errors() -> Iterator[None]:
 
     try:
         yield
-    except DbtBaseException as error:
+    except (DbtBaseException, duckdb.Error) as error:
         message = _message(error)
         if "lock on file" in message:
             raise WarehouseError(
                 f"{message} Another process has the database open; end it or wait, then run again."
             ) from None
-        if any(sign in message for sign in _TRANSIENT):
+        if _TRANSIENT.search(message):
             raise WarehouseTransient(message) from None
         raise WarehouseError(_advice(message)) from None
 
@@ -302,28 +308,17 @@ def _worded(message: str) -> str:
 
 
 def _advice(message: str) -> str:
-    if "profiles.yml" in message or "Could not find profile" in message:
+    if re.search(r"profiles.yml|Could not find profile|\.dbt' does not exist", message):
         return f"{message} Copy profiles.yml.example to profiles.yml, or give --profiles-dir."
     return message
 
 
-def _summary(success: bool, results: list[Any]) -> BuildResult:
-    def count(types: tuple[str, ...], *statuses: str) -> int:
-        return sum(
-            1 for r in results if r.node.resource_type in types and str(r.status) in statuses
-        )
-
-    failed = ("fail", "error", "runtime error")
+def _summary(results: list[Any]) -> BuildResult:
+    tests = [str(r.status) for r in results if r.node.resource_type in ("test", "unit_test")]
+    failed = [r for r in results if str(r.status) in ("fail", "error", "runtime error")]
     return BuildResult(
-        success=success,
-        models=count(("model", "seed", "snapshot"), "success"),
-        tests_passed=count(("test", "unit_test"), "pass", "warn"),
-        tests_failed=count(("test", "unit_test"), "fail"),
-        errors=sum(1 for r in results if str(r.status) in ("error", "runtime error")),
-        skipped=sum(1 for r in results if str(r.status) == "skipped"),
-        failures=tuple(
-            f"{r.node.name}: {_message(Exception(r.message or ''))}"
-            for r in results
-            if str(r.status) in failed
-        ),
+        tests_passed=sum(status in ("pass", "warn") for status in tests),
+        tests_failed=tests.count("fail"),
+        errors=sum(str(r.status) != "fail" for r in failed),
+        failures=tuple(f"{r.node.name}: {_message(Exception(r.message or ''))}" for r in failed),
     )

@@ -42,6 +42,7 @@ Compression = Literal["none", "gzip", "zstd"]
 
 _CHUNK = 1024 * 1024
 _HEAD = 256 * 1024
+_PID_DIGITS = 9
 _ABANDONED_SECONDS = 24 * 60 * 60
 _WILDCARDS = "*?["
 _DAMAGED = (gzip.BadGzipFile, zlib.error, zstd.ZstdError)
@@ -110,8 +111,9 @@ class LocalStore(Store):
 
     def __init__(self, location: str, base: Path) -> None:
         self._base = base.resolve()
-        self._pattern = str(self._base / Path(location).expanduser())
-        if os.path.isdir(self._pattern):
+        # Only what the location itself has of * ? [ is a pattern, not what its folder is called.
+        self._pattern = str(Path(glob.escape(str(self._base))) / Path(location).expanduser())
+        if os.path.isdir(self._base / Path(location).expanduser()):
             raise ConfigError(
                 f"location {location!r} is a folder; say which files in it, such as"
                 f" {location.rstrip('/')}/*.csv"
@@ -304,7 +306,7 @@ class WorkFolder:
         bucket, _, prefix = work_location.removeprefix("s3://").partition("/")
         if not work_location.startswith("s3://") or not bucket:
             raise ConfigError(f"work location {work_location!r}: must be s3://bucket/prefix/")
-        self._bucket, self._host = bucket, _slug(socket.gethostname())
+        self._bucket, self._host = bucket, _slug(f"{socket.gethostname()}-{_pid_namespace()}")
         self._feed = f"{prefix.rstrip('/')}/{_slug(feed)}/".lstrip("/")
         started = f"{time.time():.0f}"
         self._folder = f"{self._feed}{started}_{self._host}_{os.getpid()}_{uuid.uuid4().hex[:8]}/"
@@ -339,7 +341,7 @@ class WorkFolder:
                 *key.removeprefix(self._feed).split("/")[0].split("_"),
                 *"___",
             )[:4]
-            if not started.isdigit() or not pid.isdigit():
+            if not started.isdigit() or not pid.isdigit() or len(pid) > _PID_DIGITS:
                 continue  # not the loader's
             old = time.time() - int(started) > _ABANDONED_SECONDS
             if old or (host == self._host and not _is_alive(int(pid))):
@@ -361,6 +363,14 @@ class WorkFolder:
 
 def _slug(name: str) -> str:
     return "".join(c if c.isalnum() or c in "-." else "-" for c in name)
+
+
+def _pid_namespace() -> str:
+    """Tells containers apart that share a host's name but not its processes."""
+    try:
+        return os.readlink("/proc/self/ns/pid")
+    except OSError:
+        return ""
 
 
 def _is_alive(pid: int) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
@@ -9,8 +10,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
-
-import duckdb
 
 from loader import engine
 from loader.contract import Feed
@@ -189,20 +188,13 @@ class Validator:
         """
         self._count += 1
         try:
-            with path.open("rb") as file:
+            with path.open("rb") as file, engine.errors_explained(name):
                 header = read_header(file, self._dialect)
                 layout = match_header(header.fields, self._feed)
-                reading = _Reading(
-                    name, path, self._spool / f"{self._count:06d}", file, header, layout, advance
-                )
-                return self._validate(reading)
+                stem = self._spool / f"{self._count:06d}"
+                return self._validate(_Reading(name, path, stem, file, header, layout, advance))
         except DataRefused as error:
             return Verdict(name, refused=str(error))
-        except duckdb.Error as error:
-            raise ReconciliationError(
-                f"{name}: the engine cannot read what the strict reader can ({error}). Nothing was"
-                " loaded; please report this with the file."
-            ) from None
 
     def _validate(self, reading: _Reading) -> Verdict:
         form, text, malformed = self._check_form(reading)
@@ -227,15 +219,17 @@ class Validator:
             plain=text.is_symlink() and reading.is_plain(form),
         )
 
-    def write_accepted(self, verdict: Verdict) -> Path:
-        """The accepted records as RFC 4180 text in the spool, its header in the contract's order.
+    def write_accepted(self, verdict: Verdict, target: Path) -> None:
+        """Writes the accepted records as RFC 4180 text, its header in the contract's order.
 
-        The next call writes over it.
+        Raises StorageError, OSError.
         """
         assert verdict.text is not None
+        # The engine would take some characters of the target's name for a pattern.
         written = self._spool / "accepted.csv"
-        self._write(verdict.text, Layout(verdict.columns), written)
-        return written
+        with engine.errors_explained(verdict.file):
+            self._write(verdict.text, Layout(verdict.columns), written)
+        shutil.move(written, target)
 
     # The strict reading
 

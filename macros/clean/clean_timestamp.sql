@@ -39,7 +39,7 @@
     )
     {%- endset -%}
     {#- East of Greenwich the clock is ahead of UTC, west of it behind. -#}
-    {%- set behind = cti.zone_minutes(rest, '-') ~ '\n    - ' ~ cti.zone_minutes(rest, '+') -%}
+    {%- set behind = cti.zone_minutes(rest, '-') ~ ' - ' ~ cti.zone_minutes(rest, '+') -%}
     {{ dbt.dateadd('minute', behind, cast_clock) | trim }}
 {%- endmacro %}
 
@@ -47,7 +47,11 @@
 {% macro zone_minutes(text, sign) %}
     {#- What HH, HHMM or HH:MM behind the sign are in minutes; 0 where the sign is not there. -#}
     {%- set digits = "rpad(replace(split_part(" ~ text ~ ", '" ~ sign ~ "', 2), ':', ''), 4, '0')" -%}
-    {{ return(
-        "(60 * cast(left(" ~ digits ~ ", 2) as integer) + cast(right(" ~ digits ~ ", 2) as integer))"
-    ) }}
-{% endmacro %}
+    case
+        when strpos({{ text }}, '{{ sign }}') > 0
+            then
+                60 * cast(left({{ digits }}, 2) as integer)
+                + cast(right({{ digits }}, 2) as integer)
+        else 0
+    end
+{%- endmacro %}

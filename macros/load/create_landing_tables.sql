@@ -13,6 +13,8 @@
                 {% endfor %}
             {% endif %}
         {% endfor %}
+        {#- Looking for a relation begins a transaction that dbt would roll back after this hook. -#}
+        {% do adapter.commit() %}
     {% endif %}
 {% endmacro %}
 

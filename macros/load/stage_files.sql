@@ -81,7 +81,6 @@ region {{ text_literal(settings.region) }}
 {%- endif %}
     {%- endset -%}
     {{ return([
-        'drop table if exists ' ~ quoted(stage),
         'create temp table ' ~ quoted(stage) ~ ' as select ' ~ names | join(', ') ~ ' from ' ~ landing
         ~ ' where false',
         copy
