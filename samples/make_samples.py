@@ -1,11 +1,12 @@
-"""Make the sample feed: `python samples/make_samples.py` rewrites samples/indicators/, byte for byte.
+"""Make the sample feed: `python samples/make_samples.py` rewrites samples/indicators/.
 
-The files are dirty in every way that the loader accepts and in none that it refuses: blanks of all
-kinds around values, upper and lower case, aliases, duplicates in a file and across files, columns in
-another order, header names with blanks, gzip, byte order mark, CRLF, line breaks and quotes inside
-fields, letters of many scripts, empty fields, every form of a timestamp. All of it is invented: names
-end in .example, .test, .invalid or example.com (RFC 2606), addresses are the documentation ranges
-(RFC 5737, RFC 3849), and hashes are of numbers.
+The same bytes come out every time. The files are dirty in every way that the loader accepts and
+in none that it refuses: blanks of all kinds around values, upper and lower case, aliases,
+duplicates in a file and across files, columns in another order, header names with blanks, gzip,
+byte order mark, CRLF, line breaks and quotes inside fields, letters of many scripts, empty
+fields, every form of a timestamp. All of it is invented: names end in .example, .test, .invalid
+or example.com (RFC 2606), addresses are the documentation ranges (RFC 5737, RFC 3849), and hashes
+are of numbers.
 """
 
 import gzip
@@ -18,15 +19,23 @@ from pathlib import Path
 
 SEED = 20260105
 FOLDER = Path(__file__).parent / "indicators"
-COLUMNS = ["indicator", "indicator_type", "source", "confidence", "first_seen", "last_seen", "description"]
+COLUMNS = [
+    "indicator",
+    "indicator_type",
+    "source",
+    "confidence",
+    "first_seen",
+    "last_seen",
+    "description",
+]
 
 # What str.strip() removes, as feeds have it: mostly blanks and tabs, now and then something exotic.
 COMMON_BLANKS = [" ", "  ", "\t", "\u00a0"]
 # fmt: off
 ALL_BLANKS = [
-    "\t", "\n", "\v", "\f", "\r", "\x1c", "\x1d", "\x1e", "\x1f", " ", "\x85", "\u00a0", "\u1680",
-    "\u2000", "\u2001", "\u2002", "\u2003", "\u2004", "\u2005", "\u2006", "\u2007", "\u2008", "\u2009",
-    "\u200a", "\u2028", "\u2029", "\u202f", "\u205f", "\u3000",
+    "\t", "\n", "\v", "\f", "\r", "\x1c", "\x1d", "\x1e", "\x1f", " ", "\x85", "\u00a0",
+    "\u1680", "\u2000", "\u2001", "\u2002", "\u2003", "\u2004", "\u2005", "\u2006", "\u2007",
+    "\u2008", "\u2009", "\u200a", "\u2028", "\u2029", "\u202f", "\u205f", "\u3000",
 ]
 # fmt: on
 
@@ -40,7 +49,19 @@ ALIASES = {
     "sha256": ["sha-256"],
 }
 
-WORDS = ["update", "login", "secure", "account", "cdn", "mail", "static", "portal", "invoice", "parcel", "bank"]
+WORDS = [
+    "update",
+    "login",
+    "secure",
+    "account",
+    "cdn",
+    "mail",
+    "static",
+    "portal",
+    "invoice",
+    "parcel",
+    "bank",
+]
 ZONES = ["example", "test", "invalid", "example.com", "example.net", "example.org"]
 SOURCES = [
     "Abuse Desk",
@@ -80,11 +101,14 @@ def indicator(kind: str, number: int) -> str:
     digits = hashlib.sha256(f"sample {number}".encode()).hexdigest()
     make: dict[str, Callable[[], str]] = {
         "domain": lambda: f"{word}-{number}.{zone}",
-        "hostname": lambda: f"{'bücher' if number % 9 == 0 else 'www'}{number % 4}.{word}-{number}.{zone}",
+        "hostname": lambda: (
+            f"{'bücher' if number % 9 == 0 else 'www'}{number % 4}.{word}-{number}.{zone}"
+        ),
         "ipv4": lambda: f"{['192.0.2', '198.51.100', '203.0.113'][number % 3]}.{number % 256}",
         "ipv6": lambda: f"2001:db8:{number % 7:x}::{number:x}",
         "url": lambda: (
-            f'https://{word}.{zone}/{number}?q={"Ünï" if number % 5 == 0 else "a"},b&c="{number % 3}"'
+            f"https://{word}.{zone}/{number}?q={'Ünï' if number % 5 == 0 else 'a'},b"
+            f'&c="{number % 3}"'
         ),
         "email": lambda: f"{word}.{number}@{zone}",
         "md5": lambda: digits[:32],
@@ -96,7 +120,9 @@ def indicator(kind: str, number: int) -> str:
 
 def point_in_time(rng: random.Random, moment: datetime) -> str:
     """The moment in one of the accepted forms; those without time or seconds say less than it."""
-    zone = rng.choice(["", "", "Z", "z", "+00:00", "+02", "-05:00", "+0530", "+05:45", "-0330", "+14:00"])
+    zone = rng.choice(
+        ["", "", "Z", "z", "+00:00", "+02", "-05:00", "+0530", "+05:45", "-0330", "+14:00"]
+    )
     wall = moment
     if zone not in ("", "Z", "z"):
         digits = zone[1:].replace(":", "").ljust(4, "0")
@@ -114,11 +140,13 @@ def point_in_time(rng: random.Random, moment: datetime) -> str:
 
 
 def confidence(rng: random.Random) -> str:
+    """A number from 0 to 100, plain, with leading noughts or a plus sign, or nothing."""
     number = rng.choice([0, 10, 25, 50, 50, 75, 75, 90, 100, rng.randint(0, 100)])
     return rng.choice(["{}", "{}", "{}", "{:03}", "+{}", "+{:04}", ""]).format(number)
 
 
 def any_case(rng: random.Random, text: str) -> str:
+    """The text in upper, lower or mixed case."""
     return rng.choice([text, text, text.upper(), text.title(), text.swapcase()])
 
 
@@ -136,19 +164,33 @@ def padded(rng: random.Random, text: str) -> str:
 def record(rng: random.Random, numbers: range) -> Record:
     """A dirty record about one of the numbers' observables."""
     kind = rng.choice(
-        ["domain", "domain", "hostname", "ipv4", "ipv4", "ipv6", "url", "email", "md5", "sha1", "sha256"]
+        [
+            "domain",
+            "domain",
+            "hostname",
+            "ipv4",
+            "ipv4",
+            "ipv6",
+            "url",
+            "email",
+            "md5",
+            "sha1",
+            "sha256",
+        ]
     )
     number = rng.choice(numbers)
     # Few moments, so that duplicates differ in last_seen, or only in what is asked after it.
     start = datetime(2026, 1, 1, 21, 30, 15, 250000, tzinfo=UTC) + timedelta(days=number % 20)
     first_seen = start - timedelta(days=rng.choice([0, 0, 1, 30, 682]))
     last_seen = start + timedelta(days=rng.choice([0, 0, 1, 2]), microseconds=rng.choice([0, 0, 1]))
-    # Upper case of ß or of a dotted i is other letters when lowercased again: such names stay as they are.
+    # Some capitals (of ß, of a dotted i) come back as other letters: such names stay as they are.
     value = indicator(kind, number)
     clean = {
         "indicator": any_case(rng, value) if value.isascii() else value,
         "indicator_type": any_case(rng, rng.choice([kind, kind, *ALIASES.get(kind, [])])),
-        "source": any_case(rng, rng.choice(SOURCES[:5])) if rng.random() < 0.8 else rng.choice(SOURCES),
+        "source": any_case(rng, rng.choice(SOURCES[:5]))
+        if rng.random() < 0.8
+        else rng.choice(SOURCES),
         "confidence": confidence(rng),
         "first_seen": point_in_time(rng, first_seen),
         "last_seen": point_in_time(rng, last_seen) if rng.random() < 0.85 else "",
@@ -165,7 +207,9 @@ def records(rng: random.Random, count: int, numbers: range) -> list[Record]:
     return made
 
 
-def to_csv(rng: random.Random, header: list[str], rows: list[Record], newline: str, quoted: float) -> str:
+def to_csv(
+    rng: random.Random, header: list[str], rows: list[Record], newline: str, quoted: float
+) -> str:
     """RFC 4180 text; fields that need no quotes have them with this probability.
 
     The header's names count as columns once stripped and lowercased. By hand, since versions of the
@@ -183,6 +227,7 @@ def to_csv(rng: random.Random, header: list[str], rows: list[Record], newline: s
 
 
 def write(name: str, text: str, encoding: str = "utf-8") -> None:
+    """Write one file of the feed, packed if its name says so."""
     data = text.encode(encoding)
     if name.endswith(".gz"):
         # No name and no time in the header, so that the same text is the same bytes.
@@ -194,6 +239,7 @@ def write(name: str, text: str, encoding: str = "utf-8") -> None:
 
 
 def main() -> None:
+    """Write the four files."""
     rng = random.Random(SEED)
     FOLDER.mkdir(exist_ok=True)
     shuffled = [

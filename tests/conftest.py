@@ -1,1 +1,146 @@
 """Fixtures that several suites share."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from click.testing import CliRunner, Result
+from hypothesis import settings
+from rig.s3 import S3Server
+
+from loader.cli import cli
+from loader.project import Project
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+
+ROOT = Path(__file__).resolve().parents[1]
+PROJECT_FILES = ("dbt_project.yml", "macros", "models", "samples", "seeds", "tests/dbt")
+
+# The same examples in every run, so that a change is what makes a test fail; for other ones
+# HYPOTHESIS_PROFILE=explore.
+settings.register_profile("repeat", deadline=None, derandomize=True, database=None)
+settings.register_profile("explore", deadline=None, max_examples=1000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeat"))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """dbt opens its log file anew for each command and leaves the old one to the collector."""
+    config.addinivalue_line("filterwarnings", r"ignore:unclosed file .*dbt\.log:ResourceWarning")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def plain_environment() -> Iterator[None]:
+    """Keeps a developer's own settings out of the tests, and the tests on this machine."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in list(os.environ):
+            if name.startswith(("AWS_", "CTI_", "DBT_", "REDSHIFT_")):
+                patch.delenv(name)
+        patch.setenv("AWS_CONFIG_FILE", os.devnull)
+        patch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+        patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        patch.setenv("DBT_SEND_ANONYMOUS_USAGE_STATS", "false")
+        yield
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[S3Server]:
+    """A real S3-compatible server with an empty bucket `lake`."""
+    with S3Server(buckets=("lake",)) as server:
+        yield server
+
+
+@dataclass(frozen=True)
+class Lake:
+    """A folder of one's own in the bucket `lake`."""
+
+    client: S3Client
+    prefix: str
+    bucket: str = "lake"
+
+    def put(self, name: str, data: bytes) -> str:
+        """Writes an object; its address."""
+        self.client.put_object(Bucket=self.bucket, Key=self.prefix + name, Body=data)
+        return self.uri(name)
+
+    def delete(self, name: str) -> None:
+        """Deletes an object."""
+        self.client.delete_object(Bucket=self.bucket, Key=self.prefix + name)
+
+    def uri(self, name: str) -> str:
+        """The address of an object, or of those that a pattern matches."""
+        return f"s3://{self.bucket}/{self.prefix}{name}"
+
+
+@pytest.fixture
+def lake(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> Lake:
+    """A folder in S3 that nobody else uses, and boto3's usual settings pointing at its server."""
+    for name, value in s3_server.env().items():
+        monkeypatch.setenv(name, value)
+    # boto3 keeps the credentials that a process used first.
+    monkeypatch.setattr("boto3.DEFAULT_SESSION", None)
+    return Lake(s3_server.client(), f"{uuid.uuid4().hex[:12]}/")
+
+
+@pytest.fixture(scope="session")
+def project_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The dbt project without anything that running it leaves behind. Not to be written to."""
+    folder = tmp_path_factory.mktemp("files") / "project"
+    for name in PROJECT_FILES:
+        target = folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, target, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(ROOT / name, target)
+    shutil.copy(ROOT / "profiles.yml.example", folder / "profiles.yml")
+    # What dbt remembers of a parse spares each copy seconds.
+    with contextlib.chdir(folder):
+        assert Project(folder).feeds
+    shutil.rmtree(folder / "logs", ignore_errors=True)
+    return folder
+
+
+@pytest.fixture
+def project(project_files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the project to work in; the current folder."""
+    folder = tmp_path / "project"
+    shutil.copytree(project_files, folder)
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def let_go_of_the_database() -> None:
+    """Closes what dbt-duckdb would keep open for the next command of the same process."""
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+
+    DuckDBConnectionManager.close_all_connections()
+
+
+class Loader:
+    """`python -m loader` in this process."""
+
+    def __call__(self, *arguments: str | Path, code: int = 0) -> Result:
+        """Runs a command, which must end with this exit code and without a traceback."""
+        result = CliRunner().invoke(cli, [str(argument) for argument in arguments])
+        let_go_of_the_database()
+        shown = f"{' '.join(map(str, arguments))}: {result.exit_code}\n{result.output}"
+        assert result.exception is None or isinstance(result.exception, SystemExit), shown
+        assert result.exit_code == code, shown
+        assert "Traceback" not in result.output, shown
+        assert "unexpected:" not in result.output, shown
+        return result
+
+
+@pytest.fixture(scope="session")
+def loader() -> Loader:
+    """Runs the command line and checks how it ends."""
+    return Loader()

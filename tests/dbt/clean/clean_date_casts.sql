@@ -19,7 +19,7 @@ with cases as (
 
     {% for format, landed, expected in cases %}
     select
-        '{{ format }}' as format,
+        '{{ format }}' as layout,
         '{{ landed }}' as landed,
         {{ clean_date("'" ~ landed ~ "'", format) }} as actual,
         {{ "cast('" ~ expected ~ "' as date)" if expected else 'cast(null as date)' }} as expected

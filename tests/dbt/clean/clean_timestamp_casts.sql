@@ -15,7 +15,7 @@ with cases as (
 
     {% for format, landed, expected in cases %}
     select
-        '{{ format }}' as format,
+        '{{ format }}' as layout,
         '{{ landed }}' as landed,
         {{ clean_timestamp("'" ~ landed ~ "'", format) }} as actual,
         {{ "cast('" ~ expected ~ "' as timestamp)" if expected else 'cast(null as timestamp)' }} as expected

@@ -1,0 +1,382 @@
+"""The verdict on a file: what is read is accepted, or rejected with the reason."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from e2e.strict_csv import read_records
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from loader.rejects import Reject, RejectLog, in_file_order, read_rejects
+from loader.text import parse_integer
+from loader.validate import Validator
+
+if TYPE_CHECKING:
+    from loader.conftest import JudgeBytes, MakeFeed
+
+COLUMNS: dict[str, dict[str, Any]] = {
+    "id": {"required": True, "data_type": "varchar(8)"},
+    "amount": {"type": "integer", "minimum": 0},
+    "note": {},
+}
+HEADER = b"id,amount,note\n"
+
+
+@pytest.mark.parametrize(
+    ("record", "column", "rule", "value"),
+    [
+        (b"a,x,n", "amount", "integer", "x"),
+        (b"a,-1,n", "amount", "minimum", "-1"),
+        (b",1,n", "id", "required", None),
+        (b'"",1,n', "id", "required", None),
+        (b'" ",1,n', "id", "required", " "),
+        (b"123456789,1,n", "id", "max_bytes", "123456789"),
+        ("äöüäö,1,n".encode(), "id", "max_bytes", "äöüäö"),
+        (b'"a\nb",1 2,"c\nd"', "amount", "integer", "1 2"),
+        (b'a,"1""2",n', "amount", "integer", '1"2'),
+        (b"a,1", None, "too_few_fields", None),
+        (b"a,1,n,", None, "too_many_fields", None),
+        (b"", None, "too_few_fields", None),
+        (b'a,1,n"m', "note", "stray_quote", 'n"m'),
+        (b'"a"b,1,n', "id", "text_after_quote", '"a"b'),
+        (b'a,1,n,"b"c', None, "text_after_quote", '"b"c'),
+        (b"a\0,1,n", None, "nul_byte", None),
+        (b"caf\xe9,1,n", None, "not_utf8", None),
+        (b"a\rb,1,n", None, "bare_carriage_return", None),
+    ],
+)
+def test_a_reject_says_where_and_why(
+    make_feed: MakeFeed,
+    judge_bytes: JudgeBytes,
+    record: bytes,
+    column: str | None,
+    rule: str,
+    value: str | None,
+) -> None:
+    # GIVEN a bad record among good ones, after a value with a line break
+    data = HEADER + b'ok,1,"two\nlines"\n' + record + b"\nok,2,last\n"
+    # WHEN the file is judged
+    judged = judge_bytes(make_feed(COLUMNS), data, "in.csv")
+    # THEN it alone is rejected, with its place, its whole raw text and what is wrong with it
+    assert (judged.verdict.read, judged.verdict.accepted, judged.verdict.rejected) == (3, 2, 1)
+    (reject,) = judged.rejects
+    assert (reject.file, reject.record, reject.line) == ("in.csv", 2, 4)
+    assert (reject.column, reject.rule, reject.value) == (column, rule, value)
+    assert reject.raw.encode("utf-8", "surrogateescape") == record
+    assert reject.message
+    if column and rule in ("integer", "minimum", "required", "max_bytes"):
+        assert reject.message.startswith(column)
+    # AND the others are accepted as they came
+    assert judged.accepted == HEADER + b'ok,1,"two\nlines"\nok,2,last\n'
+
+
+def test_all_that_is_wrong_with_a_record_is_told(
+    make_feed: MakeFeed, judge_bytes: JudgeBytes
+) -> None:
+    judged = judge_bytes(make_feed(COLUMNS), HEADER + b",x,n\n")
+    assert judged.rejects[0].message == (
+        "id is empty, but required; also refused: amount (integer)"
+    )
+
+
+def test_rejects_are_in_the_files_order_whatever_lane_found_them(
+    make_feed: MakeFeed, judge_bytes: JudgeBytes
+) -> None:
+    data = HEADER + b'a,x,n\nb"c,1,n\nd,1,n\n,2,n\n\ne,y,n\n"f"g,1,n\n'
+    judged = judge_bytes(make_feed(COLUMNS), data)
+    assert [(r.record, r.line, r.rule) for r in judged.rejects] == [
+        (1, 2, "integer"),
+        (2, 3, "stray_quote"),
+        (4, 5, "required"),
+        (5, 6, "too_few_fields"),
+        (6, 7, "integer"),
+        (7, 8, "text_after_quote"),
+    ]
+    assert judged.verdict.accepted == 1
+
+
+def test_accepted_records_are_rfc_4180_in_the_contracts_order(
+    make_feed: MakeFeed, judge_bytes: JudgeBytes
+) -> None:
+    # GIVEN reordered columns, a byte order mark, CRLF, another delimiter and quote
+    feed = make_feed(COLUMNS, delimiter=";", quote="'")
+    data = "\ufeffNOTE;Id;Amount\r\n'it''s; \"x\", y';a;\r\n' ';b; 7 \r\n'two\r\nlines';'c';'8'\r\n"
+    # WHEN the accepted records are written
+    judged = judge_bytes(feed, data.encode())
+    # THEN they are raw, neither stripped nor filled in, in commas and double quotes
+    assert judged.accepted == (
+        b'id,amount,note\na,,"it\'s; ""x"", y"\nb, 7 , \nc,8,"two\r\nlines"\n'
+    )
+
+
+def test_a_value_that_looks_like_sql_or_null_is_text(
+    make_feed: MakeFeed, judge_bytes: JudgeBytes
+) -> None:
+    values = ["NULL", "null", "\\N", "nan", "'", "--", "#x", "//", "\\", "a\tb"]
+    data = HEADER + "".join(f"k,1,{value}\n" for value in values).encode()
+    judged = judge_bytes(make_feed(COLUMNS), data)
+    assert judged.accepted is not None
+    rows = list(csv.reader(io.StringIO(judged.accepted.decode(), newline=""), strict=True))
+    assert [row[2] for row in rows[1:]] == values
+
+
+@pytest.mark.parametrize(
+    ("data", "accepted"),
+    [
+        (b'v\na\n""\nb\n', ["a", "", "b"]),
+        (b"v\na\n\nb\n", ["a", "", "b"]),
+        (b"v\na\n\n\n", ["a"]),
+        (b'v\n""', [""]),
+        (b"v\r\na\r\n\r\n", ["a"]),
+        (b"v\n\n\n", []),
+    ],
+)
+def test_a_file_of_one_column(
+    make_feed: MakeFeed, judge_bytes: JudgeBytes, data: bytes, accepted: list[str]
+) -> None:
+    # An empty line is a record with an empty value there, unless it is at the end.
+    judged = judge_bytes(make_feed({"v": {}}), data)
+    assert judged.verdict.read == judged.verdict.accepted == len(accepted)
+    assert judged.accepted is not None
+    rows = list(csv.reader(io.StringIO(judged.accepted.decode(), newline=""), strict=True))
+    assert rows == [["v"], *([value] for value in accepted)]
+
+
+def test_a_clean_file_is_loaded_as_it_is(make_feed: MakeFeed, tmp_path: Path) -> None:
+    # Redshift copies the original object then; writing it anew would cost time and room.
+    feed, spool = make_feed(COLUMNS), tmp_path / "spool"
+    spool.mkdir()
+    path = tmp_path / "clean.csv"
+    path.write_bytes(b'note,id\n"x\ny",a\nz,b\n')
+    with Validator(feed, spool) as validator:
+        verdict = validator.validate("clean.csv", path)
+        assert verdict.text is not None
+        assert verdict.text.samefile(path)
+        assert verdict.plain
+    assert verdict.columns == ("note", "id")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\xef\xbb\xbfid\na\n",
+        b"id,note\r\na,b\r\n",
+        b"id,note\na,b\r\nc,d\n",
+        b'"id\n",note\na,b\n',
+        b"id,note\na,b\n\n",
+        b"id,note\n\n",
+        b"id\na\n\n",
+    ],
+)
+def test_what_another_reader_may_take_otherwise_is_not_called_plain(
+    make_feed: MakeFeed, tmp_path: Path, data: bytes
+) -> None:
+    path, spool = tmp_path / "x.csv", tmp_path / "spool"
+    path.write_bytes(data)
+    spool.mkdir()
+    with Validator(make_feed(COLUMNS), spool) as validator:
+        verdict = validator.validate("x.csv", path)
+    assert verdict.refused is None
+    assert not verdict.plain
+
+
+def test_a_validator_judges_many_files(
+    make_feed: MakeFeed, judge_bytes: JudgeBytes, tmp_path: Path
+) -> None:
+    spool = tmp_path / "spool"
+    spool.mkdir()
+    with Validator(make_feed(COLUMNS), spool) as validator:
+        for number in range(20):
+            path = tmp_path / f"{number}.csv"
+            path.write_bytes(HEADER + b"a,1,n\n" * number + b"b,x,n\n")
+            verdict = validator.validate(path.name, path)
+            assert (verdict.accepted, verdict.rejected) == (number, 1)
+            assert judge_bytes.accepted(validator, verdict) == HEADER + b"a,1,n\n" * number
+
+
+def test_row_numbers_hold_over_many_buffers(
+    make_feed: MakeFeed, judge_bytes: JudgeBytes, tmp_path: Path
+) -> None:
+    # GIVEN a file larger than the engine's read buffers, with a bad record every 9,973
+    feed, spool = make_feed(COLUMNS), tmp_path / "spool"
+    spool.mkdir()
+    count, path = 400_000, tmp_path / "big.csv"
+    bad = {
+        n: b"r%d,x,n" % (n % 1000) if n % 2 else b'r%d,1,"n"n' % (n % 1000)
+        for n in range(1, count + 1, 9973)
+    }
+    filler = b"n" * 90
+    path.write_bytes(
+        HEADER
+        + b"".join(
+            bad.get(n, b"r%d,%d,%s" % (n % 1000, n, filler)) + b"\n" for n in range(1, count + 1)
+        )
+    )
+    with Validator(feed, spool) as validator:
+        verdict = validator.validate("big.csv", path)
+        accepted = judge_bytes.accepted(validator, verdict).decode()
+    # THEN each reject has its own number and raw text, and the others are accepted, in order
+    assert verdict.rejects is not None
+    rejects = list(read_rejects(verdict.rejects.path))
+    assert {r.record: r.raw.encode() for r in rejects} == bad
+    assert [r.line - r.record for r in rejects] == [1] * len(bad)
+    numbers = [int(line.split(",")[1]) for line in accepted.splitlines()[1:]]
+    assert numbers == [n for n in range(1, count + 1) if n not in bad]
+
+
+FIELD = st.text(st.sampled_from('ab1,"\n\ré \u3000-'), max_size=5)
+ROWS = st.lists(st.lists(FIELD, min_size=1, max_size=4), max_size=8)
+
+
+def loose(rows: list[list[str]]) -> bytes:
+    """Rows written without any quoting: what is in them decides what they are."""
+    return "".join(",".join(row) + "\n" for row in rows).encode()
+
+
+def quoted(rows: list[list[str]]) -> bytes:
+    return "".join(
+        ",".join('"' + field.replace('"', '""') + '"' for field in row) + "\r\n" for row in rows
+    ).encode()
+
+
+DIRTY = st.one_of(
+    ROWS.map(loose),
+    ROWS.map(quoted),
+    st.builds(lambda a, b: loose(a) + quoted(b), ROWS, ROWS),
+    st.lists(st.tuples(FIELD, st.integers(-9, 9).map(str), FIELD).map(list), max_size=8).map(
+        quoted
+    ),
+    st.binary(max_size=60),
+    st.lists(st.sampled_from([b"a", b"1", b",", b'"', b"\n", b"\r\n", b"\xff", b"\0", b" "])).map(
+        b"".join
+    ),
+)
+
+
+def is_accepted(values: tuple[bytes, ...]) -> bool:
+    """Whether the record satisfies COLUMNS, in plain Python."""
+    key, amount, _ = (value.decode() for value in values)
+    if not key.strip() or len(key.encode()) > 8:
+        return False
+    try:
+        return not amount.strip() or parse_integer(amount.strip()) >= 0
+    except ValueError:
+        return False
+
+
+@settings(max_examples=250)
+@given(DIRTY)
+def test_nothing_is_lost_and_nothing_is_re_aligned(
+    make_feed: MakeFeed, judge_bytes: JudgeBytes, dirt: bytes
+) -> None:
+    # GIVEN any bytes at all after a header
+    judged = judge_bytes(make_feed(COLUMNS), HEADER + dirt)
+    verdict = judged.verdict
+    # THEN each record is either accepted or rejected, once
+    assert (
+        verdict.read
+        == verdict.accepted + verdict.rejected
+        == verdict.accepted + len(judged.rejects)
+    )
+    expected = read_records(dirt)
+    if verdict.refused:
+        assert "opens a quote that is never closed" in verdict.refused
+        assert expected[-1].swallows
+        assert verdict.read == 0
+        return
+    assert verdict.read == len(expected)
+    # AND those accepted are what an independent strict reader and plain rules accept
+    sound = []
+    for record in expected:
+        raw = dirt[record.start : record.end]
+        outside = raw.replace(b'""', b"").split(b'"')[::2]
+        values = record.values
+        if (
+            values is not None
+            and len(values) == 3
+            and b"\0" not in raw
+            and raw.decode(errors="replace").encode() == raw
+            and not any(b"\r" in part for part in outside)
+            and is_accepted(values)
+        ):
+            sound.append([value.decode() for value in values])
+    assert judged.accepted is not None
+    rows = list(csv.reader(io.StringIO(judged.accepted.decode(), newline=""), strict=True))
+    assert rows == [["id", "amount", "note"], *sound]
+    # AND the rejects' raw texts are the others', whole
+    rejected = [reject.raw.encode("utf-8", "surrogateescape") for reject in judged.rejects]
+    raws = [dirt[record.start : record.end] for record in expected]
+    assert [raws[reject.record - 1] for reject in judged.rejects] == rejected
+    assert [reject.record for reject in judged.rejects] == sorted(
+        {reject.record for reject in judged.rejects}
+    )
+
+
+@settings(max_examples=120)
+@given(st.one_of(st.binary(max_size=60), DIRTY))
+def test_no_bytes_bring_the_validator_down(
+    make_feed: MakeFeed, judge_bytes: JudgeBytes, data: bytes
+) -> None:
+    # Not even a header need be there.
+    judged = judge_bytes(make_feed({"a": {}}, columns={"extra": "ignore"}), data)
+    verdict = judged.verdict
+    assert verdict.read == verdict.accepted + verdict.rejected
+    if verdict.refused:
+        assert verdict.read == 0
+        assert judged.accepted is None
+
+
+@settings(max_examples=60)
+@given(st.lists(FIELD, max_size=8), st.sampled_from([b"\n", b"\r\n"]), st.booleans())
+def test_one_column_of_anything_is_kept(
+    make_feed: MakeFeed, judge_bytes: JudgeBytes, values: list[str], end: bytes, last: bool
+) -> None:
+    lines = ['"' + value.replace('"', '""') + '"' for value in values]
+    data = end.join([b"v", *(line.encode() for line in lines)]) + end * last
+    judged = judge_bytes(make_feed({"v": {}}), data)
+    assert judged.accepted is not None
+    rows = list(csv.reader(io.StringIO(judged.accepted.decode(), newline=""), strict=True))
+    assert rows == [["v"], *([value] for value in values)]
+
+
+def test_a_reject_is_one_line_of_ascii_json(tmp_path: Path) -> None:
+    log = RejectLog(tmp_path / "x.jsonl")
+    reject = Reject("a\n.csv", 1, 2, "c", "r", "é\u2028", "m", "raw \udcff \x00")
+    log.write([reject])
+    text = (tmp_path / "x.jsonl").read_text("ascii")
+    assert text.count("\n") == 1
+    assert list(json.loads(text)) == [
+        *("file", "record", "line", "column", "rule", "value", "message", "raw")
+    ]
+    assert list(read_rejects(tmp_path / "x.jsonl")) == [reject]
+    assert (log.total, log.by_rule) == (1, {("c", "r"): 1})
+
+
+def test_streams_of_rejects_are_merged_by_record() -> None:
+    def stream(*records: int) -> list[Reject]:
+        return [Reject("f", record, record, None, "r", None, "m", "") for record in records]
+
+    merged = in_file_order(stream(1, 4, 9), stream(2, 3, 10))
+    assert [reject.record for reject in merged] == [1, 2, 3, 4, 9, 10]
+
+
+def test_values_of_every_type_go_through_unchanged(
+    make_feed: MakeFeed, judge_bytes: JudgeBytes
+) -> None:
+    feed = make_feed(
+        {
+            "d": {"type": "decimal(5,2)"},
+            "b": {"type": "boolean"},
+            "t": {"type": "timestamp", "maximum": datetime(2030, 1, 1, tzinfo=UTC)},
+            "f": {"type": "date", "format": "DD.MM.YYYY"},
+        }
+    )
+    data = b"d,b,t,f\n+007.10, Yes ,2024-05-31t13:45z,31.12.1999\n\xe3\x80\x80,,,\n"
+    assert judge_bytes(feed, data).accepted == data
