@@ -11,7 +11,7 @@ run: .venv/runtime profiles.yml ## Set up, then load the new files and build and
 	@$(BIN)/python -m loader run
 
 test: .venv/dev profiles.yml ## Set up, then run every test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-redshift: .venv/dev profiles.yml ## Run the Redshift suite, on a cluster if REDSHIFT_E2E_HOST is set
 	$(BIN)/python -m pytest tests/redshift
@@ -23,8 +23,8 @@ lint: .venv/dev profiles.yml ## Check style, types and SQL
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	$(BIN)/sqlfluff lint models tests/dbt
-	$(BIN)/sqlfluff lint --dialect duckdb models tests/dbt
+	$(BIN)/sqlfluff lint --processes 2 models tests/dbt
+	$(BIN)/sqlfluff lint --processes 2 --dialect duckdb models tests/dbt
 
 format: .venv/dev ## Rewrite the Python code in its one style
 	$(BIN)/ruff check --fix

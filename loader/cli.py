@@ -317,8 +317,10 @@ def _run(settings: _Settings, project: Project, feed: Feed) -> None:
     build = project.build(feed, quiet=settings.as_json)
     if build.errors:
         raise LoaderError(f"dbt build ended with errors:{_listed(build.failures)}")
-    with project.warehouse() as warehouse:
-        marts = _mart_sizes(project, feed, warehouse)
+    marts: list[tuple[int, int]] = []
+    if not build.tests_failed:  # dbt does not build a mart on a table whose tests failed
+        with project.warehouse() as warehouse:
+            marts = _mart_sizes(project, feed, warehouse)
     rows, raw = sum(size for size, _ in marts), sum(raw for _, raw in marts)
     summary = {
         "feed": feed.name,

@@ -137,7 +137,8 @@ class Project:
         if config.credentials.type == "redshift":
             # A retry of dbt's would run the statement on a new connection, outside the transaction
             # that it was part of. The loader tries whole loads again instead.
-            config.credentials.retries, config.credentials.retry_all = 0, False
+            config.credentials.retries = 0
+            config.credentials.retry_all = False
         path = Path(getattr(config.credentials, "path", "") or ":memory:")
         passing = config.credentials.type == "duckdb" and not create and not path.exists()
         reset_adapters()
@@ -151,6 +152,11 @@ class Project:
         finally:
             adapter.cleanup_connections()
             reset_adapters()
+            if config.credentials.type == "duckdb":
+                # dbt-duckdb would hold the file, and so its lock, until the process ends.
+                from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+
+                DuckDBConnectionManager.close_all_connections()
             if passing:
                 path.unlink(missing_ok=True)
 

@@ -148,17 +148,18 @@ class LocalStore(Store):
             with path.open("rb") as stream:
                 etag = hashlib.file_digest(stream, "sha256").hexdigest()
         except OSError as error:
-            raise _unreadable(error) from None
+            raise StorageError(f"{path}: {error.strerror or error}") from None
         self.check_unchanged(file)
         return replace(file, etag=etag), path
 
     def head(self, file: FileVersion) -> bytes:
         """Its first bytes, enough for a header. Raises StorageError."""
+        path = self._base / file.uri
         try:
-            with (self._base / file.uri).open("rb") as stream:
+            with path.open("rb") as stream:
                 return stream.read(_HEAD)
         except OSError as error:
-            raise _unreadable(error) from None
+            raise StorageError(f"{path}: {error.strerror or error}") from None
 
     def path(self, file: FileVersion) -> str:
         """Where an engine would read it."""

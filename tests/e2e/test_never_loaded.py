@@ -1,0 +1,51 @@
+"""The first thing that somebody does may be `dbt build`, or `load` of a location with no files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from conftest import Loader
+    from e2e.conftest import Dbt, Tables
+
+
+def test_a_build_before_any_load_is_green_and_empty(
+    project: Path, tables: Tables, dbt: Dbt
+) -> None:
+    dbt("build")
+    for table in ("raw.indicators", "raw._loaded_files", "analytics.indicators"):
+        assert tables.rows(f"select count(*) from {table}") == [(0,)]
+    assert tables.rows("select count(*) from analytics.stg_cti__indicators") == [(0,)]
+
+
+def test_no_file_is_no_failure(loader: Loader, feed_folder: Path, tables: Tables) -> None:
+    result = loader("load")
+    assert "nothing to load; no file matches feed/*.csv*" in result.stdout
+    assert json.loads(loader("load", "--json").stdout)["load"] is None
+    assert "no file matches" in loader("plan").stdout
+    assert "nothing has been loaded yet" in loader("history").stderr
+    tables.assert_nothing_loaded()
+
+
+def test_plan_touches_nothing(loader: Loader, project: Path, tables: Tables) -> None:
+    # GIVEN new files
+    plan = json.loads(loader("plan", "--json").stdout)
+    # THEN plan names them, and the SQL that would load them, and nothing is done
+    assert [Path(file["uri"]).name for file in plan["new"]] == sorted(
+        path.name for path in (project / "samples/indicators").iterdir()
+    )
+    assert plan["feed"] == "cti.indicators"
+    assert plan["known"] == 0
+    sql = ";\n".join(plan["sql"])
+    for part in ("begin", "raw.indicators", "_loaded_files", "2026-01-07_reordered", "commit"):
+        assert part in sql.replace('"', "")
+    assert tables.count("raw.indicators") == 0
+    person = loader("plan").stdout
+    assert "4 new, 0 loaded before" in person
+    assert "commit;" in person
+    # AND once they are loaded, it has nothing left
+    loader("load")
+    assert json.loads(loader("plan", "--json").stdout)["new"] == []
+    assert "nothing new; 4 files of" in loader("plan").stdout

@@ -1,0 +1,152 @@
+"""The same path with the files in S3."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from backports import zstd
+from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+from e2e.oracle import read_rows
+
+from loader import pipeline
+from loader.errors import FileChanged
+from loader.project import Project
+
+if TYPE_CHECKING:
+    from conftest import Lake, Loader
+    from e2e.conftest import Dbt, Tables
+
+HEADER = b"indicator,indicator_type,source,first_seen\n"
+
+
+def record(name: str, day: int = 1) -> bytes:
+    return f"{name}.example,domain,me,2026-01-{day:02}\n".encode()
+
+
+@pytest.fixture
+def raw(lake: Lake, project: Path, monkeypatch: pytest.MonkeyPatch) -> Lake:
+    """A folder in S3 that the example feed reads."""
+    monkeypatch.setenv("CTI_INDICATORS_LOCATION", lake.uri("raw/*.csv*"))
+    return lake
+
+
+def test_from_s3_to_the_mart(
+    loader: Loader, dbt: Dbt, project: Path, raw: Lake, tables: Tables
+) -> None:
+    # GIVEN the samples in S3, one of them packed anew, beside what is not meant
+    samples = sorted((project / "samples/indicators").glob("*.csv*"))
+    for path in samples[:-1]:
+        raw.put(f"raw/{path.name}", path.read_bytes())
+    late = samples[-1]
+    plain = late.read_bytes() if late.suffix == ".csv" else gzip.decompress(late.read_bytes())
+    raw.put("raw/late.csv.zst", zstd.compress(plain))
+    raw.put("raw/readme.txt", b"not a feed")
+    raw.put("other/x.csv", HEADER + record("other"))
+    # WHEN they are loaded and built
+    loaded = json.loads(loader("load", "--json").stdout)
+    dbt("seed")
+    dbt("run")
+    # THEN the mart is the oracle's
+    rows = [row for path in samples for row in read_rows(path)]
+    assert loaded["files"] == len(samples)
+    tables.assert_landed([(1, rows)])
+    tables.assert_mart([(1, rows)])
+    # AND a second load finds nothing, until an object is new or another one
+    assert json.loads(loader("load", "--json").stdout)["load"] is None
+    raw.put("raw/new.csv", HEADER + record("new") * 2)
+    raw.put("raw/late.csv.zst", zstd.compress(HEADER + record("late")))
+    again = json.loads(loader("load", "--json").stdout)
+    assert (again["load"], again["files"], again["records_loaded"]) == (2, 2, 3)
+    # AND the ledger knows each version by its ETag
+    ledger = tables.rows(
+        "select uri, etag, bytes, records_read from raw._loaded_files"
+        " where load_id = 2 order by uri"
+    )
+    listed = raw.client.list_objects_v2(Bucket=raw.bucket, Prefix=f"{raw.prefix}raw/")["Contents"]
+    etags = {f"s3://{raw.bucket}/{o['Key']}": (o["ETag"].strip('"'), o["Size"]) for o in listed}
+    assert ledger == [
+        (raw.uri("raw/late.csv.zst"), *etags[raw.uri("raw/late.csv.zst")], 1),
+        (raw.uri("raw/new.csv"), *etags[raw.uri("raw/new.csv")], 2),
+    ]
+
+
+class Meddler:
+    """Told of the progress of a load, it does something at one of its steps."""
+
+    def __init__(self, step: str, deed: Callable[[], object]) -> None:
+        self._step, self._deed = step, deed
+
+    def start(self, step: str, total_bytes: int | None) -> None:
+        """A step begins."""
+        if self._step in step:
+            self._deed()
+
+    def advance(self, count: int) -> None:
+        """Bytes are done."""
+
+    def finish(self) -> None:
+        """The step is over."""
+
+    def note(self, message: str) -> None:
+        """Something happened."""
+
+
+@pytest.mark.parametrize("step", ["validating", "loading"])
+@pytest.mark.parametrize("deed", ["overwrite", "delete"])
+def test_an_object_that_changes_during_a_load_undoes_it(
+    project: Path, raw: Lake, tables: Tables, step: str, deed: str
+) -> None:
+    # GIVEN an object that is overwritten or deleted while it is loaded
+    raw.put("raw/a.csv", HEADER + record("a"))
+    raw.put("raw/b.csv", HEADER + record("b"))
+
+    def meddle() -> None:
+        if deed == "delete":
+            raw.delete("raw/b.csv")
+        else:
+            raw.put("raw/b.csv", HEADER + record("c"))
+
+    # WHEN it is loaded
+    feed = Project(project)
+    with pytest.raises(FileChanged, match=r"raw/b\.csv.*Nothing was loaded; run again"):
+        pipeline.load(feed, feed.feed("indicators"), Meddler(step, meddle))
+    DuckDBConnectionManager.close_all_connections()
+    # THEN nothing is landed: not the other object either
+    tables.assert_nothing_loaded()
+
+
+def test_a_wrong_bucket_is_one_message(
+    loader: Loader, raw: Lake, tables: Tables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CTI_INDICATORS_LOCATION", "s3://no-such-lake/raw/*")
+    result = loader("load", code=2)
+    assert "s3://no-such-lake/raw/*: there is no such bucket" in result.stderr
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong-secret")
+    monkeypatch.setattr("boto3.DEFAULT_SESSION", None)
+    result = loader("load", code=2)
+    assert result.stderr.startswith("error: s3://no-such-lake")
+    assert "wrong-secret" not in result.output
+    tables.assert_nothing_loaded()
+
+
+def test_a_damaged_object_refuses_the_load(loader: Loader, raw: Lake, tables: Tables) -> None:
+    # GIVEN an upload that stopped half-way, after a whole one
+    raw.put("raw/a.csv", HEADER + record("a"))
+    packed = gzip.compress(HEADER + record("b") * 1000)
+    raw.put("raw/b.csv.gz", packed[: len(packed) // 2])
+    # WHEN both are loaded
+    result = loader("load", code=1)
+    # THEN the load is refused, and the object named
+    assert f"{raw.uri('raw/b.csv.gz')}: refused: the gzip archive ends before" in result.stdout
+    assert "refused 1 file as a whole; nothing was loaded" in result.stderr
+    tables.assert_nothing_loaded()
+    # WHEN it is uploaded again, whole
+    raw.put("raw/b.csv.gz", packed)
+    # THEN both are loaded
+    loader("load")
+    assert tables.count("raw.indicators") == 1001

@@ -1,0 +1,75 @@
+"""A load that is stopped half-way. Promise 4: it ends in the same table as one clean run."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from conftest import Loader
+    from e2e.conftest import Tables
+
+ROOT = Path(__file__).resolve().parents[2]
+HEADER = "indicator,indicator_type,source,confidence,first_seen,last_seen,description\n"
+RECORDS = 600_000
+
+
+@pytest.fixture
+def big(feed_folder: Path) -> Path:
+    """A file that takes some seconds to load."""
+    path = feed_folder / "big.csv"
+    with path.open("w") as file:
+        file.write(HEADER)
+        for number in range(RECORDS):
+            file.write(f"host-{number}.example,domain,me,{number % 101},2026-01-01,,{'x' * 40}\n")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("sign", "step"),
+    [
+        (signal.SIGINT, "validating"),
+        (signal.SIGTERM, "loading"),
+        (signal.SIGKILL, "loading"),
+    ],
+)
+@pytest.mark.usefixtures("big")
+def test_a_stopped_load_leaves_nothing_and_the_next_is_complete(
+    loader: Loader, project: Path, tables: Tables, tmp_path: Path, sign: signal.Signals, step: str
+) -> None:
+    # GIVEN a load that has come to a step
+    spool = tmp_path / "spool"
+    spool.mkdir()
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(spool)}
+    with subprocess.Popen(
+        [sys.executable, "-m", "loader", "load"],
+        cwd=project,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stderr is not None
+        lines = iter(process.stderr.readline, "")
+        assert any(step in line for line in lines)
+        # WHEN it is stopped
+        process.send_signal(sign)
+        out, err = process.communicate(timeout=60)
+    # THEN nothing is loaded
+    tables.assert_nothing_loaded()
+    if sign != signal.SIGKILL:
+        # AND it says so in one line, and leaves no spool folder
+        assert process.returncode == 130
+        assert err == "error: interrupted; a load that had not committed left nothing\n"
+        assert out == ""
+        assert list(spool.iterdir()) == []
+    # AND the next load is complete
+    assert f"{RECORDS:,} of {RECORDS:,} records loaded" in loader("load").stdout
+    assert tables.count("raw.indicators") == RECORDS
+    assert tables.rows("select load_id, records_loaded from raw._loaded_files") == [(1, RECORDS)]
