@@ -201,7 +201,8 @@ def test_a_database_in_a_folder_that_is_not_there(
     (project / "cti.duckdb").symlink_to("nowhere/cti.duckdb")
     result = loader("load", code=2)
     assert result.stderr.startswith("error: ")
-    assert "nowhere" in result.stderr
+    assert "cti.duckdb" in result.stderr
+    assert "No such file or directory" in result.stderr
 
 
 def test_a_database_that_is_none(loader: Loader, good: Path, project: Path) -> None:
@@ -266,8 +267,9 @@ def test_no_spool_folder_at_all(
 @pytest.fixture
 def few_tests(project: Path) -> None:
     """Leaves out the project's own tests, which take their time."""
-    for path in [*project.glob("models/**/_*__models.yml"), *project.glob("tests/dbt/**/*.*")]:
-        path.unlink()
+    for path in [*project.glob("models/**/_*__models.yml"), *project.glob("tests/dbt/*/*.sql")]:
+        if path.parent.name != "generic":
+            path.unlink()
 
 
 @pytest.mark.usefixtures("few_tests")
