@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import zstandard
+from backports import zstd
 from botocore.exceptions import BotoCoreError, ClientError
 
 from rig.copy_command import CopyCommand
@@ -135,7 +135,7 @@ def read_source(client: S3Client, source: Source, compression: str | None) -> It
             yield from iter(lambda: body.read(CHUNK), b"")
     except (ClientError, BotoCoreError) as error:
         raise _s3_error(error, source.url) from error
-    except (zlib.error, zstandard.ZstdError, EOFError) as error:
+    except (zlib.error, zstd.ZstdError, EOFError) as error:
         raise _failure(f"Failed to decompress file: {error}", source.url) from error
 
 
@@ -160,8 +160,7 @@ def _gunzip(body: StreamingBody) -> Iterator[bytes]:
 
 def _unzstd(body: StreamingBody) -> Iterator[bytes]:
     """Decompress zstd, of one frame or more; a cut frame raises EOFError."""
-    decompressor = zstandard.ZstdDecompressor()
-    stream = decompressor.decompressobj()
+    stream = zstd.ZstdDecompressor()
     begun = False
     for chunk in iter(lambda: body.read(CHUNK), b""):
         data = chunk
@@ -171,9 +170,9 @@ def _unzstd(body: StreamingBody) -> Iterator[bytes]:
             plain = stream.decompress(data)
             if plain:
                 yield plain
-            data = stream.unused_data
+            data = stream.unused_data if stream.eof else b""
             if stream.eof:
-                stream, begun = decompressor.decompressobj(), False
+                stream, begun = zstd.ZstdDecompressor(), False
     if begun:
         raise EOFError("the compressed data ends too soon")
 
