@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def test_a_build_before_any_load_is_green_and_empty(
     project: Path, tables: Tables, dbt: Dbt
 ) -> None:
-    dbt("build")
+    dbt("build", "--exclude-resource-type", "unit_test")
     for table in ("raw.indicators", "raw._loaded_files", "analytics.indicators"):
         assert tables.rows(f"select count(*) from {table}") == [(0,)]
     assert tables.rows("select count(*) from analytics.stg_cti__indicators") == [(0,)]
@@ -23,7 +23,6 @@ def test_a_build_before_any_load_is_green_and_empty(
 def test_no_file_is_no_failure(loader: Loader, feed_folder: Path, tables: Tables) -> None:
     result = loader("load")
     assert "nothing to load; no file matches feed/*.csv*" in result.stdout
-    assert json.loads(loader("load", "--json").stdout)["load"] is None
     assert "no file matches" in loader("plan").stdout
     assert "nothing has been loaded yet" in loader("history").stderr
     tables.assert_nothing_loaded()
@@ -47,5 +46,4 @@ def test_plan_touches_nothing(loader: Loader, project: Path, tables: Tables) -> 
     assert "commit;" in person
     # AND once they are loaded, it has nothing left
     loader("load")
-    assert json.loads(loader("plan", "--json").stdout)["new"] == []
     assert "nothing new; 4 files of" in loader("plan").stdout

@@ -64,6 +64,7 @@ RULES: dict[str, dict[str, Any]] = {
     "text short": {"data_type": "varchar(4)", "required": True},
     "text accepted": {"accepted_values": ["yes", "Straße", "ΟΔΟΣ", "ok", "it's", "İ", " pad "]},
     "text accepted required": {"accepted_values": ["ok", "K"], "required": True},
+    "text accepted blank": {"accepted_values": ["", " ", "ok"], "required": True},
     "text pattern": {"pattern": "[a-k]+.?[0-9]*"},
     "text pattern any": {"pattern": "(?i)k.*|", "required": True},
     "text pattern lines": {"pattern": "^a$|(?s)b.+"},

@@ -1,0 +1,125 @@
+"""Two more feeds, put into the suite's copy of the project: every type there is, and replace mode.
+
+`lab.measurements` has a column of each type; `lab.prices` is replaced as a whole by each load.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import yaml
+
+from loader.contract import Feed, parse_feed
+
+__all__ = ["MEASUREMENTS", "add_lab", "measurements_feed"]
+
+MEASUREMENTS = (
+    "group",
+    "note",
+    "quantity",
+    "amount",
+    "wide",
+    "flag",
+    "day",
+    "day_dmy",
+    "seen_at",
+    "logged_at",
+)
+
+_FOLDER = Path("models/staging/lab")
+_FILES = {
+    # `group` is a reserved word: names are to be quoted wherever they go.
+    "_lab__sources.yml": """
+sources:
+  - name: lab
+    schema: raw
+    tables:
+      - name: measurements
+        config:
+          meta:
+            feed:
+              location: "{{ env_var('LAB_LOCATION', 'lab/*.csv') }}"
+              columns: {extra: ignore}
+        columns:
+          - {name: group, data_type: varchar(32), config: {meta: {required: true}}}
+          - {name: note, data_type: varchar(96)}
+          - {name: quantity, data_type: varchar(64), config: {meta: {type: integer}}}
+          - {name: amount, data_type: varchar(64), config: {meta: {type: 'decimal(12,3)'}}}
+          - {name: wide, data_type: varchar(128), config: {meta: {type: 'decimal(38,10)'}}}
+          - {name: flag, data_type: varchar(32), config: {meta: {type: boolean}}}
+          - {name: day, data_type: varchar(64), config: {meta: {type: date}}}
+          - name: day_dmy
+            data_type: varchar(64)
+            config: {meta: {type: date, format: DD/MM/YYYY}}
+          - {name: seen_at, data_type: varchar(96), config: {meta: {type: timestamp}}}
+          - name: logged_at
+            data_type: varchar(96)
+            config: {meta: {type: timestamp, format: 'DD.MM.YYYY HH24:MI:SS'}}
+      - name: prices
+        config:
+          meta:
+            feed:
+              location: "{{ env_var('LAB_PRICES_LOCATION', 'prices/*.csv') }}"
+              mode: replace
+              delimiter: ";"
+        columns:
+          - {name: article, data_type: varchar(32), config: {meta: {required: true}}}
+          - name: price
+            data_type: varchar(32)
+            config: {meta: {type: 'decimal(8,2)', required: true, minimum: 0}}
+""",
+    "stg_lab__measurements.sql": """
+{{ config(bind=false) }}
+
+select
+    {{ clean_text('"group"') }} as label,
+    {{ clean_text('note') }} as note,
+    {{ clean_integer('quantity') }} as quantity,
+    {{ clean_decimal('amount', 12, 3) }} as amount,
+    {{ clean_decimal('wide', 38, 10) }} as wide,
+    {{ clean_boolean('flag') }} as flag,
+    {{ clean_date('day') }} as day,
+    {{ clean_date('day_dmy', 'DD/MM/YYYY') }} as day_dmy,
+    {{ clean_timestamp('seen_at') }} as seen_at,
+    {{ clean_timestamp('logged_at', 'DD.MM.YYYY HH24:MI:SS') }} as logged_at,
+    _load_id
+
+from {{ source('lab', 'measurements') }}
+""",
+    "stg_lab__prices.sql": """
+{{ config(bind=false) }}
+
+select
+    {{ clean_text('article') }} as article,
+    {{ clean_decimal('price', 8, 2) }} as price,
+    _load_id
+
+from {{ source('lab', 'prices') }}
+""",
+}
+
+
+def add_lab(project: Path) -> None:
+    """Write the feeds and their models into a copy of the project."""
+    folder = project / _FOLDER
+    folder.mkdir()
+    for name, text in _FILES.items():
+        (folder / name).write_text(text.lstrip(), encoding="utf-8")
+
+
+@cache
+def measurements_feed() -> Feed:
+    """The contract of lab.measurements, as the loader has it."""
+    source = yaml.safe_load(_FILES["_lab__sources.yml"])["sources"][0]
+    table = source["tables"][0]
+    columns = {column["name"]: {"config": {"meta": {}}} | column for column in table["columns"]}
+    return parse_feed(
+        {
+            "source_name": source["name"],
+            "name": table["name"],
+            "original_file_path": str(_FOLDER / "_lab__sources.yml"),
+            "config": table["config"],
+            "columns": columns,
+        }
+    )

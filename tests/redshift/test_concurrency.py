@@ -1,0 +1,162 @@
+"""Several loaders at once, and loads that end in another order than they began."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+
+import pytest
+
+from redshift.cluster import TEST_MARK
+from redshift.commands import Outcome
+from redshift.site import Site, indicators
+
+
+def _second_target(site: Site) -> str:
+    """Another folder for dbt's files, as two machines have it; what dbt has read is taken along."""
+    folder = site.project / "target" / "second"
+    if not folder.exists():
+        folder.mkdir(parents=True)
+        known = site.project / "target" / "redshift" / "partial_parse.msgpack"
+        if known.exists():
+            shutil.copy(known, folder)
+    return "target/second"
+
+
+def _mart(site: Site) -> list[str]:
+    return [str(row[0]) for row in site.query("select indicator from analytics.indicators")]
+
+
+@pytest.fixture(scope="module")
+def first_loads(site: Site) -> list[Outcome]:
+    """Two loaders at once where nobody has ever loaded anything."""
+    for number in range(3):
+        site.put(f"in/{number}.csv", indicators(f"n{number}", "both"))
+    if site.cluster.rig is not None:
+        for nth in (1, 2):
+            # So that neither is over before the other begins.
+            site.cluster.rig.faults.delay("^copy", 0.5, nth=nth)
+    loaders = [
+        site.start_load(impatient=True),
+        site.start_load(impatient=True, DBT_TARGET_PATH=_second_target(site)),
+    ]
+    return [loader.wait() for loader in loaders]
+
+
+@pytest.fixture(scope="module")
+def built(site: Site, first_loads: list[Outcome]) -> Site:
+    """What they loaded, in the mart."""
+    site.dbt(
+        *("build", "--exclude-resource-type", "test", "unit_test"),
+        *("--select", "indicator_type_aliases", "+indicators"),
+    ).done()
+    return site
+
+
+def test_two_first_loads_at_once_load_each_file_once(
+    built: Site, first_loads: list[Outcome]
+) -> None:
+    # The tables are made, the files found new, and the ledger locked, by both at the same time.
+    for outcome in first_loads:
+        outcome.done()
+    assert Counter(name for name, _ in built.landed()) == {"n0": 1, "n1": 1, "n2": 1, "both": 3}
+    assert [name for name, _, _ in built.ledger()] == ["in/0.csv", "in/1.csv", "in/2.csv"]
+    loaded = [outcome.objects[0]["files"] for outcome in first_loads]
+    assert sorted(loaded) == [0, 3]
+
+
+def test_loaders_that_wait_for_the_ledger_take_turns(built: Site) -> None:
+    # GIVEN a transaction that holds the ledger, and two loaders that have copied the same files
+    built.put("in/turns.csv", indicators("turns"))
+    holder = built.connect()
+    holder.cursor().execute(f"{TEST_MARK}lock raw._loaded_files")
+    loaders = [
+        built.start_load(impatient=True),
+        built.start_load(impatient=True, DBT_TARGET_PATH=_second_target(built)),
+    ]
+    _wait_until(lambda: _waiting_for_locks(built) == 2)
+    # WHEN it lets go
+    holder.rollback()
+    outcomes = [loader.wait().done() for loader in loaders]
+    # THEN one loads the file and the other finds that it is loaded.
+    assert sorted(outcome.objects[0]["files"] for outcome in outcomes) == [0, 1]
+    assert [name for name, _ in built.landed()].count("turns") == 1
+
+
+def test_a_load_that_starts_earlier_and_ends_later_is_not_stepped_over(built: Site) -> None:
+    rig = built.cluster.rig_only("holds a loader between two of its statements")
+    built.clear("in/")
+    # GIVEN a loader that has copied its file and is about to lock the ledger
+    built.put("in/slow.csv", indicators("slow"))
+    held, go_on = _held_before(built, "^lock")
+    slow = built.start_load()
+    assert held.wait(60)
+    # WHEN another one loads and the mart is built before the first goes on
+    built.put("in/quick.csv", indicators("quick"))
+    built.delete("in/slow.csv")
+    built.load(DBT_TARGET_PATH=_second_target(built)).done()
+    built.dbt("run", "--select", "indicators", DBT_TARGET_PATH=_second_target(built)).done()
+    assert "quick" in _mart(built)
+    assert "slow" not in _mart(built)
+    built.put("in/slow.csv", indicators("slow"))
+    go_on.set()
+    slow.wait().done()
+    # THEN the first got the higher number after all, and the next build takes it up.
+    loads = dict(built.landed())
+    assert loads["slow"] > loads["quick"]
+    built.dbt("run", "--select", "indicators").done()
+    assert "slow" in _mart(built)
+    rig.calm()
+
+
+def test_a_build_during_an_open_load_does_not_step_over_it(built: Site) -> None:
+    built.cluster.rig_only("holds a loader between two of its statements")
+    built.clear("in/")
+    # GIVEN a loader in the middle of its transaction, its number already taken
+    built.put("in/open.csv", indicators("open"))
+    held, go_on = _held_before(built, "insert into .*_loaded_files")
+    first = built.start_load()
+    assert held.wait(60)
+    # WHEN the mart is built, and another loader comes
+    built.put("in/next.csv", indicators("next"))
+    second = built.start_load(impatient=True, DBT_TARGET_PATH=_second_target(built))
+    built.dbt("run", "--select", "indicators").done()
+    assert "open" not in _mart(built)
+    # THEN that one waits until the first is done, and both end in the mart.
+    _wait_until(lambda: _waiting_for_locks(built) == 1)
+    go_on.set()
+    first.wait().done()
+    second.wait().done()
+    loads = dict(built.landed())
+    assert loads["next"] > loads["open"]
+    built.dbt("run", "--select", "indicators").done()
+    assert {"open", "next"} <= set(_mart(built))
+
+
+def _waiting_for_locks(site: Site) -> int:
+    rig = site.cluster.rig_only("sees in PostgreSQL who waits")
+    rows = rig.admin_query("select pid from pg_locks where not granted", site.cluster.database)
+    return len(rows)
+
+
+def _wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def _held_before(site: Site, pattern: str) -> tuple[threading.Event, threading.Event]:
+    """Stops a session before its next such statement: set when it stands, and to let it go on."""
+    assert site.cluster.rig is not None
+    go_on, stands = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        stands.set()
+        assert go_on.wait(60)
+
+    site.cluster.rig.before(pattern, hold)
+    return stands, go_on

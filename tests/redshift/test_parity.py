@@ -1,0 +1,135 @@
+"""One answer: the same files give the same tables on both engines, value for value.
+
+If one of these fails, somebody who works offline on DuckDB sees other numbers than production does.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from loader.contract import Column
+from loader.text import STRIP_CHARACTERS, simple_lower
+from redshift.lab import measurements_feed
+from redshift.site import plain
+from redshift.whole_run import TABLES, Rows, WholeRun
+
+_TEXT_COLUMNS = {0: "indicator", 2: "source", 6: "description"}
+
+
+def _assert_same(redshift: Rows, duckdb: Rows) -> None:
+    """Equal as bags of rows; if not, shows the first few that are not."""
+    only_redshift = list((Counter(redshift) - Counter(duckdb)).elements())
+    only_duckdb = list((Counter(duckdb) - Counter(redshift)).elements())
+    assert (only_redshift[:5], only_duckdb[:5]) == ([], [])
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_the_first_load_is_the_same(whole_run: WholeRun, table: str) -> None:
+    assert whole_run.first["redshift"][table]
+    _assert_same(whole_run.first["redshift"][table], whole_run.first["duckdb"][table])
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_the_second_load_is_the_same(whole_run: WholeRun, table: str) -> None:
+    # GIVEN new files, changed files, and a feed in replace mode that was replaced
+    # THEN the tables are the same again
+    assert whole_run.second["redshift"][table]
+    _assert_same(whole_run.second["redshift"][table], whole_run.second["duckdb"][table])
+    changed = {"seed", "lab landing", "lab staging"}
+    was = whole_run.first["redshift"][table]
+    assert (whole_run.second["redshift"][table] != was) is (table not in changed)
+
+
+@pytest.mark.parametrize("target", ["redshift", "duckdb"])
+def test_a_full_refresh_gives_what_the_increments_gave(whole_run: WholeRun, target: str) -> None:
+    _assert_same(whole_run.rebuilt[target]["mart"], whole_run.second[target]["mart"])
+
+
+@pytest.mark.parametrize("target", ["redshift", "duckdb"])
+def test_nothing_is_lost_on_the_way_to_the_mart(whole_run: WholeRun, target: str) -> None:
+    for tables in (whole_run.first, whole_run.second):
+        landed, mart = tables[target]["landing"], tables[target]["mart"]
+        assert sum(row[7] for row in mart) == len(landed)
+        assert len({row[:2] for row in mart}) == len(mart) < len(landed)
+
+
+@pytest.mark.parametrize("target", ["redshift", "duckdb"])
+def test_staging_is_what_python_makes_of_the_landing_table(
+    whole_run: WholeRun, target: str
+) -> None:
+    # Both engines could be wrong alike: what is blank and what is lower case is Python's to say.
+    tables = whole_run.second[target]
+    for place in _TEXT_COLUMNS:
+        expected = Counter(_cleaned(row[place]) for row in tables["landing"])
+        found = Counter(row[place] for row in tables["staging"])
+        assert expected - found == Counter()
+        assert found - expected == Counter()
+
+
+def test_the_blanks_were_there_to_be_stripped(whole_run: WholeRun) -> None:
+    # Guards the tests above: raw stays raw, so what they compare is really dirty.
+    landed = {row[0] for row in whole_run.first["redshift"]["landing"]}
+    for blank in STRIP_CHARACTERS:
+        assert any(name.startswith(blank) and name.endswith(blank) for name in landed)
+    assert max(len(name.encode()) for name in landed) == 2048
+
+
+@pytest.mark.parametrize("target", ["redshift", "duckdb"])
+def test_empty_and_missing_are_null_and_nothing_else_is(whole_run: WholeRun, target: str) -> None:
+    rows = whole_run.first[target]["staging"]
+    by_name = {row[0]: row[6] for row in rows}
+    assert [by_name[f"empty {n}"] for n in range(4)] == [None] * 4
+    assert by_name["sparse 7"] is None
+    texts = {row[6] for row in rows}
+    assert {"\\n", "null", "none", "nan", "''", '""', "a\\", "\\", "line\nline"} <= texts
+
+
+@pytest.mark.parametrize("target", ["redshift", "duckdb"])
+def test_what_the_loader_accepts_casts_to_what_it_means(whole_run: WholeRun, target: str) -> None:
+    # GIVEN records made at random that the validator let pass
+    accepted = list(csv.reader(io.StringIO(whole_run.measurements.decode(), newline="")))
+    header, records = accepted[0], accepted[1:]
+    assert 900 < len(records) < 1600
+    columns = {column.name: column for column in measurements_feed().columns}
+    # THEN staging has for each value what the contract's own parser reads in it
+    expected = [
+        tuple(_meant(columns[name], value) for name, value in zip(header, record, strict=True))
+        for record in records
+    ]
+    _assert_same([row[:-1] for row in whole_run.first[target]["lab staging"]], expected)
+
+
+def test_the_generated_values_are_worth_the_name(whole_run: WholeRun) -> None:
+    # If the validator refused nearly all, the test above would say little.
+    rows = whole_run.first["redshift"]["lab staging"]
+    for place in range(1, 10):
+        assert sum(row[place] is not None for row in rows) > 500
+    values = {value for row in rows for value in row}
+    assert {9223372036854775807, -9223372036854775808, "0001-01-01", "9999-12-31"} <= values
+    assert {"9" * 28 + "." + "9" * 10, "999999999.999", "9999-12-31 23:59:59.999999"} <= values
+    assert {"é" * 48, "漢" * 32, "\U0001f600" * 24} <= values
+
+
+@pytest.mark.parametrize("target", ["redshift", "duckdb"])
+def test_replace_mode_leaves_the_current_files_alone(whole_run: WholeRun, target: str) -> None:
+    first, second = whole_run.first[target], whole_run.second[target]
+    assert [row[:2] for row in first["prices staging"]] == [("bolt", "2"), ("nut", "1.5")]
+    assert [row[:2] for row in second["prices staging"]] == [("nut", "1.75"), ("screw", "3")]
+    status = Counter(row[8] for row in second["ledger"] if row[1] == "lab.prices")
+    assert status == {"replaced": 1, "loaded": 2}
+
+
+def _cleaned(text: str | None) -> str | None:
+    return simple_lower((text or "").strip()) or None
+
+
+def _meant(column: Column, value: str) -> Any:
+    text = value.strip()
+    if not text:
+        return None
+    return simple_lower(text) if column.kind == "text" else plain(column.parse(text))
