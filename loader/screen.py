@@ -53,7 +53,7 @@ def _clauses(column: Column) -> list[str]:
     clauses = [_present(column, f"strlen({name}) <= {column.max_bytes}")]
     if column.kind != "text":
         clauses.append(_present(column, _typed(column, name)))
-    elif column.required and not (column.accepted_values or column.pattern):
+    elif column.required and not all(map(str.strip, column.accepted_values or [""])):
         clauses.append(f"regexp_matches({name}, {literal(_NOT_BLANK)})")
     if column.accepted_values:
         words = sorted({simple_lower(value.strip()) for value in column.accepted_values})
