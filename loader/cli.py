@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import sys
 import time
 import traceback
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from loader import __version__
+from loader import __version__, stop
 from loader.errors import ConfigError, DataRefused, LoaderError, StorageError
 
 if TYPE_CHECKING:
@@ -283,8 +282,7 @@ def history(settings: _Settings, selected: tuple[str, ...]) -> None:
 
 def main() -> None:
     """Runs the command line; never shows a traceback unless asked."""
-    # A terminated load ends like an interrupted one: rolled back, its spool removed.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    stop.listen()
     cli(prog_name="python -m loader")
 
 
@@ -315,6 +313,7 @@ def _run(settings: _Settings, project: Project, feed: Feed) -> None:
     started = time.monotonic()
     report = _load(settings, project, feed, quiet=True)
     build = project.build(feed, quiet=settings.as_json)
+    stop.check()
     if build.errors:
         raise LoaderError(f"dbt build ended with errors:{_listed(build.failures)}")
     marts: list[tuple[int, int]] = []
@@ -495,29 +494,34 @@ def _errors_explained(debug: bool) -> Iterator[None]:
 
     try:
         yield
-    except LoaderError as error:
-        code, message = error.exit_code, str(error)
-        cause: BaseException = error
-    except KeyboardInterrupt as error:
-        code, message, cause = 130, "interrupted; a load that had not committed left nothing", error
-    except BrokenPipeError:
-        # Whoever read our output has gone; there is nobody to tell.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(2)
-    except OSError as error:
-        code, message, cause = 2, f"{error.filename or 'system'}: {error.strerror or error}", error
-    except MemoryError as error:
-        code, message, cause = 2, "out of memory; give the process more", error
-    except (click.ClickException, click.exceptions.Exit):
-        raise
-    except Exception as error:
-        code, cause = 2, error
-        message = (
-            f"unexpected: {type(error).__name__}: {error}. Run again with --debug, and report."
-        )
-    else:
-        return
-    if debug:
-        traceback.print_exception(cause)
-    say(f"error: {message}", error=True)
-    sys.exit(code)
+        stop.check()
+    except (KeyboardInterrupt, Exception) as error:
+        if isinstance(error, (click.ClickException, click.exceptions.Exit)):
+            raise
+        if debug:
+            traceback.print_exception(error)
+        code, message = _explained(error)
+        if message:
+            say(f"error: {message}", error=True)
+        sys.exit(code)
+
+
+def _explained(error: BaseException) -> tuple[int, str]:
+    """Exit code and message of whatever ended the work."""
+    # Once asked to stop, what else goes wrong comes of that.
+    if stop.requested() or isinstance(error, KeyboardInterrupt):
+        return 130, "interrupted; a load that had not committed left nothing"
+    match error:
+        case LoaderError():
+            return error.exit_code, str(error)
+        case BrokenPipeError():
+            # Whoever read our output has gone; there is nobody to tell.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 2, ""
+        case OSError():
+            return 2, f"{error.filename or 'system'}: {error.strerror or error}"
+        case MemoryError():
+            return 2, "out of memory; give the process more"
+        case _:
+            problem = f"{type(error).__name__}: {error}"
+            return 2, f"unexpected: {problem}. Run again with --debug, and report."

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from loader import stop
 from loader.contract import Feed
 from loader.errors import CommitUnknown, ConfigError, DataRefused, StorageError, WarehouseTransient
 from loader.landing import Landing, LedgerRow
@@ -145,6 +146,7 @@ def judge_file(
     def advance(count: int) -> None:
         # A compressed file is longer when read than stored, and a dirty one is read twice.
         nonlocal left
+        stop.check()
         observer.advance(min(count, left))
         left -= min(count, left)
 
@@ -171,6 +173,7 @@ def load(project: Project, feed: Feed, observer: Observer) -> LoadReport:
             try:
                 return _load_once(project, feed, spool, observer, judged, lost)
             except WarehouseTransient as error:
+                stop.check()
                 if wait is None:
                     raise
                 observer.note(f"{feed.name}: {error} Trying again in {wait:.0f} s.")

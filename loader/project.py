@@ -19,6 +19,7 @@ from typing import Any
 import duckdb
 import yaml
 
+from loader import stop
 from loader.contract import Feed, parse_feed
 from loader.errors import CommitUnknown, ConfigError, WarehouseError, WarehouseTransient
 
@@ -258,6 +259,7 @@ class Warehouse:
         self.execute("begin")
         try:
             yield
+            stop.check()
             try:
                 self.execute("commit")
             except WarehouseTransient as error:

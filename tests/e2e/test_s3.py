@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from backports import zstd
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+from e2e.meddler import Meddler
 from e2e.oracle import read_rows
 
 from loader import pipeline
@@ -73,27 +73,6 @@ def test_from_s3_to_the_mart(
         (raw.uri("raw/late.csv.zst"), *etags[raw.uri("raw/late.csv.zst")], 1),
         (raw.uri("raw/new.csv"), *etags[raw.uri("raw/new.csv")], 2),
     ]
-
-
-class Meddler:
-    """Told of the progress of a load, it does something at one of its steps."""
-
-    def __init__(self, step: str, deed: Callable[[], object]) -> None:
-        self._step, self._deed = step, deed
-
-    def start(self, step: str, total_bytes: int | None) -> None:
-        """A step begins."""
-        if self._step in step:
-            self._deed()
-
-    def advance(self, count: int) -> None:
-        """Bytes are done."""
-
-    def finish(self) -> None:
-        """The step is over."""
-
-    def note(self, message: str) -> None:
-        """Something happened."""
 
 
 @pytest.mark.parametrize("step", ["validating", "loading"])

@@ -6,10 +6,16 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+from e2e.meddler import Meddler
+
+from loader import pipeline, stop
+from loader.project import Project
 
 if TYPE_CHECKING:
     from conftest import Loader
@@ -35,6 +41,7 @@ def big(feed_folder: Path) -> Path:
     ("sign", "step"),
     [
         (signal.SIGINT, "validating"),
+        (signal.SIGINT, "loading"),
         (signal.SIGTERM, "loading"),
         (signal.SIGKILL, "loading"),
     ],
@@ -73,3 +80,33 @@ def test_a_stopped_load_leaves_nothing_and_the_next_is_complete(
     assert f"{RECORDS:,} of {RECORDS:,} records loaded" in loader("load").stdout
     assert tables.count("raw.indicators") == RECORDS
     assert tables.rows("select load_id, records_loaded from raw._loaded_files") == [(1, RECORDS)]
+
+
+@pytest.mark.parametrize("step", ["validating", "loading"])
+def test_a_signal_that_goes_unheard_stops_the_load_all_the_same(
+    project: Path,
+    feed_folder: Path,
+    tables: Tables,
+    monkeypatch: pytest.MonkeyPatch,
+    step: str,
+) -> None:
+    # GIVEN a load in which the signal comes where Python drops what is raised, as in a finalizer
+    (feed_folder / "a.csv").write_text(HEADER + "a.example,domain,me,1,2026-01-01,,\n")
+    monkeypatch.setattr(stop, "_requested", False)
+    handlers = {sign: signal.getsignal(sign) for sign in (signal.SIGINT, signal.SIGTERM)}
+    stop.listen()
+
+    def interrupt() -> None:
+        with suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGTERM)
+
+    opened = Project(project)
+    try:
+        # WHEN it goes on THEN it is stopped before it commits
+        with pytest.raises(KeyboardInterrupt):
+            pipeline.load(opened, opened.feed("indicators"), Meddler(step, interrupt))
+    finally:
+        DuckDBConnectionManager.close_all_connections()
+        for sign, handler in handlers.items():
+            signal.signal(sign, handler)
+    tables.assert_nothing_loaded()

@@ -14,6 +14,7 @@ from e2e.strict_csv import read_records
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from loader.errors import ReconciliationError
 from loader.rejects import Reject, RejectLog, in_file_order, read_rejects
 from loader.text import parse_integer
 from loader.validate import Validator
@@ -229,6 +230,23 @@ def test_row_numbers_hold_over_many_buffers(
     assert [r.line - r.record for r in rejects] == [1] * len(bad)
     numbers = [int(line.split(",")[1]) for line in accepted.splitlines()[1:]]
     assert numbers == [n for n in range(1, count + 1) if n not in bad]
+
+
+@pytest.mark.parametrize("changed", [b"a,1,n\n" * 3, b"a,1,nn\n" * 2, b""])
+def test_a_file_that_changes_while_it_is_read_is_noticed(
+    make_feed: MakeFeed, tmp_path: Path, changed: bytes
+) -> None:
+    # Promise 1: the engine has to see as many records and bytes as the strict reader has seen.
+    path, spool = tmp_path / "x.csv", tmp_path / "spool"
+    spool.mkdir()
+    path.write_bytes(HEADER + b"a,1,n\n" * 2)
+
+    def change(_: int) -> None:
+        path.write_bytes(HEADER + changed)
+
+    unlike = pytest.raises(ReconciliationError, match="the strict reader 2 with")
+    with Validator(make_feed(COLUMNS), spool) as validator, unlike:
+        validator.validate("x.csv", path, change)
 
 
 FIELD = st.text(st.sampled_from('ab1,"\n\ré \u3000-'), max_size=5)

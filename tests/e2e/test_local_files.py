@@ -1,0 +1,98 @@
+"""Local files that change, or are met twice, while they are loaded."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+from e2e.meddler import Meddler
+
+from loader import pipeline
+from loader.errors import FileChanged, LoaderError
+from loader.project import Project
+
+if TYPE_CHECKING:
+    from e2e.conftest import Tables
+
+HEADER = "indicator,indicator_type,source,first_seen\n"
+RECORD = "a.example,domain,me,2026-01-01\n"
+
+
+def load(project: Path, meddler: Meddler) -> pipeline.LoadReport:
+    opened = Project(project)
+    try:
+        return pipeline.load(opened, opened.feed("indicators"), meddler)
+    finally:
+        DuckDBConnectionManager.close_all_connections()
+
+
+@pytest.mark.parametrize("step", ["validating", "loading"])
+@pytest.mark.parametrize("deed", ["append", "delete", "touch"])
+def test_a_file_that_changes_during_a_load_undoes_it(
+    project: Path, feed_folder: Path, tables: Tables, step: str, deed: str
+) -> None:
+    # GIVEN a file that is written to while it is loaded
+    path = feed_folder / "b.csv"
+    (feed_folder / "a.csv").write_text(HEADER + RECORD)
+    path.write_text(HEADER + RECORD)
+
+    def meddle() -> None:
+        match deed:
+            case "append":
+                path.write_text(HEADER + RECORD * 2)
+            case "delete":
+                path.unlink()
+            case _:
+                os.utime(path, ns=(1, 1))
+
+    # WHEN it is loaded THEN nothing is landed, of the other file neither
+    with pytest.raises(LoaderError, match=r"b\.csv|Nothing was loaded"):
+        load(project, Meddler(step, meddle))
+    tables.assert_nothing_loaded()
+
+
+def test_records_are_counted_even_if_no_date_tells(
+    project: Path, feed_folder: Path, tables: Tables
+) -> None:
+    # GIVEN a file that gets another record, and its old size and date back
+    path = feed_folder / "a.csv"
+    path.write_text(HEADER + "a-long-name.example,domain,me,2026-01-01\n" * 4)
+    status = path.stat()
+
+    def meddle() -> None:
+        text = HEADER + RECORD * 2
+        rest = status.st_size - len(text) - len(",domain,me,2026-01-01\n")
+        path.write_text(text + "x" * rest + ",domain,me,2026-01-01\n")
+        os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+        assert path.stat().st_size == status.st_size
+
+    # WHEN it is loaded THEN the records that landed are not as many as were validated
+    with pytest.raises(LoaderError, match="Nothing was loaded"):
+        load(project, Meddler("loading", meddle))
+    tables.assert_nothing_loaded()
+
+
+def test_a_file_that_was_loaded_by_another_meanwhile_is_not_loaded_again(
+    project: Path, feed_folder: Path, tables: Tables
+) -> None:
+    # GIVEN a load that another one overtakes while it validates
+    (feed_folder / "a.csv").write_text(HEADER + RECORD)
+    first: list[pipeline.LoadReport] = []
+
+    def overtake() -> None:
+        first.append(load(project, Meddler("never", lambda: None)))
+
+    # WHEN both come to their end
+    try:
+        load(project, Meddler("validating", overtake))
+    except FileChanged:
+        raise
+    except LoaderError:
+        pass
+    # THEN the file is loaded once
+    assert first[0].records_loaded == 1
+    assert tables.count("raw.indicators") == 1
+    assert tables.count("raw._loaded_files") == 1
