@@ -219,10 +219,19 @@ def validate(
         sys.exit(1)
 
 
+_rejects_to = click.option(
+    "--rejects-to",
+    envvar="CTI_REJECTS_LOCATION",
+    metavar="FOLDER",
+    help="Also write refused records as JSON lines, to a folder or s3://bucket/prefix/.",
+)
+
+
 @cli.command()
 @_select
+@_rejects_to
 @_common
-def load(settings: _Settings, selected: tuple[str, ...]) -> None:
+def load(settings: _Settings, selected: tuple[str, ...], rejects_to: str | None) -> None:
     """Load what is new of every feed: validate, copy, reconcile, commit; all of it or nothing.
 
     \b
@@ -230,20 +239,21 @@ def load(settings: _Settings, selected: tuple[str, ...]) -> None:
     """
     project = settings.project()
     feeds = _feeds(project, selected)
-    _each(feeds, lambda feed: _load(settings, project, feed))
+    _each(feeds, lambda feed: _load(settings, project, feed, rejects_to))
 
 
 @cli.command()
 @_select
+@_rejects_to
 @_common
-def run(settings: _Settings, selected: tuple[str, ...]) -> None:
+def run(settings: _Settings, selected: tuple[str, ...], rejects_to: str | None) -> None:
     """Load what is new, then `dbt build` all that depends on it, then sum up.
 
     \b
     Example: python -m loader run
     """
     project = settings.project()
-    _each(_feeds(project, selected), lambda feed: _run(settings, project, feed))
+    _each(_feeds(project, selected), lambda feed: _run(settings, project, feed, rejects_to))
 
 
 @cli.command()
@@ -280,6 +290,87 @@ def history(settings: _Settings, selected: tuple[str, ...]) -> None:
         )
 
 
+@cli.command()
+@_select
+@click.option("--load", "load_id", type=int, help="Only what this load refused.")
+@click.option("--file", "uri", help="Only what this file had, named as in `history`.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV, for a spreadsheet and `replay`.")
+@_common
+def rejects(
+    settings: _Settings,
+    selected: tuple[str, ...],
+    load_id: int | None,
+    uri: str | None,
+    as_csv: bool,
+) -> None:
+    """Show the refused records in quarantine: by rule with examples, or each with --json or --csv.
+
+    \b
+    Example: python -m loader rejects --load 3 --csv > rejects.csv
+    """
+    from loader.landing import Landing
+    from loader.quarantine import print_csv
+    from loader.report import print_json, print_quarantine
+
+    project = settings.project()
+    with project.warehouse(create=False) as warehouse:
+        for number, feed in enumerate(_feeds(project, selected)):
+            records = Landing(project, feed, warehouse).quarantined(load_id, uri)
+            if as_csv:
+                print_csv(records, sys.stdout, header=not number)
+            elif settings.as_json:
+                for record in records:
+                    print_json({"feed": feed.name, **record.to_json()})
+            else:
+                print_quarantine(feed.name, records)
+
+
+@cli.command()
+@click.option("--select", "-s", "feed_name", metavar="FEED", help="Whose; not needed for one feed.")
+@click.option("--load", "load_id", type=int, help="Only what this load refused.")
+@click.option(
+    "--from",
+    "corrected",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Corrected records: CSV as `rejects --csv` prints it, with `raw` put right.",
+)
+@_common
+def replay(
+    settings: _Settings, feed_name: str | None, load_id: int | None, corrected: Path | None
+) -> None:
+    """Judge the records in quarantine again and load those that pass now, once, as a new load.
+
+    They pass when a rule of the contract was widened, or when their text was corrected (--from).
+
+    \b
+    Example: python -m loader replay --from rejects.csv
+    """
+    from loader import pipeline
+    from loader.quarantine import read_corrections
+    from loader.report import ProgressReport, print_json, print_replay
+
+    project = settings.project()
+    corrections = read_corrections(corrected) if corrected else None
+    feed = _one_feed(project, feed_name)
+    observer = ProgressReport(settings.as_json)
+    report = pipeline.replay(project, feed, observer, load_id, corrections)
+    refused = report.judged - report.loaded
+    if settings.as_json:
+        print_json(
+            {
+                "feed": feed.name,
+                "load": report.load_id,
+                "records_judged": report.judged,
+                "records_loaded": report.loaded,
+                "records_refused": refused,
+            }
+        )
+    else:
+        print_replay(report)
+    if corrected and refused:
+        raise DataRefused(f"{refused:,} corrected records are still refused; see above")
+
+
 def main() -> None:
     """Runs the command line; never shows a traceback unless asked."""
     stop.listen()
@@ -306,12 +397,12 @@ def _each(feeds: list[Feed], work: Callable[[Feed], object]) -> None:
         raise errors[0]
 
 
-def _run(settings: _Settings, project: Project, feed: Feed) -> None:
+def _run(settings: _Settings, project: Project, feed: Feed, rejects_to: str | None) -> None:
     """Loads a feed, builds what depends on it, and sums up."""
     from loader.report import print_json, print_table
 
     started = time.monotonic()
-    report = _load(settings, project, feed, quiet=True)
+    report = _load(settings, project, feed, rejects_to, quiet=True)
     build = project.build(feed, quiet=settings.as_json)
     stop.check()
     if build.errors:
@@ -346,14 +437,16 @@ def _run(settings: _Settings, project: Project, feed: Feed) -> None:
         )
 
 
-def _load(settings: _Settings, project: Project, feed: Feed, quiet: bool = False) -> LoadReport:
+def _load(
+    settings: _Settings, project: Project, feed: Feed, rejects_to: str | None, quiet: bool = False
+) -> LoadReport:
     """Loads a feed and says what became of it."""
     from loader import pipeline
     from loader.report import ProgressReport, print_json, print_rejects, say
 
     started = time.monotonic()
     try:
-        report = pipeline.load(project, feed, ProgressReport(settings.as_json))
+        report = pipeline.load(project, feed, ProgressReport(settings.as_json), rejects_to)
     except pipeline.RecordsRefused as error:
         if settings.as_json:
             for verdict in error.verdicts:
@@ -383,6 +476,13 @@ def _load(settings: _Settings, project: Project, feed: Feed, quiet: bool = False
                 f" {report.records_loaded:,} of {report.records_read:,} records loaded,"
                 f" {report.records_rejected:,} rejected"
             )
+        if report.records_rejected:
+            say(
+                f"{feed.name}: the rejected records are in quarantine; to look at them:"
+                f" python -m loader rejects --load {report.load_id}"
+            )
+        if report.rejects:
+            say(f"{feed.name}: rejected records written to {report.rejects}")
     return report
 
 

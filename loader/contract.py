@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
 from decimal import Decimal
@@ -54,10 +55,22 @@ _Text = Annotated[str, BeforeValidator(_scalar_text)]
 
 
 class Rejects(_Frozen):
-    """How many refused records a load may have; 0 and 0 mean none."""
+    """How many refused records a load may have: every limit that is set holds; none set is none."""
 
-    max_rows: int = Field(default=0, ge=0)
-    max_fraction: float = Field(default=0.0, ge=0, le=1)
+    max_rows: int | None = Field(default=None, ge=0)
+    max_fraction: float | None = Field(default=None, ge=0, le=1)
+
+    def allow(self, rejected: int, read: int) -> bool:
+        """Whether a load of so many records may go on without the refused ones."""
+        if self.max_rows is None and self.max_fraction is None:
+            return rejected == 0
+        within_rows = self.max_rows is None or rejected <= self.max_rows
+        return within_rows and (self.max_fraction is None or rejected <= self.max_fraction * read)
+
+    def __str__(self) -> str:
+        limits = [f"{self.max_rows:,} records"] if self.max_rows is not None else []
+        limits += [f"{100 * self.max_fraction:g}%"] if self.max_fraction is not None else []
+        return " and ".join(limits) or "none"
 
 
 class ColumnPolicy(_Frozen):
@@ -170,6 +183,14 @@ class Feed(_Frozen):
     def name(self) -> str:
         """As the ledger has it."""
         return f"{self.source_name}.{self.table_name}"
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of all that decides whether a record is accepted."""
+        rules = self.model_dump_json(
+            include={"options": {"delimiter", "quote", "columns"}, "columns": True}
+        )
+        return hashlib.sha256(rules.encode()).hexdigest()
 
     @property
     def column_names(self) -> tuple[str, ...]:

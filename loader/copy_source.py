@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import shutil
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -67,20 +69,24 @@ def local_groups(feed: Feed, files: Files) -> list[CopyGroup]:
 
 @contextmanager
 def s3_groups(
-    feed: Feed, files: Files, work_location: str, spool: Path
-) -> Iterator[list[CopyGroup]]:
+    feed: Feed, files: Files, rejected: CopyGroup | None, work_location: str, spool: Path
+) -> Iterator[tuple[list[CopyGroup], CopyGroup | None]]:
     """Objects for COPY: the files themselves where it can be trusted with them, else parts.
 
-    Parts and manifests lie in a folder of this load's own under the work location, and are gone
-    when the context ends. Raises ConfigError without a work location, StorageError.
+    rejected: the refused records, in a file on disk. Parts and manifests lie in a folder of this
+    load's own under the work location, and are gone when the context ends. Raises ConfigError
+    without a work location, StorageError.
     """
     work = work_folder(feed, work_location)
     try:
+        if rejected:
+            rejected = _with_manifest(_zipped(rejected, work), 0, work)
         groups = list(_originals(feed, files))
         rewritten = [verdict for file, verdict in files if not _copy_safe(file, verdict)]
         if sum(verdict.accepted for verdict in rewritten):
             groups.append(_parts(feed, rewritten, work, spool))
-        yield [_with_manifest(group, number, work) for number, group in enumerate(groups, start=1)]
+        listed = [_with_manifest(group, n, work) for n, group in enumerate(groups, start=1)]
+        yield listed, rejected
     finally:
         work.remove()
 
@@ -146,6 +152,15 @@ def _parts(feed: Feed, verdicts: Sequence[Verdict], work: WorkFolder, spool: Pat
         )
     uris = tuple(work.upload(path) for path in sorted(folder.iterdir()))
     return CopyGroup(uris, feed.column_names, sum(v.accepted for v in verdicts), compression="gzip")
+
+
+def _zipped(group: CopyGroup, work: WorkFolder) -> CopyGroup:
+    """A group of one file on disk, uploaded as gzip."""
+    path = Path(group.paths[0])
+    target = path.with_suffix(".csv.gz")
+    with path.open("rb") as text, gzip.open(target, "wb", compresslevel=6) as out:
+        shutil.copyfileobj(text, out)
+    return replace(group, paths=(work.upload(target),), compression="gzip")
 
 
 def _with_manifest(group: CopyGroup, number: int, work: WorkFolder) -> CopyGroup:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
@@ -21,15 +21,19 @@ from loader.copy_source import (
 from loader.errors import DataRefused, ReconciliationError, WarehouseError, WarehouseTransient
 from loader.header import match_header
 from loader.project import Project, Warehouse
+from loader.quarantine import COLUMNS, QUARANTINE, Quarantined, write_rejected, written_out
 from loader.records import Dialect, read_header
 from loader.storage import Compression, FileVersion, Store, compression_of, plain_head
 from loader.validate import Verdict
 
-__all__ = ["LEDGER", "Landing", "LedgerRow"]
+__all__ = ["LEDGER", "Landing", "LedgerRow", "Replay"]
 
 LEDGER = "loader._loaded_files"
 
 Files = Sequence[tuple[FileVersion, Verdict]]
+
+# An IN list of as many numbers is far below what either engine takes as one statement.
+_RECORDS_PER_STATEMENT = 5000
 
 
 @dataclass(frozen=True)
@@ -51,14 +55,39 @@ class LedgerRow:
         return self.uri, self.etag
 
 
+@dataclass(frozen=True)
+class Replay:
+    """Quarantined records of one file of one load that now pass.
+
+    records: their numbers in the file. verdict: of a file that holds just them and, it may be,
+    others that are refused again.
+    """
+
+    load_id: int
+    uri: str
+    etag: str
+    records: tuple[int, ...]
+    verdict: Verdict
+
+
+@dataclass(frozen=True)
+class _Staged:
+    """What is staged: groups of files, and rows for the quarantine. ddl: what is still to run."""
+
+    groups: int
+    rejected_rows: int = 0
+    ddl: list[str] = field(default_factory=list)
+
+
 class Landing:
     """The landing table of one feed, with its ledger, in one warehouse."""
 
     def __init__(self, project: Project, feed: Feed, warehouse: Warehouse) -> None:
         self._feed = feed
         self._warehouse = warehouse
-        self._nodes = (project.source(feed.name), project.source(LEDGER))
-        self._table, self._ledger = map(warehouse.relation, self._nodes)
+        self._nodes = tuple(map(project.source, (feed.name, LEDGER, QUARANTINE)))
+        self._table, self._ledger, self._quarantine = map(warehouse.relation, self._nodes)
+        self._lock = warehouse.render("lock_ledger", ledger=self._ledger)
         self._names = list(feed.column_names)
 
     def loaded_files(self) -> list[LedgerRow]:
@@ -76,41 +105,100 @@ class Landing:
         store: Store,
         spool: Path,
     ) -> list[LedgerRow]:
-        """Lands the accepted records of files under one new load id.
+        """Lands accepted records, and the refused ones in quarantine, under one new load id.
 
         replaced: the keys of all that the table holds, if the files take its place. Raises
         WarehouseTransient if another loader was quicker, FileChanged, ReconciliationError or
         WarehouseError; whatever it raises but CommitUnknown, nothing is landed.
         """
-        warehouse = self._warehouse
         for _, verdict in files:
             _expect(verdict.accepted + verdict.rejected, verdict.read, f"{verdict.file}: judged")
-        lock = warehouse.render("lock_ledger", ledger=self._ledger)
-        ddl = [] if all(map(warehouse.exists, self._nodes)) else self._ddl()
-        if lock and ddl:
-            # Not in the load's transaction, in which the lock has to come first: what it reads must
-            # be newer than any load that committed before the lock was given.
-            with warehouse.transaction():
-                self._execute(ddl)
-        with self._copied_from(files, spool) as groups:
+        with ExitStack() as stack:
             try:
-                for number, group in enumerate(groups, start=1):
-                    self._stage(number, group)
+                staged = stack.enter_context(self._staged(files, spool))
             except WarehouseError:
                 # If a file was overwritten meanwhile, that is what to tell.
                 self._check_unchanged(files, store)
                 raise
-            with warehouse.transaction():
-                self._execute([lock] if lock else ddl)
-                self._check_ledger(files, replaced)
-                load_id = self._next_load_id()
-                rows = [_ledger_row(load_id, file, verdict) for file, verdict in files]
-                self._execute(
-                    self._load_statements(load_id, len(groups), rows, replaced is not None)
-                )
-                self._check_landed(load_id, rows)
-                self._check_unchanged(files, store)
+            stack.enter_context(self._locked(staged))
+            self._check_ledger(files, replaced)
+            load_id = self._next_load_id()
+            rows = [_ledger_row(load_id, file, verdict) for file, verdict in files]
+            self._execute(self._load_statements(load_id, staged, rows, replaced is not None))
+            self._check_landed(load_id, rows)
+            self._check_unchanged(files, store)
         return rows
+
+    def quarantined(
+        self, load_id: int | None = None, uri: str | None = None, replayed: bool = False
+    ) -> Iterator[Quarantined]:
+        """Refused records of loads that stand, of one load or file if given.
+
+        replayed: also those that a later load took.
+        """
+        if not all(map(self._warehouse.exists, self._nodes)):
+            return
+        query = self._warehouse.render(
+            "quarantined",
+            quarantine=self._quarantine,
+            ledger=self._ledger,
+            feed=self._feed.name,
+            load_id=load_id,
+            uri=uri,
+            replayed=replayed,
+        )
+        yield from written_out(self._warehouse.query(query))
+
+    def land_again(self, replays: Sequence[Replay], spool: Path) -> list[LedgerRow]:
+        """Lands quarantined records that now pass under one new load id, and marks them.
+
+        Raises WarehouseTransient if another replay was quicker, ReconciliationError or
+        WarehouseError; whatever it raises but CommitUnknown, nothing is landed.
+        """
+        # Never the original objects: they hold more than what is replayed.
+        files = [(FileVersion(r.uri, 0, r.etag), replace(r.verdict, plain=False)) for r in replays]
+        accepted = [(file, replace(verdict, rejects=None)) for file, verdict in files]
+        with self._staged(accepted, spool) as staged, self._locked(staged):
+            for replay in replays:
+                self._count_replayed(replay, None, "in quarantine")
+            load_id = self._next_load_id()
+            rows = [
+                LedgerRow(load_id, r.uri, r.etag, None, 0, len(r.records), len(r.records), 0)
+                for r in replays
+            ]
+            self._execute(self._load_statements(load_id, staged, rows, False, "replayed"))
+            for replay in replays:
+                self._execute(self._mark_statements(load_id, replay))
+                self._count_replayed(replay, load_id, "marked as replayed")
+            self._check_landed(load_id, rows)
+        return rows
+
+    @contextmanager
+    def _staged(self, files: Files, spool: Path) -> Iterator[_Staged]:
+        """The records of files where INSERTs can take them, counted if that is cheap."""
+        ddl = [] if all(map(self._warehouse.exists, self._nodes)) else self._ddl()
+        if ddl and self._lock:
+            # Not in the load's transaction, in which the lock has to come first: what it reads must
+            # be newer than any load that committed before the lock was given.
+            with self._warehouse.transaction():
+                self._execute(ddl)
+            ddl = []
+        written = spool / "rejected.csv"
+        rows = write_rejected(written, self._feed, files)
+        rejected = CopyGroup((str(written),), COLUMNS, rows) if rows else None
+        with self._copied_from(files, rejected, spool) as (groups, rejected):
+            for number, group in enumerate(groups, start=1):
+                self._stage(group, self._stage_name(number), self._table, self._names)
+            if rejected:
+                self._stage(rejected, self._stage_name(0), self._quarantine, list(COLUMNS))
+            yield _Staged(len(groups), rows, ddl)
+
+    @contextmanager
+    def _locked(self, staged: _Staged) -> Iterator[None]:
+        """The transaction of a load, with the ledger locked and every table there."""
+        with self._warehouse.transaction():
+            self._execute([self._lock] if self._lock else staged.ddl)
+            yield
 
     def remove_abandoned(self) -> None:
         """Removes what killed loads of this feed left where COPY reads. Raises StorageError."""
@@ -130,20 +218,22 @@ class Landing:
         """
         warehouse = self._warehouse
         load_id = self._next_load_id() if warehouse.exists(self._nodes[1]) else 1
-        lock = warehouse.render("lock_ledger", ledger=self._ledger)
+        lock = self._lock
         groups = self._assumed_groups(files, store)
         rows = [_ledger_row(load_id, file, Verdict(file.uri)) for file in files]
         staging = [
             statement
             for number, group in enumerate(groups, start=1)
-            for statement in self._stage_statements(number, group)
+            for statement in self._stage_statements(
+                group, self._stage_name(number), self._table, self._names
+            )
         ]
         ddl, locked = ["begin", *self._ddl(), "commit"], ["begin", lock]
         manifests = {g.manifest: manifest_text(g.paths) for g in groups if lock and g.manifest}
         statements = [
             *([*ddl, *staging, *locked] if lock else [*staging, *ddl[:-1]]),
             warehouse.render("next_load_id", ledger=self._ledger),
-            *self._load_statements(load_id, len(groups), rows, replaces),
+            *self._load_statements(load_id, _Staged(len(groups)), rows, replaces),
             warehouse.render("count_load", landing=self._table, load_id=load_id),
             "commit",
         ]
@@ -180,26 +270,29 @@ class Landing:
         return dict(self._warehouse.render("copy_settings"))
 
     @contextmanager
-    def _copied_from(self, files: Files, spool: Path) -> Iterator[list[CopyGroup]]:
+    def _copied_from(
+        self, files: Files, rejected: CopyGroup | None, spool: Path
+    ) -> Iterator[tuple[list[CopyGroup], CopyGroup | None]]:
         settings = self._settings()
         if settings["reads"] == "files":
-            yield local_groups(self._feed, files)
+            yield local_groups(self._feed, files), rejected
         else:
-            with s3_groups(self._feed, files, settings["work_location"], spool) as groups:
+            work = settings["work_location"]
+            with s3_groups(self._feed, files, rejected, work, spool) as groups:
                 yield groups
 
-    def _stage(self, number: int, group: CopyGroup) -> None:
-        """Puts a group's records where an INSERT can take them; counts them if that is cheap."""
+    def _stage(self, group: CopyGroup, stage: str, table: Any, names: list[str]) -> None:
+        """Puts a group's records where an INSERT into the table can take them."""
         try:
-            self._execute(self._stage_statements(number, group))
+            self._execute(self._stage_statements(group, stage, table, names))
         except WarehouseTransient:
             raise
         except WarehouseError as error:
             raise WarehouseError(self._explained(error, group)) from None
-        counts = self._warehouse.render("staged_counts", stage=self._stage_name(number))
+        counts = self._warehouse.render("staged_counts", stage=stage)
         for what, query in counts.items():
             staged = int(self._warehouse.query(query)[0]["records"])
-            _expect(staged, group.records, f"{self._table}: {what}")
+            _expect(staged, group.records, f"{table}: {what}")
 
     def _explained(self, error: WarehouseError, group: CopyGroup) -> str:
         """A failed COPY, with what the warehouse's own log has of it."""
@@ -229,14 +322,12 @@ class Landing:
     def _stage_name(self, number: int) -> str:
         return f"{self._feed.table_name}__load_{number}"
 
-    def _stage_statements(self, number: int, group: CopyGroup) -> list[str]:
+    def _stage_statements(
+        self, group: CopyGroup, stage: str, table: Any, names: list[str]
+    ) -> list[str]:
         return list(
             self._warehouse.render(
-                "stage_files",
-                stage=self._stage_name(number),
-                landing=self._table,
-                columns=self._names,
-                group=group.for_macro(),
+                "stage_files", stage=stage, landing=table, columns=names, group=group.for_macro()
             )
         )
 
@@ -252,16 +343,21 @@ class Landing:
         return int(self._warehouse.query(query)[0]["load_id"])
 
     def _load_statements(
-        self, load_id: int, groups: int, rows: list[LedgerRow], replaces: bool
+        self,
+        load_id: int,
+        staged: _Staged,
+        rows: list[LedgerRow],
+        replaces: bool,
+        status: str = "loaded",
     ) -> list[str]:
-        """What moves the staged records to the landing table and the files into the ledger."""
+        """What moves the staged records to their tables and the files into the ledger."""
         warehouse, feed = self._warehouse, self._feed.name
         now = datetime.now(UTC).replace(tzinfo=None).isoformat(" ")
         statements = []
         if replaces:
             statements.append(warehouse.render("empty_landing", landing=self._table))
             statements.append(warehouse.render("mark_replaced", ledger=self._ledger, feed=feed))
-        for number in range(1, groups + 1):
+        for number in range(1, staged.groups + 1):
             statements.append(
                 warehouse.render(
                     "insert_staged",
@@ -272,13 +368,59 @@ class Landing:
                     loaded_at=now,
                 )
             )
-        files = [asdict(row) for row in rows]
+        if staged.rejected_rows:
+            statements.append(
+                warehouse.render(
+                    "quarantine_staged",
+                    quarantine=self._quarantine,
+                    stage=self._stage_name(0),
+                    columns=list(COLUMNS),
+                    load_id=load_id,
+                    feed=feed,
+                    rejected_at=now,
+                )
+            )
+        files = [{**asdict(row), "status": status} for row in rows]
         statements.append(
             warehouse.render(
                 "record_files", ledger=self._ledger, feed=feed, loaded_at=now, files=files
             )
         )
         return statements
+
+    def _mark_statements(self, load_id: int, replay: Replay) -> list[str]:
+        return [
+            self._warehouse.render(
+                "mark_replayed",
+                quarantine=self._quarantine,
+                feed=self._feed.name,
+                load_id=load_id,
+                rejected_by=replay.load_id,
+                uri=replay.uri,
+                records=list(replay.records[start : start + _RECORDS_PER_STATEMENT]),
+            )
+            for start in range(0, len(replay.records), _RECORDS_PER_STATEMENT)
+        ]
+
+    def _count_replayed(self, replay: Replay, replayed_by: int | None, what: str) -> None:
+        """Checks that all records of a replay are where they have to be, under the lock."""
+        found = 0
+        for start in range(0, len(replay.records), _RECORDS_PER_STATEMENT):
+            query = self._warehouse.render(
+                "count_replayed",
+                quarantine=self._quarantine,
+                feed=self._feed.name,
+                rejected_by=replay.load_id,
+                uri=replay.uri,
+                records=list(replay.records[start : start + _RECORDS_PER_STATEMENT]),
+                replayed_by=replayed_by,
+            )
+            found += int(self._warehouse.query(query)[0]["records"])
+        if found != len(replay.records) and replayed_by is None:
+            raise WarehouseTransient(
+                f"{replay.uri}: another replay took records of load {replay.load_id} first."
+            )
+        _expect(found, len(replay.records), f"{replay.uri}: {what}")
 
     def _execute(self, statements: Sequence[str]) -> None:
         for statement in statements:
@@ -304,6 +446,13 @@ class Landing:
         query = self._warehouse.render("count_load", landing=self._table, load_id=load_id)
         landed = int(self._warehouse.query(query)[0]["records"])
         _expect(landed, sum(row.records_loaded for row in rows), f"{self._table}: landed")
+        query = self._warehouse.render(
+            "count_rejected", quarantine=self._quarantine, load_id=load_id
+        )
+        set_aside = int(self._warehouse.query(query)[0]["records"])
+        _expect(
+            set_aside, sum(row.records_rejected for row in rows), f"{self._quarantine}: set aside"
+        )
 
 
 def _expect(found: int, expected: int, what: str) -> None:

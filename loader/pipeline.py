@@ -6,18 +6,33 @@ import errno
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from io import BytesIO
+from itertools import groupby
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from loader import stop
 from loader.contract import Feed
-from loader.errors import CommitUnknown, ConfigError, DataRefused, StorageError, WarehouseTransient
-from loader.landing import Landing, LedgerRow
+from loader.errors import (
+    CommitUnknown,
+    ConfigError,
+    DataRefused,
+    ReconciliationError,
+    StorageError,
+    WarehouseError,
+    WarehouseTransient,
+)
+from loader.landing import Landing, LedgerRow, Replay
 from loader.project import Project
-from loader.storage import FileVersion, open_store, plain_text
+from loader.quarantine import Corrections, Quarantined, is_one_record
+from loader.records import Dialect, read_header
+from loader.rejects import read_rejects
+from loader.storage import FileVersion, keep, open_store, plain_text
 from loader.validate import Validator, Verdict
 
 __all__ = [
@@ -25,14 +40,20 @@ __all__ = [
     "LoadReport",
     "Observer",
     "RecordsRefused",
+    "ReplayReport",
     "judge_file",
     "load",
     "make_plan",
+    "replay",
     "spool_folder",
 ]
 
 # Waits between tries when the warehouse says that a retry may help, in seconds.
 _BACKOFF = (1.0, 4.0, 15.0)
+# Where the rejects of a load that is refused go if nobody says where.
+_REJECTS_FOLDER = "rejects"
+
+_Report = TypeVar("_Report")
 
 
 class Observer(Protocol):
@@ -68,7 +89,7 @@ class LoadPlan:
 
 @dataclass
 class LoadReport:
-    """What a load did. load_id is None if nothing was new."""
+    """What a load did. load_id is None if nothing was new; rejects is where they were written."""
 
     feed: str
     known: int
@@ -77,20 +98,34 @@ class LoadReport:
     records_read: int = 0
     records_loaded: int = 0
     records_rejected: int = 0
+    rejects: str | None = None
+
+
+@dataclass
+class ReplayReport:
+    """What a replay did. load_id is None if no record passed; refused counts by column and rule."""
+
+    feed: str
+    judged: int = 0
+    load_id: int | None = None
+    loaded: int = 0
+    refused: Counter[tuple[str | None, str]] = field(default_factory=Counter)
 
 
 class RecordsRefused(DataRefused):
     """A load that was refused because of what is in the files."""
 
-    def __init__(self, feed: Feed, verdicts: Sequence[Verdict]) -> None:
+    def __init__(self, feed: Feed, verdicts: Sequence[Verdict], rejects: str | None) -> None:
         self.verdicts = [v for v in verdicts if v.refused or v.rejected]
-        records = sum(verdict.rejected for verdict in verdicts)
+        records, read = sum(v.rejected for v in verdicts), sum(v.read for v in verdicts)
         whole = sum(1 for verdict in verdicts if verdict.refused)
-        parts = [f"{records:,} record{'s' * (records != 1)}"] if records else []
+        parts = [f"{records:,} of {read:,} records"] if records else []
         parts += [f"{whole:,} file{'s' * (whole != 1)} as a whole"] if whole else []
+        limit = f" ({feed.file} allows {feed.options.rejects})" if records else ""
+        kept = f" The refused records are in {rejects}." if rejects else ""
         super().__init__(
-            f"{feed.name}: refused {' and '.join(parts)}; nothing was loaded. Correct the files,"
-            f" or the rules in {feed.file}, and run again."
+            f"{feed.name}: refused {' and '.join(parts)}{limit}; nothing was loaded.{kept} Correct"
+            f" the files, or the rules in {feed.file}, and run again."
         )
 
 
@@ -159,19 +194,32 @@ def judge_file(
         advance(size)
 
 
-def load(project: Project, feed: Feed, observer: Observer) -> LoadReport:
-    """Loads what is new of a feed.
+def load(
+    project: Project, feed: Feed, observer: Observer, rejects_to: str | None = None
+) -> LoadReport:
+    """Loads what is new of a feed; what it refuses is set aside, if the feed allows so much.
 
-    Raises RecordsRefused, StorageError, WarehouseError or ReconciliationError; in each case the
-    warehouse is as it was. What a retry may cure is tried again: the ledger knows what a try that
-    lost its connection has done, so nothing is loaded twice.
+    rejects_to: a folder or s3://bucket/prefix/ for the refused records as JSON lines. Those of a
+    load that is refused are always kept, in the folder rejects if nothing else is said. Raises
+    RecordsRefused, StorageError, WarehouseError or ReconciliationError; in each case the warehouse
+    is as it was. What a retry may cure is tried again: the ledger knows what a try that lost its
+    connection has done, so nothing is loaded twice.
     """
     judged: dict[tuple[str, str], Verdict] = {}
     lost: set[tuple[str, str]] = set()
+
+    def load_once(spool: Path) -> LoadReport:
+        return _load_once(project, feed, spool, observer, judged, lost, rejects_to)
+
+    return _retried(feed, observer, load_once)
+
+
+def _retried(feed: Feed, observer: Observer, work: Callable[[Path], _Report]) -> _Report:
+    """Does the work in a spool folder, again if what stood in the way may be gone in a moment."""
     with spool_folder() as spool:
         for wait in (*_BACKOFF, None):
             try:
-                return _load_once(project, feed, spool, observer, judged, lost)
+                return work(spool)
             except WarehouseTransient as error:
                 stop.check()
                 if wait is None:
@@ -188,6 +236,7 @@ def _load_once(
     observer: Observer,
     judged: dict[tuple[str, str], Verdict],
     lost: set[tuple[str, str]],
+    rejects_to: str | None,
 ) -> LoadReport:
     """One try. judged: verdicts, kept for the next; lost: files of a try lost at COMMIT.
 
@@ -199,8 +248,12 @@ def _load_once(
         plan = make_plan(project, feed, landing)
         loaded = [row for row in landing.loaded_files() if row.key in lost] if lost else []
     files = _fetch_and_judge(project, plan, spool, observer, judged)
-    if any(verdict.refused or verdict.rejected for _, verdict in files):
-        raise RecordsRefused(feed, [verdict for _, verdict in files])
+    verdicts = [verdict for _, verdict in files]
+    read, rejected = sum(v.read for v in verdicts), sum(v.rejected for v in verdicts)
+    if any(v.refused for v in verdicts) or not feed.options.rejects.allow(rejected, read):
+        local = rejects_to if rejects_to and "://" not in rejects_to else _REJECTS_FOLDER
+        name = f"{feed.name}-refused-{datetime.now(UTC):%Y%m%dT%H%M%S%f}.jsonl"
+        raise RecordsRefused(feed, verdicts, _keep(verdicts, local, name, spool, observer))
     if not files:
         return _report(feed, plan, loaded)
     store = open_store(feed.options.location, project.project_dir)
@@ -210,12 +263,36 @@ def _load_once(
         with project.warehouse() as warehouse:
             landing = Landing(project, feed, warehouse)
             replaced = plan.loaded if plan.replaces else None
-            return _report(feed, plan, landing.land(files, replaced, store, spool))
+            report = _report(feed, plan, landing.land(files, replaced, store, spool))
     except CommitUnknown:
         lost.update(file.key for file, _ in files)
         raise
     finally:
         observer.finish()
+    if rejects_to:
+        name = f"{feed.name}-load-{report.load_id}.jsonl"
+        report.rejects = _keep(verdicts, rejects_to, name, spool, observer)
+    return report
+
+
+def _keep(
+    verdicts: Sequence[Verdict], location: str, name: str, spool: Path, observer: Observer
+) -> str | None:
+    """Writes the refused records as JSON lines; where, or None if there are none or it fails."""
+    logs = [verdict.rejects for verdict in verdicts if verdict.rejects]
+    if not any(log.total for log in logs):
+        return None
+    together = spool / "rejects.jsonl"
+    with together.open("wb") as out:
+        for log in logs:
+            with log.path.open("rb") as lines:
+                shutil.copyfileobj(lines, out)
+    try:
+        return keep(together, location, name)
+    except StorageError as error:
+        # The outcome of the load does not depend on it, so it is told but not raised.
+        observer.note(f"the refused records cannot be written: {error}")
+        return None
 
 
 def _fetch_and_judge(
@@ -260,3 +337,113 @@ def _report(feed: Feed, plan: LoadPlan, rows: Sequence[LedgerRow]) -> LoadReport
         records_loaded=sum(row.records_loaded for row in rows),
         records_rejected=sum(row.records_rejected for row in rows),
     )
+
+
+def replay(
+    project: Project,
+    feed: Feed,
+    observer: Observer,
+    load_id: int | None = None,
+    corrections: Corrections | None = None,
+) -> ReplayReport:
+    """Judges quarantined records by today's contract and loads those that pass, as a new load.
+
+    load_id: only those that this load refused. corrections: only these records, with this text.
+    Raises ConfigError for a correction of a record that is not in quarantine, else as load().
+    """
+    return _retried(
+        feed,
+        observer,
+        lambda spool: _replay_once(project, feed, spool, observer, load_id, corrections),
+    )
+
+
+def _replay_once(
+    project: Project,
+    feed: Feed,
+    spool: Path,
+    observer: Observer,
+    load_id: int | None,
+    corrections: Corrections | None,
+) -> ReplayReport:
+    report = ReplayReport(feed.name)
+    with project.warehouse(create=False) as warehouse:
+        records = list(Landing(project, feed, warehouse).quarantined(load_id))
+    if corrections is not None:
+        records = list(_correct(records, corrections))
+    folder = Path(tempfile.mkdtemp(dir=spool))
+    replays: list[Replay] = []
+    with Validator(feed, folder) as validator:
+        for (load, uri), members in groupby(records, key=lambda r: (r.load_id, r.uri)):
+            observer.start(f"{feed.name}: judging the records of {uri} again", None)
+            replays += _judge_again(validator, feed, load, list(members), folder, report)
+            observer.finish()
+    if not replays:
+        return report
+    try:
+        with project.warehouse() as warehouse:
+            rows = Landing(project, feed, warehouse).land_again(replays, spool)
+    except CommitUnknown as error:
+        # Not to be tried again: what it may have done is no longer in quarantine to be found.
+        raise WarehouseError(
+            f"{error} Whether the replay was committed, `python -m loader history` shows."
+        ) from None
+    report.load_id = rows[0].load_id
+    report.loaded = sum(row.records_loaded for row in rows)
+    return report
+
+
+def _correct(records: Sequence[Quarantined], corrections: Corrections) -> Iterator[Quarantined]:
+    """The records that are corrected, with their new text."""
+    left = dict(corrections)
+    for record in records:
+        raw = left.pop((record.load_id, record.uri, record.record), None)
+        if raw is not None:
+            yield replace(record, raw=raw)
+    for load_id, uri, number in left:
+        raise ConfigError(
+            f"record {number} of {uri} is not in quarantine from load {load_id}: no such record, or"
+            " replayed already. `python -m loader rejects` shows what there is."
+        )
+
+
+def _judge_again(
+    validator: Validator,
+    feed: Feed,
+    load_id: int,
+    records: list[Quarantined],
+    folder: Path,
+    report: ReplayReport,
+) -> Iterator[Replay]:
+    """The records of one file that pass now; adds up the others in the report."""
+    report.judged += len(records)
+    header = records[0].header
+    if header is None:
+        report.refused[None, "header_unknown"] += len(records)
+        return
+    dialect = Dialect(ord(feed.options.delimiter), ord(feed.options.quote))
+    width = len(read_header(BytesIO(header.encode()), dialect).fields)
+    # A malformed one might take its neighbours with it, so it does not come to stand among them.
+    whole = [record for record in records if is_one_record(record.raw, dialect, width)]
+    report.refused.update((record.column, record.rule) for record in records if record not in whole)
+    path = folder / f"replay-{report.judged}-{load_id}.csv"
+    with path.open("wb") as out:
+        out.write(header.encode() + b"\n")
+        out.writelines(record.raw + b"\n" for record in whole)
+    verdict = validator.validate(records[0].uri, path)
+    if verdict.refused:
+        report.refused[None, "header"] += len(whole)
+        return
+    if verdict.read != len(whole):
+        raise ReconciliationError(
+            f"{records[0].uri}: {len(whole):,} records to judge again, but {verdict.read:,} read."
+        )
+    refused = set()
+    if verdict.rejects:
+        report.refused.update(verdict.rejects.by_rule)
+        refused = {reject.record for reject in read_rejects(verdict.rejects.path)}
+    passed = tuple(
+        record.record for number, record in enumerate(whole, start=1) if number not in refused
+    )
+    if passed:
+        yield Replay(load_id, records[0].uri, records[0].etag, passed, verdict)

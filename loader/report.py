@@ -7,17 +7,30 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
-from loader.validate import Verdict
+if TYPE_CHECKING:
+    from loader.pipeline import ReplayReport
+    from loader.quarantine import Quarantined
+    from loader.validate import Verdict
 
-__all__ = ["ProgressReport", "print_json", "print_rejects", "print_table", "say", "shown"]
+__all__ = [
+    "ProgressReport",
+    "print_json",
+    "print_quarantine",
+    "print_rejects",
+    "print_replay",
+    "print_table",
+    "say",
+    "shown",
+]
 
+_EXAMPLES = 2
 _SHOWN_VALUE = 60
 _PLAIN_SECONDS = 10.0
 _PIPE_WIDTH = 400
@@ -43,7 +56,7 @@ def print_json(value: Mapping[str, Any]) -> None:
 
 def print_table(title: str, columns: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
     """A table, numbers to the right."""
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    table = Table(box=None, pad_edge=False, header_style="bold")
     lines = [list(row) for row in rows]
     for place, name in enumerate(columns):
         numeric = all(isinstance(line[place], int) for line in lines) and bool(lines)
@@ -54,7 +67,10 @@ def print_table(title: str, columns: Iterable[str], rows: Iterable[Iterable[obje
         cells = (f"{cell:,}" if isinstance(cell, int) else shown(cell) for cell in line)
         table.add_row(*(Text(cell) for cell in cells))
     # Into a pipe or a file, nothing is folded.
-    Console(highlight=False, width=None if sys.stdout.isatty() else _PIPE_WIDTH).print(table)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else _PIPE_WIDTH)
+    if title:
+        console.print(Text(shown(title), style="italic"))
+    console.print(table)
 
 
 def print_rejects(verdicts: Iterable[Verdict]) -> None:
@@ -91,6 +107,57 @@ def print_rejects(verdicts: Iterable[Verdict]) -> None:
         ("column", "rule", "records"),
         ((column, rule, count) for (column, rule), count in by_rule.most_common()),
     )
+
+
+def print_quarantine(feed: str, records: Iterable[Quarantined]) -> None:
+    """How many records are refused by which rule, and an example or two of each."""
+    by_rule: Counter[tuple[str | None, str]] = Counter()
+    examples: list[Quarantined] = []
+    for record in records:
+        by_rule[record.column, record.rule] += 1
+        if by_rule[record.column, record.rule] <= _EXAMPLES:
+            examples.append(record)
+    if not by_rule:
+        say(f"{feed}: no record is in quarantine")
+        return
+    print_table(
+        f"{feed}: refused by rule",
+        ("column", "rule", "records"),
+        ((column, rule, count) for (column, rule), count in by_rule.most_common()),
+    )
+    examples.sort(key=lambda r: (-by_rule[r.column, r.rule], r.column or "", r.rule))
+    print_table(
+        "examples",
+        ("load", "file", "record", "line", "column", "rule", "value", "raw"),
+        (
+            (
+                record.load_id,
+                record.uri,
+                record.record,
+                record.line,
+                record.column,
+                record.rule,
+                shown(record.value, _SHOWN_VALUE),
+                shown(record.raw.decode("utf-8", "backslashreplace"), 2 * _SHOWN_VALUE),
+            )
+            for record in examples
+        ),
+    )
+
+
+def print_replay(report: ReplayReport) -> None:
+    """What became of the records that were judged again."""
+    if not report.judged:
+        say(f"{report.feed}: no record is in quarantine")
+        return
+    loaded = f"load {report.load_id}: " if report.load_id else ""
+    say(f"{report.feed}: {loaded}{report.loaded:,} of {report.judged:,} records loaded")
+    if report.refused:
+        print_table(
+            "still refused by rule",
+            ("column", "rule", "records"),
+            ((column, rule, count) for (column, rule), count in report.refused.most_common()),
+        )
 
 
 class ProgressReport:

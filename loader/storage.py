@@ -7,6 +7,7 @@ import gzip
 import hashlib
 import io
 import os
+import shutil
 import socket
 import time
 import uuid
@@ -34,6 +35,7 @@ __all__ = [
     "Store",
     "WorkFolder",
     "compression_of",
+    "keep",
     "open_store",
     "plain_head",
     "plain_text",
@@ -249,6 +251,27 @@ class S3Store(Store):
 
     def _key(self, file: FileVersion) -> str:
         return file.uri.removeprefix(f"s3://{self._bucket}/")
+
+
+def keep(source: Path, location: str, name: str) -> str:
+    """Copies a file into a folder, local or s3://bucket/prefix/; returns where it is.
+
+    Raises StorageError.
+    """
+    if not location.startswith("s3://"):
+        target = Path(location).expanduser() / name
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, target)
+        except OSError as error:
+            raise _unreadable(error) from None
+        return str(target)
+    bucket, _, prefix = location.removeprefix("s3://").partition("/")
+    key = f"{prefix.rstrip('/')}/{name}".lstrip("/")
+    uri = f"s3://{bucket}/{key}"
+    with _s3_errors(uri):
+        _s3_client(source).upload_file(str(source), bucket, key)
+    return uri
 
 
 def plain_text(name: str, path: Path, spool: Path, compression: Compression | None = None) -> Path:

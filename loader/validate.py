@@ -140,7 +140,7 @@ class Verdict:
     text: a file that holds, after a header line, exactly the accepted records, its fields in the
     order of `columns`; None if the file was refused as a whole. plain: text is the file itself,
     with nothing in it that a reader could take otherwise: no byte order mark, lines ended by LF,
-    the header on one of them, no empty ones.
+    the header on one of them, no empty ones. header: the file's own, as it came.
     """
 
     file: str
@@ -151,6 +151,7 @@ class Verdict:
     text: Path | None = None
     columns: tuple[str | None, ...] = ()
     plain: bool = False
+    header: str = ""
 
     @property
     def rejected(self) -> int:
@@ -217,6 +218,7 @@ class Validator:
             text=text,
             columns=columns,
             plain=text.is_symlink() and reading.is_plain(form),
+            header=reading.header.raw.decode(),
         )
 
     def write_accepted(self, verdict: Verdict, target: Path) -> None:

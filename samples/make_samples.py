@@ -1,12 +1,12 @@
 """Make the sample feed: `python samples/make_samples.py` rewrites samples/indicators/.
 
-The same bytes come out every time. The files are dirty in every way that the loader accepts and
-in none that it refuses: blanks of all kinds around values, upper and lower case, aliases,
-duplicates in a file and across files, columns in another order, header names with blanks, gzip,
-byte order mark, CRLF, line breaks and quotes inside fields, letters of many scripts, empty
-fields, every form of a timestamp. All of it is invented: names end in .example, .test, .invalid
-or example.com (RFC 2606), addresses are the documentation ranges (RFC 5737, RFC 3849), and hashes
-are of numbers.
+The same bytes come out every time. The last file has a handful of records that the loader refuses;
+all else is dirty in every way that it accepts and in none that it refuses: blanks of all kinds
+around values, upper and lower case, aliases, duplicates in a file and across files, columns in
+another order, header names with blanks, gzip, byte order mark, CRLF, line breaks and quotes inside
+fields, letters of many scripts, empty fields, every form of a timestamp. All of it is invented:
+names end in .example, .test, .invalid or example.com (RFC 2606), addresses are the documentation
+ranges (RFC 5737, RFC 3849), and hashes are of numbers.
 """
 
 import gzip
@@ -238,8 +238,20 @@ def write(name: str, text: str, encoding: str = "utf-8") -> None:
     (FOLDER / name).write_bytes(data)
 
 
+# What the contract refuses: a rule for each.
+REFUSED = [
+    "short.example,domain,CERT Example,50",
+    'stray"quote.example,domain,CERT Example,50,2026-01-02,,',
+    "comma.example,domain,CERT Example,50,2026-01-02,,seen once, then again",
+    "unknown.example,domian,CERT Example,50,2026-01-02,,",
+    "unsure.example,domain,CERT Example,high,2026-01-02,,",
+    "nobody.example,domain, ,50,2026-01-02,,",
+    "never.example,domain,CERT Example,50,2026-02-30,,",
+]
+
+
 def main() -> None:
-    """Write the four files."""
+    """Write the five files."""
     rng = random.Random(SEED)
     FOLDER.mkdir(exist_ok=True)
     shuffled = [
@@ -273,6 +285,12 @@ def main() -> None:
     # A late delivery of what is known: quotes here and there, no line break after the last record.
     text = to_csv(rng, COLUMNS, records(rng, 800, range(500, 700)), "\n", quoted=0.2)
     write("2026-01-08_late.csv", text.removesuffix("\n"))
+    # Typed by hand, so some of it is wrong.
+    parts = [to_csv(rng, COLUMNS, [row], "\n", 0) for row in records(rng, 900, range(800, 1300))]
+    lines = [part.partition("\n")[2] for part in parts]
+    for number, refused in enumerate(REFUSED, start=1):
+        lines.insert(100 * number, refused + "\n")
+    write("2026-01-09_typed.csv", ",".join(COLUMNS) + "\n" + "".join(lines))
 
 
 if __name__ == "__main__":

@@ -39,7 +39,7 @@
         {%- do rows.append('(' ~ [
             file.load_id, text_literal(feed), text_literal(file.uri), text_literal(file.etag),
             text_literal(file.version), file.bytes, file.records_read, file.records_loaded,
-            file.records_rejected, "'loaded'",
+            file.records_rejected, text_literal(file.status),
             'cast(' ~ text_literal(loaded_at) ~ ' as timestamp)'
         ] | join(', ') ~ ')') -%}
     {%- endfor -%}
@@ -57,7 +57,7 @@ values
 
 {% macro mark_replaced(ledger, feed) %}
     {{ return(
-        "update " ~ ledger ~ " set status = 'replaced' where status = 'loaded' and feed = "
+        "update " ~ ledger ~ " set status = 'replaced' where status <> 'replaced' and feed = "
         ~ text_literal(feed)
     ) }}
 {% endmacro %}

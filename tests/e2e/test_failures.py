@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -78,8 +79,11 @@ def test_one_bad_record_refuses_the_load(loader: Loader, good: Path, tables: Tab
     for word in ("feed/x.csv", "confidence", "integer", "five", "too_few_fields"):
         assert word in result.stdout
     assert "refused records (the first 2 of 2)" in result.stdout
-    assert result.stderr.splitlines()[-1].startswith(
-        "error: cti.indicators: refused 2 records; nothing was loaded. Correct the files"
+    assert re.fullmatch(
+        r"error: cti\.indicators: refused 2 of 4 records \(models/staging/cti/_cti__sources\.yml"
+        r" allows 1%\); nothing was loaded\. The refused records are in"
+        r" rejects/cti\.indicators-refused-\S+\.jsonl\. Correct the files, .*",
+        result.stderr.splitlines()[-1],
     )
     # AND nothing is loaded, not of the other file either
     tables.assert_nothing_loaded()

@@ -42,8 +42,8 @@ def test_plan_touches_nothing(loader: Loader, project: Path, tables: Tables) -> 
         assert part in sql.replace('"', "")
     assert tables.count("raw.indicators") == 0
     person = loader("plan").stdout
-    assert "4 new, 0 loaded before" in person
+    assert f"{len(plan['new'])} new, 0 loaded before" in person
     assert "commit;" in person
     # AND once they are loaded, it has nothing left
     loader("load")
-    assert "nothing new; 4 files of" in loader("plan").stdout
+    assert f"nothing new; {len(plan['new'])} files of" in loader("plan").stdout

@@ -11,7 +11,7 @@ import pytest
 from backports import zstd
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from e2e.meddler import Meddler
-from e2e.oracle import read_rows
+from e2e.oracle import read_sample
 
 from loader import pipeline
 from loader.errors import FileChanged
@@ -52,7 +52,7 @@ def test_from_s3_to_the_mart(
     dbt("seed")
     dbt("run")
     # THEN the mart is the oracle's
-    rows = [row for path in samples for row in read_rows(path)]
+    rows = [row for path in samples for row in read_sample(path)]
     assert loaded["files"] == len(samples)
     tables.assert_landed([(1, rows)])
     tables.assert_mart([(1, rows)])

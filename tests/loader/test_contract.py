@@ -205,7 +205,7 @@ def test_defaults_refuse_everything_unexpected(make_feed: MakeFeed) -> None:
     # A feed that says nothing gets the strictest treatment.
     options = make_feed({"id": {}}).options
     assert (options.mode, options.columns.extra) == ("append", "error")
-    assert (options.rejects.max_rows, options.rejects.max_fraction) == (0, 0)
+    assert (options.rejects.max_rows, options.rejects.max_fraction) == (None, None)
     assert options.compression is None
 
 

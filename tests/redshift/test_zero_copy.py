@@ -120,7 +120,7 @@ def test_local_files_go_through_parts(site: Site, rig: WatchedRig, tmp_path: Pat
 def test_a_refused_load_writes_nothing(site: Site, rig: WatchedRig) -> None:
     before = site.landed()
     site.put("in/refused.csv", indicators("fine") + b"ragged,domain\n")
-    site.load().refused(1, "refused 1 record")
+    site.load().refused(1, "refused 1 of 2 records")
     assert rig.copies == []
     assert site.keys("work/") == []
     assert site.landed() == before

@@ -34,6 +34,11 @@ TABLES = {
     "mart": f"select {_FEED_COLUMNS}, occurrences, last_load_id from analytics.indicators",
     "ledger": "select load_id, feed, uri, etag, bytes, records_read, records_loaded,"
     " records_rejected, status from raw._loaded_files",
+    "quarantine": "select load_id, feed, uri, etag, record, part, line, column_name, rule, value,"
+    " message, header, raw_encoding, raw_text, contract, replayed_by from raw._rejected_records",
+    "load quality": "select feed, load_id, files, records_read, records_loaded, records_rejected,"
+    " records_replayed, rejected_integer, rejected_required, rejected_too_few_fields"
+    " from analytics.load_quality",
     "lab landing": f'select "group", note, {_MEASURES}, _load_id from raw.measurements',
     "lab staging": f"select label, note, {_MEASURES}, _load_id"
     " from analytics.stg_lab__measurements",
@@ -96,7 +101,12 @@ def run_everything(site: Site) -> WholeRun:
     _on_both(
         run,
         "second",
-        [["loader", "load", "--json"], ["dbt", "run"]],
+        [
+            ["loader", "load", "--json"],
+            ["loader", "rejects"],
+            ["loader", "replay", "--json", "--select", "indicators", "--from", _corrected(run)],
+            ["dbt", "run"],
+        ],
     )
     run.second = _tables(site)
 
@@ -131,6 +141,19 @@ def _put_second_files(run: WholeRun) -> None:
     site.put("in/2026-02-02_sparse.csv", sparse_indicators(30))
     site.put("prices/a.csv", b"article;price\nNut;1.75\n")
     site.put("prices/b.csv", b"price;article\n3;Screw\n")
+
+
+def _corrected(run: WholeRun) -> str:
+    """Two of the samples' refused records, put right; in a file named as they are."""
+    uri = run.site.uri("in/2026-01-09_typed.csv")
+    ((load_id,),) = run.site.duckdb(f"select load_id from raw._loaded_files where uri = '{uri}'")
+    path = run.site.folder / "corrected.csv"
+    path.write_text(
+        "load,file,record,raw\n"
+        f'{load_id},{uri},101,"short.example,domain,CERT Example,50,2026-01-02,,"\n'
+        f'{load_id},{uri},501,"unsure.example,domain,CERT Example,51,2026-01-02,,"\n'
+    )
+    return str(path)
 
 
 def _accepted(run: WholeRun, data: bytes) -> bytes:

@@ -7,7 +7,7 @@ with ledger as (
         load_id,
         sum(records_loaded) as records
     from {{ source('loader', '_loaded_files') }}
-    where feed = 'cti.indicators' and status = 'loaded'
+    where feed = 'cti.indicators' and status <> 'replaced'
     group by load_id
     -- A file with a header and nothing else is in the ledger and has no row to find.
     having sum(records_loaded) > 0
