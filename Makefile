@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-redshift redshift-local lint format lock clean
+.PHONY: help run test test-redshift redshift-local bench lint format lock clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,6 +19,9 @@ test-redshift: .venv/dev profiles.yml ## Run the Redshift suite, on a cluster if
 redshift-local: .venv/dev profiles.yml ## Start a local stand-in for Redshift and S3 to try things on
 	@PYTHONPATH=tests $(BIN)/python -m rig
 
+bench: .venv/runtime .venv-bench/bench ## Measure the loader beside other tools; BENCH="--sizes 500000" for less
+	@.venv-bench/bin/python -m bench --loader-python $(BIN)/python $(BENCH)
+
 lint: .venv/dev profiles.yml ## Check style, types and SQL
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -31,22 +34,32 @@ format: .venv/dev ## Rewrite the Python code in its one style
 	$(BIN)/ruff format
 
 lock: .venv/dev ## Remake the hash-pinned requirements from the .in files
-	for set in uv runtime dev; do \
+	for set in uv runtime dev bench; do \
 	  $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	    --custom-compile-command "make lock" requirements/$$set.in -o requirements/$$set.txt; \
 	done
 
 clean: ## Remove what was built; the warehouse cti.duckdb stays
-	rm -rf .venv target logs .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv .venv-bench target logs .pytest_cache .mypy_cache .ruff_cache
 
 profiles.yml:
 	cp profiles.yml.example profiles.yml
 
-# uv where it reaches a package index, pip (which may know a mirror that uv does not) elsewhere.
+# The environment is the target's folder. uv where it reaches a package index, pip (which may know a
+# mirror that uv does not) elsewhere.
+define install
+@echo "setting up $(@D) from $<"
+@test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
+@echo '*' > $(@D)/.gitignore
+@$(@D)/bin/python -m pip install --quiet --quiet --require-hashes -r requirements/uv.txt
+@$(@D)/bin/uv pip install --quiet --no-deps --require-hashes --python $(@D)/bin/python -r $< \
+  || $(@D)/bin/python -m pip install --quiet --quiet --no-deps --require-hashes -r $<
+@touch $@
+endef
+
 .venv/%: requirements/%.txt requirements/uv.txt
-	@echo "setting up .venv from $<"
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --quiet --require-hashes -r requirements/uv.txt
-	@$(BIN)/uv pip install --quiet --no-deps --require-hashes --python $(BIN)/python -r $< \
-	  || $(BIN)/python -m pip install --quiet --quiet --no-deps --require-hashes -r $<
-	@touch $@
+	$(install)
+
+# What the benchmark compares with must not disturb what the loader is pinned to.
+.venv-bench/%: requirements/%.txt requirements/uv.txt
+	$(install)

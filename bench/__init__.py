@@ -1,0 +1,1 @@
+"""Measures the loader beside other ways of doing its work: `make bench`."""
