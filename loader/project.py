@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import yaml
 
 from loader import stop
 from loader.contract import Feed, parse_feed
+from loader.contract_cache import ContractCache
 from loader.errors import CommitUnknown, ConfigError, WarehouseError, WarehouseTransient
 
 # Redshift: "Serializable isolation" (1023); the rest is what the server, its driver and Python say
@@ -86,13 +86,20 @@ class Project:
     @cached_property
     def feeds(self) -> dict[str, Feed]:
         """The contracts, by name. Raises ConfigError."""
+        cache = ContractCache(self.project_dir, self.profiles_dir, self._options)
+        kept = cache.read()
+        if kept is not None:
+            return {feed.name: feed for feed in map(parse_feed, kept)}
         nodes = [node for node in self._sources.values() if "feed" in node["config"]["meta"]]
         for node in nodes:
             self._check_listed_once(node)
+        cache.write(nodes)
         return {feed.name: feed for feed in map(parse_feed, nodes)}
 
     def _check_listed_once(self, node: dict[str, Any]) -> None:
         """Raises ConfigError for a column that is listed twice: dbt keeps one and says nothing."""
+        import yaml
+
         written = yaml.safe_load((self.project_dir / node["original_file_path"]).read_text())
         for source in written["sources"]:
             for table in source["tables"] if source["name"] == node["source_name"] else ():
