@@ -91,10 +91,12 @@ def table(rows: Sequence[Row], machine: Sequence[str]) -> str:
 
 
 _STYLE = """
-text { font: 13px system-ui, sans-serif; fill: #1f2328 } .faint { fill: #59636e }
+text { font-family: system-ui, sans-serif; font-size: 13px; fill: #1f2328 }
+.faint { fill: #59636e }
 .card { fill: #ffffff } .grid { stroke: #d1d9e0 } .bar { fill: #8c959f } .ours { fill: #0969da }
 @media (prefers-color-scheme: dark) {
-text { fill: #f0f6fc } .faint { fill: #9198a1 } .card { fill: #0d1117 } .grid { stroke: #3d444d }
+text { fill: #f0f6fc }
+.faint { fill: #9198a1 } .card { fill: #0d1117 } .grid { stroke: #3d444d }
 .bar { fill: #656c76 } .ours { fill: #4493f8 } }
 """
 _LEFT, _WIDTH, _STEP, _TOP = 190, 420, 30, 56

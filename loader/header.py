@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from loader.contract import Feed
@@ -20,9 +21,10 @@ class Layout:
     columns: tuple[str | None, ...]
 
 
-def match_header(fields: tuple[str, ...], feed: Feed) -> Layout:
+def match_header(fields: tuple[str, ...], feed: Feed, next_lines: Sequence[str] = ()) -> Layout:
     """Finds each header cell in the contract, by name, blanks and case aside.
 
+    next_lines: what follows the header in the file, to tell whether lines were put before it.
     Raises DataRefused that says how the header differs from the contract.
     """
     known = {simple_lower(column.name.strip()): column for column in feed.columns}
@@ -40,9 +42,10 @@ def match_header(fields: tuple[str, ...], feed: Feed) -> Layout:
     if unknown and policy.extra == "error":
         problems.append(f"unknown: {', '.join(map(repr, unknown))}")
     if problems:
+        hint = _hint(fields, names, set(known), feed, next_lines)
         raise DataRefused(
             f"the header does not fit the contract of {feed.name}; {'; '.join(problems)}."
-            f" Expected: {', '.join(feed.column_names)}.{_hint(fields, names, set(known), feed)}"
+            f" Expected: {', '.join(feed.column_names)}.{hint}"
         )
     return Layout(tuple(known[name].name if name in known else None for name in names))
 
@@ -51,7 +54,13 @@ def _repeated(names: list[str]) -> list[str]:
     return [name for name in dict.fromkeys(names) if names.count(name) > 1]
 
 
-def _hint(fields: tuple[str, ...], names: list[str], known: set[str], feed: Feed) -> str:
+def _hint(
+    fields: tuple[str, ...],
+    names: list[str],
+    known: set[str],
+    feed: Feed,
+    next_lines: Sequence[str],
+) -> str:
     """What the first line looks like, where it looks like no header of this feed at all."""
     if known & set(names):
         return ""
@@ -62,5 +71,14 @@ def _hint(fields: tuple[str, ...], names: list[str], known: set[str], feed: Feed
             return (
                 f" It seems to be delimited by {delimiter!r}; the contract says"
                 f" {feed.options.delimiter!r} (key delimiter)."
+            )
+    for number, text in enumerate(next_lines, start=2):
+        cells = {
+            simple_lower(cell.strip().strip('"')) for cell in text.split(feed.options.delimiter)
+        }
+        if len(cells & known) > len(known) // 2:
+            return (
+                f" Line {number} looks like the header; remove what stands before it, which begins"
+                f" with {line[:120]!r}."
             )
     return f" No name of the contract is in the first line, {line[:120]!r}: is there a header?"

@@ -87,6 +87,17 @@ class Block:
         """The physical line on which a record starts; the file's first line is 1."""
         return self.first_line + int(np.searchsorted(self.line_feeds, self.starts[index]))
 
+    def find(self, raw: bytes) -> int | None:
+        """The first record that has just this text, by its place in the block."""
+        position = self.data.find(raw)
+        while position >= 0:
+            index = int(np.searchsorted(self.starts, position))
+            whole = index < len(self) and self.starts[index] == position
+            if whole and self.ends[index] == position + len(raw):
+                return index
+            position = self.data.find(raw, position + 1)
+        return None
+
     def without(self, dropped: list[int]) -> bytes:
         """The text of all records but some, every line ended by LF."""
         keep = np.zeros(len(self.data) + 1, bool)

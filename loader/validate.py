@@ -11,6 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
+import numpy as np
+
 from loader import engine
 from loader.contract import Feed
 from loader.engine import identifier, literal
@@ -31,6 +33,10 @@ from loader.screen import predicate
 __all__ = ["Validator", "Verdict"]
 
 Advance = Callable[[int], None]
+
+_OTHER_WIDTH = ("too_few_fields", "too_many_fields")
+# How far down a header is looked for, to say that lines were put before it.
+_LOOKED_AT_LINES, _LOOKED_AT_BYTES = 20, 16 * 1024
 
 # No contract has a column of this name.
 _ROW = "_loader_row"
@@ -82,6 +88,40 @@ class _Form:
     def place_of(self, record: int) -> _Place:
         """The block that holds a record."""
         return self.places[bisect_right(self.places, record, key=lambda p: p.first_record) - 1]
+
+
+@dataclass
+class _SecondTable:
+    """Looks for an empty line after which no record has the header's number of fields."""
+
+    begun: bool = False
+    record: int = 0
+    line: int = 0
+    records: int = 0
+
+    def look_at(self, block: Block) -> None:
+        """Takes the next block into account."""
+        faulty = sorted(block.faults)
+        well_formed = np.setdiff1d(np.arange(len(block)), faulty)
+        last = int(well_formed[-1]) if len(well_formed) else -1
+        if last >= 0:
+            self.begun, self.record, self.records = True, 0, 0
+        for index in faulty[bisect_right(faulty, last) :]:
+            if block.faults[index].rule not in _OTHER_WIDTH:
+                self.record = self.records = 0
+            elif self.record:
+                self.records += bool(block.raw(index))
+            elif not block.raw(index):
+                self.record, self.line = block.first_record + index, block.line(index)
+
+    def refuse(self) -> None:
+        """Raises DataRefused if the file ended in such records, more than a closing line."""
+        if self.begun and self.records > 1:
+            raise DataRefused(
+                f"after the empty line {self.line} (record {self.record}) no record has the"
+                f" header's number of fields, though {self.records:,} follow: another table seems"
+                " to begin there; put it into a file of its own"
+            )
 
 
 @dataclass(frozen=True)
@@ -191,7 +231,7 @@ class Validator:
         try:
             with path.open("rb") as file, engine.errors_explained(name):
                 header = read_header(file, self._dialect)
-                layout = match_header(header.fields, self._feed)
+                layout = match_header(header.fields, self._feed, _next_lines(file, header))
                 stem = self._spool / f"{self._count:06d}"
                 return self._validate(_Reading(name, path, stem, file, header, layout, advance))
         except DataRefused as error:
@@ -261,20 +301,32 @@ class Validator:
     def _rewrite(self, reading: _Reading, form: _Form, out: BinaryIO) -> Iterator[Reject]:
         """Copies the well-formed records and yields the others."""
         out.write(reading.header.raw + b"\n")
+        table = _SecondTable()
         for block in self._blocks(reading):
             form.count(block)
+            table.look_at(block)
             faulty = sorted(block.faults)
             out.write(block.without(faulty))
             for index in faulty:
                 fault = block.faults[index]
                 column = None if fault.column is None else reading.column_at(fault.column)
                 yield reading.reject(block, index, column, fault.rule, fault.value, fault.message)
+        table.refuse()
 
     def _blocks(self, reading: _Reading) -> Iterator[Block]:
-        header = reading.header
-        return read_blocks(
-            reading.file, self._dialect, len(header.fields), header.data_offset, header.data_line
+        header, width = reading.header, len(reading.header.fields)
+        blocks = read_blocks(
+            reading.file, self._dialect, width, header.data_offset, header.data_line
         )
+        for block in blocks:
+            # Of a single column the name may well be a value too.
+            if width > 1 and (index := block.find(header.raw)) is not None:
+                raise DataRefused(
+                    f"record {block.first_record + index} on line {block.line(index)} is the header"
+                    " once more: the file has several header rows, or is several files put"
+                    " together; remove the repeated ones"
+                )
+            yield block
 
     # The two lanes
 
@@ -368,3 +420,10 @@ def _message(findings: list[Finding]) -> str:
     first, *others = findings
     also = ", ".join(f"{finding.column} ({finding.rule})" for finding in others)
     return f"{first.column} {first.message}" + (f"; also refused: {also}" if also else "")
+
+
+def _next_lines(file: BinaryIO, header: Header) -> list[str]:
+    """The first lines after the header."""
+    file.seek(header.data_offset)
+    text = file.read(_LOOKED_AT_BYTES).decode("utf-8", "replace")
+    return text.splitlines()[:_LOOKED_AT_LINES]

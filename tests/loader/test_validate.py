@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from e2e.strict_csv import read_records
+from e2e.strict_csv import Record, read_records
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -289,6 +289,19 @@ def is_accepted(values: tuple[bytes, ...]) -> bool:
         return False
 
 
+def why_refused(dirt: bytes, records: list[Record]) -> str:
+    """What a file of three columns can be refused for as a whole, if only for one reason."""
+    if records[-1].swallows:
+        return "opens a quote that is never closed"
+    raws = [dirt[record.start : record.end] for record in records]
+    if HEADER.rstrip() in raws:
+        return "header once more"
+    # What is malformed has no number of fields.
+    last = max(n for n, r in enumerate(records) if r.values is None or len(r.values) == 3)
+    assert sum(map(bool, raws[last + 1 + raws[last + 1 :].index(b"") :])) > 1
+    return "another table"
+
+
 @settings(max_examples=250)
 @given(DIRTY)
 def test_nothing_is_lost_and_nothing_is_re_aligned(
@@ -305,9 +318,8 @@ def test_nothing_is_lost_and_nothing_is_re_aligned(
     )
     expected = read_records(dirt)
     if verdict.refused:
-        assert "opens a quote that is never closed" in verdict.refused
-        assert expected[-1].swallows
         assert verdict.read == 0
+        assert why_refused(dirt, expected) in verdict.refused
         return
     assert verdict.read == len(expected)
     # AND those accepted are what an independent strict reader and plain rules accept
@@ -398,3 +410,61 @@ def test_values_of_every_type_go_through_unchanged(
     )
     data = b"d,b,t,f\n+007.10, Yes ,2024-05-31t13:45z,31.12.1999\n\xe3\x80\x80,,,\n"
     assert judge_bytes(feed, data).accepted == data
+
+
+TWO: dict[str, dict[str, Any]] = {"a": {}, "b": {}, "c": {}}
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        # several header rows, or files put together
+        (b"a,b,c\na,b,c\n1,2,3\n", ["record 1 on line 2", "header once more"]),
+        (b'a,b,c\r\n1,"x\r\ny",3\r\na,b,c\r\n1,2,3\r\n', ["record 2 on line 4"]),
+        # two tables in a file
+        (b"a,b,c\n1,2,3\n\nx,y\n1,2\n", ["empty line 3 (record 2)", "2 follow", "another table"]),
+        (b"a,b,c\n1,2,3\n\n\nw,x,y,z\n1,2,3,4\n5,6,7,8\n", ["empty line 3", "3 follow"]),
+        # lines before the header
+        (b"Report of May\n\nA,B,C\n1,2,3\n", ["Line 3 looks like the header", "Report of May"]),
+        (b"x,y,z\nA,B,C\n1,2,3\n", ["Line 2 looks like the header"]),
+        # no header
+        (b"1,2,3\n4,5,6\n", ["No name of the contract is in the first line", "'1,2,3'"]),
+        # another delimiter
+        (b"a;b;c\n1;2;3\n", ["delimited by ';'"]),
+    ],
+)
+def test_a_file_that_is_no_table_of_this_feed_is_refused_whole(
+    make_feed: MakeFeed, judge_bytes: JudgeBytes, data: bytes, words: list[str]
+) -> None:
+    # Record by record it would be refused for reasons that lead nowhere, or pass as data.
+    verdict = judge_bytes(make_feed(TWO), data).verdict
+    assert verdict.refused is not None
+    for word in words:
+        assert word in verdict.refused
+
+
+@pytest.mark.parametrize(
+    ("data", "accepted", "rejected"),
+    [
+        # part of a line, or of a field, is not the header
+        (b'a,b,c\n"a,b,c",2,3\nx,a,b,c\na,b,cc\n', 2, 1),
+        # one closing line is a bad record, not a table
+        (b"a,b,c\n1,2,3\n\nTotal,1\n", 1, 2),
+        # records of the feed go on after the others
+        (b"a,b,c\n1,2,3\n\nx,y\n1,2\n1,2,3\n", 2, 3),
+        # no empty line before them
+        (b"a,b,c\n1,2,3\nx,y\n1,2\n", 1, 2),
+    ],
+)
+def test_what_only_looks_like_another_table_is_judged_by_record(
+    make_feed: MakeFeed, judge_bytes: JudgeBytes, data: bytes, accepted: int, rejected: int
+) -> None:
+    verdict = judge_bytes(make_feed(TWO), data).verdict
+    assert (verdict.refused, verdict.accepted, verdict.rejected) == (None, accepted, rejected)
+
+
+def test_a_single_column_may_hold_its_own_name(
+    make_feed: MakeFeed, judge_bytes: JudgeBytes
+) -> None:
+    verdict = judge_bytes(make_feed({"a": {}}), b"a\na\nb\n").verdict
+    assert (verdict.refused, verdict.accepted) == (None, 2)
