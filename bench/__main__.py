@@ -186,7 +186,11 @@ def main() -> int:
         python = Path(os.path.abspath(arguments.loader_python))
         machine = describe(python)
         bench = Bench(Path(work).resolve(), python, arguments.runs, arguments.limit)
-        bench.start_up(tools)
+        try:
+            bench.start_up(tools)
+        except Wrong as error:
+            say(f"error: {error}")
+            return 1
         for size in sizes:
             for kind in arguments.kinds:
                 bench.file(size, kind, tools)

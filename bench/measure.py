@@ -48,10 +48,16 @@ def measure(
         tree = _Tree(child.pid)
         timer = threading.Timer(limit, os.killpg, (child.pid, signal.SIGKILL))
         timer.start()
-        _, status, usage = os.wait4(child.pid, 0)
-        wall = time.perf_counter() - started
-        timer.cancel()
-        tree.stop()
+        try:
+            _, status, usage = os.wait4(child.pid, 0)
+            wall = time.perf_counter() - started
+        except BaseException:
+            # Ctrl-C does not reach a session of its own.
+            os.killpg(child.pid, signal.SIGKILL)
+            raise
+        finally:
+            timer.cancel()
+            tree.stop()
     child.returncode = os.waitstatus_to_exitcode(status)
     return Measurement(
         wall=wall,

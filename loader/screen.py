@@ -54,10 +54,13 @@ def _clauses(column: Column) -> list[str]:
     if column.kind != "text":
         clauses.append(_present(column, _typed(column, name)))
     elif column.required and not all(map(str.strip, column.accepted_values or [""])):
-        clauses.append(f"regexp_matches({name}, {literal(_NOT_BLANK)})")
+        # What begins with a printable ASCII character is the usual case, and cheap to see.
+        printable = f"{name} >= '!' and {name} < '\x7f'"
+        clauses.append(f"{printable} or regexp_matches({name}, {literal(_NOT_BLANK)})")
     if column.accepted_values:
         words = sorted({simple_lower(value.strip()) for value in column.accepted_values})
-        clauses.append(_present(column, _matches(name, _any_case(words))))
+        usual = f"{name} in ({', '.join(map(literal, words))})"
+        clauses.append(_present(column, f"{usual} or {_matches(name, _any_case(words))}"))
     if column.pattern:
         ends = literal(f"^[{_BLANK_CLASS}]+|[{_BLANK_CLASS}]+$")
         stripped = f"regexp_replace({name}, {ends}, '', 'g')"

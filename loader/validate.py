@@ -6,11 +6,14 @@ import shutil
 from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
+import duckdb
 import numpy as np
 
 from loader import engine
@@ -49,6 +52,14 @@ class _Place(NamedTuple):
     length: int
     first_record: int
     first_line: int
+
+
+class _Seen(NamedTuple):
+    """What the engine saw in a text. unclear: records that the screen does not clear."""
+
+    records: int
+    value_bytes: int
+    unclear: int
 
 
 @dataclass
@@ -238,8 +249,11 @@ class Validator:
             return Verdict(name, refused=str(error))
 
     def _validate(self, reading: _Reading) -> Verdict:
-        form, text, malformed = self._check_form(reading)
-        clear = self._all_clear(form, text, reading.layout)
+        link = reading.link()
+        with self._screening(link, reading.layout) as screening:
+            form, text, malformed = self._check_form(reading, link)
+            seen = screening.result() if text == link else None
+        clear = self._all_clear(form, text, seen or self._screen(text, reading.layout))
         columns, judged = reading.layout.columns, array("q")
         rejects = malformed
         if not clear:
@@ -275,11 +289,12 @@ class Validator:
 
     # The strict reading
 
-    def _check_form(self, reading: _Reading) -> tuple[_Form, Path, RejectLog | None]:
+    def _check_form(self, reading: _Reading, link: Path) -> tuple[_Form, Path, RejectLog | None]:
         """Reads the file strictly; the path is of a text with its well-formed records alone.
 
-        That is the file itself if the engine reads it the same way: every record well-formed, and
-        every line ended by LF. (It loses records whose quotes hold an LF where lines end in CRLF.)
+        That is the link to the file if the engine reads it the same way: every record well-formed,
+        and every line ended by LF. (It loses records whose quotes hold an LF where lines end in
+        CRLF.)
         """
         form = _Form(line_ends={reading.header.line_end})
         for block in self._blocks(reading):
@@ -291,7 +306,7 @@ class Validator:
             rest = reading.after(form)
             # Of a single column an empty line, even at the end, is a record to the engine.
             if not rest or (len(reading.layout.columns) > 1 and b"\r" not in rest):
-                return form, reading.link(), None
+                return form, link, None
         form, text = _Form(), reading.stem.with_suffix(".csv")
         malformed = RejectLog(reading.stem.with_suffix(".malformed.jsonl"))
         with text.open("wb") as out:
@@ -330,29 +345,53 @@ class Validator:
 
     # The two lanes
 
-    def _all_clear(self, form: _Form, text: Path, layout: Layout) -> bool:
-        """Whether the screen clears every record of the text.
+    @contextmanager
+    def _screening(self, text: Path, layout: Layout) -> Iterator[Future[_Seen]]:
+        """Screens a text beside other work; given up at the end if it is not done by then.
 
-        Checks that the engine reads as many records and bytes as the strict reader did.
+        Most files are well-formed, and then the strict reader and the engine read the same text.
         """
+        cursor = self._connection.cursor()
+        with closing(cursor), ThreadPoolExecutor(1) as pool:
+            screening = pool.submit(self._screen, text, layout, cursor)
+            try:
+                yield screening
+            finally:
+                cursor.interrupt()
+
+    def _screen(
+        self, text: Path, layout: Layout, cursor: duckdb.DuckDBPyConnection | None = None
+    ) -> _Seen:
+        """What the engine sees in a text."""
         columns = [
             engine.unnamed(place) if name is None else identifier(name)
             for place, name in enumerate(layout.columns)
         ]
         size = " + ".join(f"coalesce(strlen({column}), 0)" for column in columns)
         unclear = f"count(*) filter (where not ({self._clear}))"
-        row = self._connection.execute(
-            f"select count(*), coalesce(sum({size}), 0), {unclear}"
-            f" from ({self._select(text, layout)})"
-        ).fetchone()
-        assert row is not None
-        if (row[0], int(row[1])) != (form.well_formed, form.value_bytes):
-            raise ReconciliationError(
-                f"{text.name}: the engine reads {row[0]:,} records with {int(row[1]):,} bytes of"
-                f" values, the strict reader {form.well_formed:,} with {form.value_bytes:,}."
-                " Nothing was loaded; please report this with the file."
+        row = (
+            (cursor or self._connection)
+            .execute(
+                f"select count(*), coalesce(sum({size}), 0), {unclear}"
+                f" from ({self._select(text, layout)})"
             )
-        return bool(row[2] == 0)
+            .fetchone()
+        )
+        assert row is not None
+        return _Seen(row[0], int(row[1]), row[2])
+
+    def _all_clear(self, form: _Form, text: Path, seen: _Seen) -> bool:
+        """Whether the screen clears every record of the text.
+
+        Checks that the engine read as many records and bytes as the strict reader did.
+        """
+        if (seen.records, seen.value_bytes) != (form.well_formed, form.value_bytes):
+            raise ReconciliationError(
+                f"{text.name}: the engine reads {seen.records:,} records with"
+                f" {seen.value_bytes:,} bytes of values, the strict reader {form.well_formed:,}"
+                f" with {form.value_bytes:,}. Nothing was loaded; please report this with the file."
+            )
+        return seen.unclear == 0
 
     def _judged(
         self, reading: _Reading, form: _Form, text: Path, judged: array[int]
