@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from array import array
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -18,7 +18,7 @@ import numpy as np
 
 from loader import engine
 from loader.contract import Feed
-from loader.engine import identifier, literal
+from loader.engine import identifier
 from loader.errors import DataRefused, ReconciliationError
 from loader.header import Layout, match_header
 from loader.judge import Finding, Judge
@@ -254,23 +254,23 @@ class Validator:
             form, text, malformed = self._check_form(reading, link)
             seen = screening.result() if text == link else None
         clear = self._all_clear(form, text, seen or self._screen(text, reading.layout))
-        columns, judged = reading.layout.columns, array("q")
+        judged = array("q")
         rejects = malformed
         if not clear:
             rejects = RejectLog(reading.stem.with_suffix(".rejects.jsonl"))
             first = read_rejects(malformed.path) if malformed else ()
             rejects.write(in_file_order(first, self._judged(reading, form, text, judged)))
         if judged:
-            target, options = reading.stem.with_suffix(".accepted.csv"), self._feed.options
-            self._write(text, reading.layout, target, judged, options.delimiter, options.quote)
-            text, columns = target, self._feed.column_names
+            accepted = reading.stem.with_suffix(".accepted.csv")
+            self._copy_without(judged, text, accepted)
+            text = accepted
         return Verdict(
             reading.name,
             read=form.records,
             accepted=form.well_formed - len(judged),
             rejects=rejects,
             text=text,
-            columns=columns,
+            columns=reading.layout.columns,
             plain=text.is_symlink() and reading.is_plain(form),
             header=reading.header.raw.decode(),
         )
@@ -284,7 +284,12 @@ class Validator:
         # The engine would take some characters of the target's name for a pattern.
         written = self._spool / "accepted.csv"
         with engine.errors_explained(verdict.file):
-            self._write(verdict.text, Layout(verdict.columns), written)
+            engine.write_text(
+                self._connection,
+                self._select(verdict.text, Layout(verdict.columns)),
+                self._feed.column_names,
+                written,
+            )
         shutil.move(written, target)
 
     # The strict reading
@@ -425,33 +430,18 @@ class Validator:
             str(text), layout.columns, self._feed.column_names, options.delimiter, options.quote
         )
 
-    def _write(
-        self,
-        text: Path,
-        layout: Layout,
-        target: Path,
-        without: array[int] | None = None,
-        delimiter: str = ",",
-        quote: str = '"',
-    ) -> None:
-        """Copies a text to a file in the contract's order, but for some of its rows."""
-        source = self._select(text, layout)
-        if without:
-            self._connection.execute("create or replace temp table refused (row bigint)")
-            self._connection.execute(
-                "insert into refused select unnest(?::bigint[])", [without.tolist()]
-            )
-            source = (
-                f"select * from (select row_number() over () as {_ROW}, * from ({source}))"
-                f" where {_ROW} not in (select row from refused)"
-            )
-        engine.write_text(
-            self._connection,
-            source,
-            self._feed.column_names,
-            target,
-            f", delimiter {literal(delimiter)}, quote {literal(quote)}, escape {literal(quote)}",
-        )
+    def _copy_without(self, rows: array[int], text: Path, target: Path) -> None:
+        """Copies a text of well-formed records to a file, but for some of its rows."""
+        with text.open("rb") as file, target.open("wb") as out:
+            header = read_header(file, self._dialect)
+            out.write(header.raw + b"\n")
+            width, done = len(header.fields), 0
+            for block in read_blocks(
+                file, self._dialect, width, header.data_offset, header.data_line
+            ):
+                until = bisect_left(rows, block.first_record + len(block))
+                out.write(block.without([row - block.first_record for row in rows[done:until]]))
+                done = until
 
 
 def _message(findings: list[Finding]) -> str:
