@@ -8,6 +8,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -92,9 +93,10 @@ class _Tree:
         self._done.set()
         self._thread.join()
         for process in self._cpu:
-            # Its start time is compared too, so no stranger with a recycled id is hit.
-            if process != self._root and process.is_running():
-                process.kill()
+            # psutil compares start times, so no stranger with a recycled id is hit.
+            with suppress(psutil.NoSuchProcess):
+                if process != self._root:
+                    process.kill()
 
     def _watch(self) -> None:
         while not self._done.wait(_INTERVAL):

@@ -448,7 +448,9 @@ def _client_error(where: str, code: str, message: str) -> StorageError:
         case "PreconditionFailed" | "412" | "NoSuchKey" | "404":
             return FileChanged(_changed(where, "it was overwritten or deleted"))
         case "NoSuchBucket":
-            return StorageError(f"{where}: there is no such bucket. Check the feed's location.")
+            return StorageError(
+                f"{where}: there is no such bucket. Check the feed's location, or CTI_WORK_LOCATION."
+            )
         case "InvalidAccessKeyId" | "SignatureDoesNotMatch" | "InvalidToken" | "ExpiredToken":
             return StorageError(
                 f"{where}: S3 does not accept the credentials ({code}). Renew them."
