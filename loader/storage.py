@@ -449,7 +449,8 @@ def _client_error(where: str, code: str, message: str) -> StorageError:
             return FileChanged(_changed(where, "it was overwritten or deleted"))
         case "NoSuchBucket":
             return StorageError(
-                f"{where}: there is no such bucket. Check the feed's location, or CTI_WORK_LOCATION."
+                f"{where}: there is no such bucket. Check the feed's location and"
+                " CTI_WORK_LOCATION."
             )
         case "InvalidAccessKeyId" | "SignatureDoesNotMatch" | "InvalidToken" | "ExpiredToken":
             return StorageError(

@@ -43,7 +43,7 @@ class Lanes:
     def cleared(self, values: list[str | None]) -> list[bool]:
         """What the screen says of each value."""
         rows = self._connection.execute(
-            f'select coalesce(({self._clear}), false) from (select unnest(?::varchar[]) as "v")',
+            f'select case when not ({self._clear}) then false else true end from (select unnest(?::varchar[]) as "v")',
             [values],
         ).fetchall()
         return [bool(row[0]) for row in rows]
@@ -201,11 +201,20 @@ def test_both_lanes_read_a_pattern_alike(
         ("text required", ["x", " x", "é"]),
         ("text accepted", ["ok", "OK", " ok ", "straße"]),
         ("text pattern", ["ab1"]),
-        ("integer bounds", ["0", "-5", "+7", "100"]),
+        ("integer bounds", ["0", "-5", "+7", "100", "\u300042\t", None, "\u00a0 "]),
         ("decimal", ["1", "-12.34", "+1.5 "]),
         ("boolean", ["true", "No", " 1"]),
         ("date", ["2024-02-29", " 2024-01-01"]),
-        ("timestamp", ["2024-05-31T13:45:07Z", "2024-05-31 13:45:07.5+02:00", "2024-05-31"]),
+        (
+            "timestamp",
+            [
+                "2024-05-31T13:45:07Z",
+                "2024-05-31 13:45:07.5+02:00",
+                "2024-05-31",
+                "2024-05-31T00:00+14:00",
+                "\t",
+            ],
+        ),
     ],
 )
 def test_ordinary_values_are_cleared(
