@@ -43,7 +43,8 @@ class Lanes:
     def cleared(self, values: list[str | None]) -> list[bool]:
         """What the screen says of each value."""
         rows = self._connection.execute(
-            f'select case when not ({self._clear}) then false else true end from (select unnest(?::varchar[]) as "v")',
+            f"select case when not ({self._clear}) then false else true end"
+            ' from (select unnest(?::varchar[]) as "v")',
             [values],
         ).fetchall()
         return [bool(row[0]) for row in rows]
