@@ -131,6 +131,7 @@ class Bench:
         """Writes the results so far; the chart is of this size."""
         results = {"machine": machine, "rows": [asdict(row) for row in self.rows]}
         text = json.dumps(results, indent=1, ensure_ascii=False) + "\n"
+        out.mkdir(parents=True, exist_ok=True)
         (out / "results.json").write_text(text, encoding="utf-8")
         (out / "results.md").write_text(table(self.rows, machine), encoding="utf-8")
         (out / "results.svg").write_text(chart(self.rows, records), encoding="utf-8")
