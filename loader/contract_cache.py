@@ -51,9 +51,9 @@ class ContractCache:
 
     def write(self, nodes: Sequence[Node]) -> None:
         """Keeps the nodes; not doing so costs time and nothing else."""
-        text = json.dumps({"key": self._key(), "nodes": list(map(_needed, nodes))})
         passing = self._path.with_suffix(f".{os.getpid()}")
         with suppress(OSError):
+            text = json.dumps({"key": self._key(), "nodes": list(map(_needed, nodes))})
             passing.write_text(text)
             passing.replace(self._path)
 

@@ -422,10 +422,19 @@ def _judge_again(
         report.refused[None, "header_unknown"] += len(records)
         return
     dialect = Dialect(ord(feed.options.delimiter), ord(feed.options.quote))
-    width = len(read_header(BytesIO(header.encode()), dialect).fields)
+    try:
+        width = len(read_header(BytesIO(header.encode()), dialect).fields)
+    except DataRefused:
+        # Under today's delimiter and quote it is none.
+        report.refused[None, "header"] += len(records)
+        return
     # A malformed one might take its neighbours with it, so it does not come to stand among them.
-    whole = [record for record in records if is_one_record(record.raw, dialect, width)]
-    report.refused.update((record.column, record.rule) for record in records if record not in whole)
+    whole: list[Quarantined] = []
+    for record in records:
+        if is_one_record(record.raw, dialect, width):
+            whole.append(record)
+        else:
+            report.refused[record.column, record.rule] += 1
     path = folder / f"replay-{report.judged}-{load_id}.csv"
     with path.open("wb") as out:
         out.write(header.encode() + b"\n")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from loader.contract import Feed
-from loader.errors import ConfigError
+from loader.errors import ConfigError, DataRefused
 from loader.records import Dialect, read_blocks
 from loader.rejects import Reject, read_rejects
 from loader.storage import FileVersion
@@ -221,11 +221,12 @@ _KEPT = (
 
 def is_one_record(raw: bytes, dialect: Dialect, width: int) -> bool:
     """Whether the bytes are one well-formed record of so many fields, whatever follows them."""
-    text = raw + b"\n"
-    blocks = list(read_blocks(BytesIO(text), dialect, width, 0, 1))
-    return (
-        [len(block) for block in blocks] == [1] and not blocks[0].faults and blocks[0].raw(0) == raw
-    )
+    try:
+        blocks = list(read_blocks(BytesIO(raw + b"\n"), dialect, width, 0, 1))
+    except DataRefused:
+        return False  # it opens a quote that it does not close
+    alone = [len(block) for block in blocks] == [1]
+    return alone and not blocks[0].faults and blocks[0].raw(0) == raw
 
 
 def export_cell(value: object) -> str:

@@ -362,6 +362,7 @@ class Validator:
             try:
                 yield screening
             finally:
+                screening.cancel()
                 cursor.interrupt()
 
     def _screen(

@@ -206,6 +206,7 @@ def test_corrections_that_are_not_there(tmp_path: Path) -> None:
         (b"a,b\n", False),
         (b"a,b\r", False),
         (b'a,"b', False),
+        (b'a,"b\nc,d\ne,f', False),
         (b'a,b"c', False),
         (b"", False),
         (b"a,\xff", False),
