@@ -308,10 +308,12 @@ def rejects(
     \b
     Example: python -m loader rejects --load 3 --csv > rejects.csv
     """
+    from loader.corrections import print_csv
     from loader.landing import Landing
-    from loader.quarantine import print_csv
     from loader.report import print_json, print_quarantine
 
+    if as_csv and settings.as_json:
+        raise ConfigError("--csv and --json exclude each other; give one of them")
     project = settings.project()
     with project.warehouse(create=False) as warehouse:
         for number, feed in enumerate(_feeds(project, selected)):
@@ -345,15 +347,15 @@ def replay(
     \b
     Example: python -m loader replay --from rejects.csv
     """
-    from loader import pipeline
-    from loader.quarantine import read_corrections
+    from loader.corrections import read_corrections
+    from loader.replay import replay as replay_feed
     from loader.report import ProgressReport, print_json, print_replay
 
     project = settings.project()
     corrections = read_corrections(corrected) if corrected else None
     feed = _one_feed(project, feed_name)
     observer = ProgressReport(settings.as_json)
-    report = pipeline.replay(project, feed, observer, load_id, corrections)
+    report = replay_feed(project, feed, observer, load_id, corrections)
     refused = report.judged - report.loaded
     if settings.as_json:
         print_json(

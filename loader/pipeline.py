@@ -6,13 +6,10 @@ import errno
 import shutil
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from io import BytesIO
-from itertools import groupby
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -22,16 +19,11 @@ from loader.errors import (
     CommitUnknown,
     ConfigError,
     DataRefused,
-    ReconciliationError,
     StorageError,
-    WarehouseError,
     WarehouseTransient,
 )
-from loader.landing import Landing, LedgerRow, Replay
+from loader.landing import Landing, LedgerRow
 from loader.project import Project
-from loader.quarantine import Corrections, Quarantined, is_one_record
-from loader.records import Dialect, read_header
-from loader.rejects import read_rejects
 from loader.storage import FileVersion, keep, open_store, plain_text
 from loader.validate import Validator, Verdict
 
@@ -40,11 +32,10 @@ __all__ = [
     "LoadReport",
     "Observer",
     "RecordsRefused",
-    "ReplayReport",
     "judge_file",
     "load",
     "make_plan",
-    "replay",
+    "retried",
     "spool_folder",
 ]
 
@@ -53,7 +44,7 @@ _BACKOFF = (1.0, 4.0, 15.0)
 # Where the rejects of a load that is refused go if nobody says where.
 _REJECTS_FOLDER = "rejects"
 
-_Report = TypeVar("_Report")
+Report = TypeVar("Report")
 
 
 class Observer(Protocol):
@@ -99,17 +90,6 @@ class LoadReport:
     records_loaded: int = 0
     records_rejected: int = 0
     rejects: str | None = None
-
-
-@dataclass
-class ReplayReport:
-    """What a replay did. load_id is None if no record passed; refused counts by column and rule."""
-
-    feed: str
-    judged: int = 0
-    load_id: int | None = None
-    loaded: int = 0
-    refused: Counter[tuple[str | None, str]] = field(default_factory=Counter)
 
 
 class RecordsRefused(DataRefused):
@@ -211,10 +191,10 @@ def load(
     def load_once(spool: Path) -> LoadReport:
         return _load_once(project, feed, spool, observer, judged, lost, rejects_to)
 
-    return _retried(feed, observer, load_once)
+    return retried(feed, observer, load_once)
 
 
-def _retried(feed: Feed, observer: Observer, work: Callable[[Path], _Report]) -> _Report:
+def retried(feed: Feed, observer: Observer, work: Callable[[Path], Report]) -> Report:
     """Does the work in a spool folder, again if what stood in the way may be gone in a moment."""
     with spool_folder() as spool:
         for wait in (*_BACKOFF, None):
@@ -337,122 +317,3 @@ def _report(feed: Feed, plan: LoadPlan, rows: Sequence[LedgerRow]) -> LoadReport
         records_loaded=sum(row.records_loaded for row in rows),
         records_rejected=sum(row.records_rejected for row in rows),
     )
-
-
-def replay(
-    project: Project,
-    feed: Feed,
-    observer: Observer,
-    load_id: int | None = None,
-    corrections: Corrections | None = None,
-) -> ReplayReport:
-    """Judges quarantined records by today's contract and loads those that pass, as a new load.
-
-    load_id: only those that this load refused. corrections: only these records, with this text.
-    Raises ConfigError for a correction of a record that is not in quarantine, else as load().
-    """
-    return _retried(
-        feed,
-        observer,
-        lambda spool: _replay_once(project, feed, spool, observer, load_id, corrections),
-    )
-
-
-def _replay_once(
-    project: Project,
-    feed: Feed,
-    spool: Path,
-    observer: Observer,
-    load_id: int | None,
-    corrections: Corrections | None,
-) -> ReplayReport:
-    report = ReplayReport(feed.name)
-    with project.warehouse(create=False) as warehouse:
-        records = list(Landing(project, feed, warehouse).quarantined(load_id))
-    if corrections is not None:
-        records = list(_correct(records, corrections))
-    folder = Path(tempfile.mkdtemp(dir=spool))
-    replays: list[Replay] = []
-    with Validator(feed, folder) as validator:
-        for (load, uri), members in groupby(records, key=lambda r: (r.load_id, r.uri)):
-            observer.start(f"{feed.name}: judging the records of {uri} again", None)
-            replays += _judge_again(validator, feed, load, list(members), folder, report)
-            observer.finish()
-    if not replays:
-        return report
-    try:
-        with project.warehouse() as warehouse:
-            rows = Landing(project, feed, warehouse).land_again(replays, spool)
-    except CommitUnknown as error:
-        # Not to be tried again: what it may have done is no longer in quarantine to be found.
-        raise WarehouseError(
-            f"{error} Whether the replay was committed, `python -m loader history` shows."
-        ) from None
-    report.load_id = rows[0].load_id
-    report.loaded = sum(row.records_loaded for row in rows)
-    return report
-
-
-def _correct(records: Sequence[Quarantined], corrections: Corrections) -> Iterator[Quarantined]:
-    """The records that are corrected, with their new text."""
-    left = dict(corrections)
-    for record in records:
-        raw = left.pop((record.load_id, record.uri, record.record), None)
-        if raw is not None:
-            yield replace(record, raw=raw)
-    for load_id, uri, number in left:
-        raise ConfigError(
-            f"record {number} of {uri} is not in quarantine from load {load_id}: no such record, or"
-            " replayed already. `python -m loader rejects` shows what there is."
-        )
-
-
-def _judge_again(
-    validator: Validator,
-    feed: Feed,
-    load_id: int,
-    records: list[Quarantined],
-    folder: Path,
-    report: ReplayReport,
-) -> Iterator[Replay]:
-    """The records of one file that pass now; adds up the others in the report."""
-    report.judged += len(records)
-    header = records[0].header
-    if header is None:
-        report.refused[None, "header_unknown"] += len(records)
-        return
-    dialect = Dialect(ord(feed.options.delimiter), ord(feed.options.quote))
-    try:
-        width = len(read_header(BytesIO(header.encode()), dialect).fields)
-    except DataRefused:
-        # Under today's delimiter and quote it is none.
-        report.refused[None, "header"] += len(records)
-        return
-    # A malformed one might take its neighbours with it, so it does not come to stand among them.
-    whole: list[Quarantined] = []
-    for record in records:
-        if is_one_record(record.raw, dialect, width):
-            whole.append(record)
-        else:
-            report.refused[record.column, record.rule] += 1
-    path = folder / f"replay-{report.judged}-{load_id}.csv"
-    with path.open("wb") as out:
-        out.write(header.encode() + b"\n")
-        out.writelines(record.raw + b"\n" for record in whole)
-    verdict = validator.validate(records[0].uri, path)
-    if verdict.refused:
-        report.refused[None, "header"] += len(whole)
-        return
-    if verdict.read != len(whole):
-        raise ReconciliationError(
-            f"{records[0].uri}: {len(whole):,} records to judge again, but {verdict.read:,} read."
-        )
-    refused = set()
-    if verdict.rejects:
-        report.refused.update(verdict.rejects.by_rule)
-        refused = {reject.record for reject in read_rejects(verdict.rejects.path)}
-    passed = tuple(
-        record.record for number, record in enumerate(whole, start=1) if number not in refused
-    )
-    if passed:
-        yield Replay(load_id, records[0].uri, records[0].etag, passed, verdict)

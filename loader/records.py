@@ -89,13 +89,16 @@ class Block:
 
     def find(self, raw: bytes) -> int | None:
         """The first record that has just this text, by its place in the block."""
-        position = self.data.find(raw)
-        while position >= 0:
+        if len(self) and self.raw(0) == raw:
+            return 0
+        # Every other record starts after a line feed.
+        position = self.data.find(b"\n" + raw) + 1
+        while position:
             index = int(np.searchsorted(self.starts, position))
             whole = index < len(self) and self.starts[index] == position
             if whole and self.ends[index] == position + len(raw):
                 return index
-            position = self.data.find(raw, position + 1)
+            position = self.data.find(b"\n" + raw, position) + 1
         return None
 
     def without(self, dropped: list[int]) -> bytes:

@@ -15,8 +15,8 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from loader.pipeline import ReplayReport
     from loader.quarantine import Quarantined
+    from loader.replay import ReplayReport
     from loader.validate import Verdict
 
 __all__ = [
@@ -114,8 +114,9 @@ def print_quarantine(feed: str, records: Iterable[Quarantined]) -> None:
     by_rule: Counter[tuple[str | None, str]] = Counter()
     examples: list[Quarantined] = []
     for record in records:
-        by_rule[record.column, record.rule] += 1
-        if by_rule[record.column, record.rule] <= _EXAMPLES:
+        key = (record.reject.column, record.reject.rule)
+        by_rule[key] += 1
+        if by_rule[key] <= _EXAMPLES:
             examples.append(record)
     if not by_rule:
         say(f"{feed}: no record is in quarantine")
@@ -125,19 +126,25 @@ def print_quarantine(feed: str, records: Iterable[Quarantined]) -> None:
         ("column", "rule", "records"),
         ((column, rule, count) for (column, rule), count in by_rule.most_common()),
     )
-    examples.sort(key=lambda r: (-by_rule[r.column, r.rule], r.column or "", r.rule))
+    examples.sort(
+        key=lambda r: (
+            -by_rule[r.reject.column, r.reject.rule],
+            r.reject.column or "",
+            r.reject.rule,
+        )
+    )
     print_table(
         "examples",
         ("load", "file", "record", "line", "column", "rule", "value", "raw"),
         (
             (
                 record.load_id,
-                record.uri,
-                record.record,
-                record.line,
-                record.column,
-                record.rule,
-                shown(record.value, _SHOWN_VALUE),
+                record.reject.file,
+                record.reject.record,
+                record.reject.line,
+                record.reject.column,
+                record.reject.rule,
+                shown(record.reject.value, _SHOWN_VALUE),
                 shown(record.raw.decode("utf-8", "backslashreplace"), 2 * _SHOWN_VALUE),
             )
             for record in examples

@@ -46,15 +46,14 @@ _DIRECTIVES = {
 def predicate(columns: tuple[Column, ...]) -> str:
     """SQL that is true for a row of the columns' raw text that satisfies every rule."""
     clauses = " and ".join(f"({clause})" for column in columns for clause in _clauses(column))
-    # Whoever asks for what is not clear must not miss a row for which nothing can be said.
+    # Of a missing value that is required nothing can be said; then the judge looks.
     return f"coalesce({clauses}, false)"
 
 
 def _clauses(column: Column) -> list[str]:
     name = identifier(column.name)
-    # Blanks count as bytes, so a blank value is no exception here; a missing one may be.
-    length = f"strlen({name}) <= {column.max_bytes}"
-    clauses = [f"coalesce({length}, {'false' if column.required else 'true'})"]
+    # Blanks count as bytes, so a blank value is no exception here.
+    clauses = [f"{name} is null or strlen({name}) <= {column.max_bytes}"]
     if column.kind != "text":
         clauses.append(_present(column, _typed(column, name)))
     elif column.required and not all(map(str.strip, column.accepted_values or [""])):
@@ -79,10 +78,9 @@ def _clauses(column: Column) -> list[str]:
 def _present(column: Column, clause: str) -> str:
     """An optional value may be missing, or blank."""
     if column.required:
-        return f"coalesce({clause}, false)"
+        return clause
     name = identifier(column.name)
-    blank = f"regexp_full_match({name}, {literal(_BLANKS)})"
-    return f"{name} is null or coalesce({clause}, false) or {blank}"
+    return f"{name} is null or ({clause}) or regexp_full_match({name}, {literal(_BLANKS)})"
 
 
 def _typed(column: Column, name: str) -> str:

@@ -23,30 +23,28 @@ from {{ quoted(stage) }}
 {% endmacro %}
 
 
-{% macro quarantined(quarantine, ledger, feed, load_id, uri, replayed) %}
+{% macro quarantined(quarantine, ledger, feed, load_id, uri) %}
     {#-
-        Refused records of the loads whose records stand in the landing table, a row a part.
-        load_id, uri: of one load or file; none for all. replayed: also those that a later load took.
+        Refused records of the loads that stand in the landing table and not replayed, a row a part.
+        load_id, uri: of one load or file; none for all.
     -#}
     {%- set statement -%}
 select
     rejected.load_id, rejected.uri, rejected.etag, rejected.record, rejected.part, rejected.line,
     rejected.column_name, rejected.rule, rejected.value, rejected.message, rejected.header,
-    rejected.raw_encoding, rejected.raw_text, rejected.contract, rejected.replayed_by
+    rejected.raw_encoding, rejected.raw_text, rejected.contract
 from {{ quarantine }} as rejected
 inner join {{ ledger }} as ledger
     on rejected.load_id = ledger.load_id and rejected.feed = ledger.feed and rejected.uri = ledger.uri
 where
     ledger.status = 'loaded'
+    and rejected.replayed_by is null
     and rejected.feed = {{ text_literal(feed) }}
 {%- if load_id is not none %}
     and rejected.load_id = {{ load_id }}
 {%- endif %}
 {%- if uri is not none %}
     and rejected.uri = {{ text_literal(uri) }}
-{%- endif %}
-{%- if not replayed %}
-    and rejected.replayed_by is null
 {%- endif %}
 order by rejected.load_id, rejected.uri, rejected.record, rejected.part
     {%- endset -%}
@@ -58,24 +56,18 @@ order by rejected.load_id, rejected.uri, rejected.record, rejected.part
     {#- Marks records of one file that load rejected_by refused as taken by load load_id. -#}
     {{ return(
         'update ' ~ quarantine ~ ' set replayed_by = ' ~ load_id
-        ~ ' where replayed_by is null and ' ~ quarantined_records(feed, rejected_by, uri, records)
+        ~ ' where replayed_by is null and feed = ' ~ text_literal(feed)
+        ~ ' and load_id = ' ~ rejected_by ~ ' and uri = ' ~ text_literal(uri)
+        ~ ' and record in (' ~ records | join(', ') ~ ')'
     ) }}
 {% endmacro %}
 
 
-{% macro count_replayed(quarantine, feed, rejected_by, uri, records, replayed_by) %}
-    {#- How many of some records a load has taken, or none has where replayed_by is none. -#}
+{% macro count_replayed(quarantine, load_id, rejected_by, uri) %}
+    {#- How many records of one file that load rejected_by refused load load_id has taken. -#}
     {{ return(
-        'select count(*) as records from ' ~ quarantine ~ ' where part = 1 and replayed_by '
-        ~ ('is null' if replayed_by is none else '= ' ~ replayed_by)
-        ~ ' and ' ~ quarantined_records(feed, rejected_by, uri, records)
-    ) }}
-{% endmacro %}
-
-
-{% macro quarantined_records(feed, rejected_by, uri, records) %}
-    {{ return(
-        'feed = ' ~ text_literal(feed) ~ ' and load_id = ' ~ rejected_by
-        ~ ' and uri = ' ~ text_literal(uri) ~ ' and record in (' ~ records | join(', ') ~ ')'
+        'select count(*) as records from ' ~ quarantine ~ ' where part = 1'
+        ~ ' and replayed_by = ' ~ load_id
+        ~ ' and load_id = ' ~ rejected_by ~ ' and uri = ' ~ text_literal(uri)
     ) }}
 {% endmacro %}

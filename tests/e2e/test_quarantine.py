@@ -9,6 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+from e2e.meddler import Meddler
+
+from loader import pipeline
+from loader.errors import ConfigError
+from loader.project import Project
+from loader.replay import replay
 
 if TYPE_CHECKING:
     from conftest import Loader
@@ -240,3 +247,46 @@ def test_what_was_replaced_does_not_come_back(
     assert "no record is in quarantine" in loader("replay").output
     assert tables.count("raw._rejected_records") == 3
     assert exported.count("\n") == 4
+
+
+def test_a_refused_record_that_gets_lost_on_its_way_undoes_the_load(
+    loader: Loader, tables: Tables, dirty: Path, project: Path
+) -> None:
+    # GIVEN a macro that somebody has overridden so that it drops one
+    macro = project / "macros/load/quarantine.sql"
+    broken = macro.read_text().replace(
+        "from {{ quoted(stage) }}", "from {{ quoted(stage) }} where record <> '99'"
+    )
+    macro.write_text(broken)
+    # WHEN it is loaded THEN nothing is
+    done = loader("load", code=2)
+    assert "set aside 2 records, but 3 are expected. Nothing was loaded." in done.output
+    tables.assert_nothing_loaded()
+
+
+def test_two_replays_at_once_take_a_record_once(
+    loader: Loader, tables: Tables, dirty: Path, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # GIVEN quarantined records, and a replay that another overtakes while it judges
+    loader("load")
+    opened = Project(project)
+    feed = opened.feed("indicators")
+    uri = tables.rows("select uri from raw._loaded_files")[0][0]
+    corrections = {(1, uri, 98): b"eleven.example,domain,me,11,2026-01-01"}
+    monkeypatch.setattr(pipeline, "_BACKOFF", (0.0,))
+    overtaken: list[int] = []
+
+    def overtake() -> None:
+        if not overtaken:
+            quiet = Meddler("never", lambda: None)
+            overtaken.append(replay(opened, feed, quiet, corrections=corrections).loaded)
+
+    # WHEN both come to their end THEN the record is loaded once, and the second one says why
+    try:
+        with pytest.raises(ConfigError, match="not in quarantine from load 1"):
+            replay(opened, feed, Meddler("judging", overtake), corrections=corrections)
+    finally:
+        DuckDBConnectionManager.close_all_connections()
+    assert overtaken == [1]
+    assert tables.count("raw.indicators") == 98
+    assert tables.rows("select count(*) from raw._loaded_files where status = 'replayed'") == [(1,)]

@@ -47,6 +47,7 @@ def test_dbt_is_asked_once_and_again_after_every_change(project: Path) -> None:
     # WHEN one that it does not name does THEN nothing is to be asked
     assert peek(project, CTI_INDICATORS_LOCATION="y/*.csv", SHLVL="9")[2] == "False"
     # WHEN the contract, or another YAML file, is edited THEN that counts
+    assert peek(project)[2] == "True"
     contract = project / CONTRACT
     contract.write_text(contract.read_text().replace("mode: append", "mode: replace"))
     assert peek(project) == [place, "replace", "True"]

@@ -12,14 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loader.contract import Rejects
+from loader.corrections import export_cell, print_csv, read_corrections
 from loader.errors import ConfigError
 from loader.quarantine import (
     COLUMNS,
     Quarantined,
-    export_cell,
     is_one_record,
-    print_csv,
-    read_corrections,
     write_rejected,
     written_out,
 )
@@ -59,7 +57,6 @@ def kept(feed: Any, folder: Path, *raws: bytes, value: str | None = "v") -> list
                 **{name: cell or None for name, cell in row.items()},
                 **{name: int(row[name]) for name in numbers},
                 "load_id": 7,
-                "replayed_by": None,
             }
             for row in found
         )
@@ -85,17 +82,17 @@ def kept(feed: Any, folder: Path, *raws: bytes, value: str | None = "v") -> list
 def test_a_refused_record_is_kept_whole(make_feed: MakeFeed, tmp_path: Path, raw: bytes) -> None:
     others = (b"before", b"after")
     records = kept(make_feed({"a": {}}), tmp_path, others[0], raw, others[1])
-    assert [(r.record, r.raw) for r in records] == [(1, others[0]), (2, raw), (3, others[1])]
-    assert {(r.line - r.record, r.header, r.column, r.rule) for r in records} == {
-        (1, "a,b", "c", "r")
-    }
+    assert [(r.reject.record, r.raw) for r in records] == [(1, others[0]), (2, raw), (3, others[1])]
+    assert {
+        (r.reject.line - r.reject.record, r.header, r.reject.column, r.reject.rule) for r in records
+    } == {(1, "a,b", "c", "r")}
 
 
 def test_the_value_is_cut_and_the_text_is_not(make_feed: MakeFeed, tmp_path: Path) -> None:
     (record,) = kept(make_feed({"a": {}}), tmp_path, b"x" * 5000, value="\0\udcff" + "v" * 5000)
-    assert record.value is not None
-    assert record.value.startswith("\\x00\\udcffvvv")
-    assert len(record.value) == 1000
+    assert record.reject.value is not None
+    assert record.reject.value.startswith("\\x00\\udcffvvv")
+    assert len(record.reject.value) == 1000
     assert len(record.raw) == 5000
 
 
