@@ -55,65 +55,144 @@ class Dialect:
 
 @dataclass(frozen=True)
 class Cut:
-    """A block of bytes cut into records. quotes and inside are None where it has no quote.
+    """A block of bytes cut into records.
 
-    open_at: where a quote is that the end of the file leaves open.
+    starts, ends, nexts: of each record, where it starts, where its line end begins, and where the
+    next record starts. fields: how many each has. value_bytes: how many bytes its values have,
+    unquoted; neither means anything for a malformed one. line_feeds: all there are.
+    bare_returns: carriage returns outside quotes that end no line. open_at: where a quote is that
+    the end of the file leaves open.
     """
 
     starts: Positions
     ends: Positions
     nexts: Positions
+    fields: Positions
+    value_bytes: Positions
     line_feeds: Positions
+    bare_returns: Positions
     malformed_starts: frozenset[int] = frozenset()
-    quotes: Positions | None = None
-    inside: npt.NDArray[np.uint8] | None = None
     open_at: int | None = None
+
+
+@dataclass(frozen=True)
+class _Marks:
+    """The bytes that give the data its structure: where they are, and which.
+
+    is_quote: those that open or close a field, or are one of a pair inside it. inside: of the
+    others, which stand in a quoted field.
+    """
+
+    at: Positions
+    kind: npt.NDArray[np.uint8]
+    is_quote: npt.NDArray[np.bool_]
+    inside: npt.NDArray[np.bool_]
+
+    def sums(self, which: npt.NDArray[np.bool_], last: Positions) -> Positions:
+        """How many of some marks each record has; last: where among the marks it ends."""
+        sums = np.zeros(len(which) + 1, np.int64)
+        np.cumsum(which, out=sums[1:])
+        return np.diff(sums[last + 1], prepend=0)
 
 
 def cut_records(data: bytes, dialect: Dialect, final: bool) -> Cut:
     """Cuts data into records, leaving off the last one if it may go on in the next read."""
     array = np.frombuffer(data, np.uint8)
-    line_feeds = np.flatnonzero(array == LF)
-    stops = line_feeds
+    marks = _find_marks(data, array, dialect)
+    feeds = marks.kind == LF
+    line_feeds = marks.at[feeds]
     open_at: int | None = None
     malformed: list[tuple[int, int]] = []
-    quotes = inside = None
+    is_stop = feeds & ~marks.inside
     if dialect.quote in data:
-        marks = (array == dialect.quote).view(np.uint8)
-        quotes = np.flatnonzero(marks)
-        malformed, limit, open_at = _malformed_spans(
-            data, array, quotes, line_feeds, dialect, final
-        )
-        for start, end in malformed:
-            marks[start:end] = 0
-        inside = np.bitwise_xor.accumulate(marks)
-        is_stop = (inside[line_feeds] == 0) & (line_feeds < limit)
-        for start, end in malformed:
-            low, high = np.searchsorted(line_feeds, (start, end - 1))
-            is_stop[low:high] = False
-        stops = line_feeds[is_stop]
-    nexts = stops + 1
+        malformed, limit, open_at = _malformed_spans(data, array, marks, dialect, final)
+        if malformed:
+            marks = _without_quotes(marks, malformed)
+            is_stop = feeds & ~marks.inside
+            for start, end in malformed:
+                low, high = np.searchsorted(marks.at, (start, end - 1))
+                is_stop[low:high] = False
+        if limit < len(data):
+            is_stop &= marks.at < limit
+    last = np.flatnonzero(is_stop)
+    nexts = marks.at[last] + 1
     if final and len(data) > (nexts[-1] if len(nexts) else 0):
-        nexts = np.append(nexts, len(data))
-        if quotes is not None and inside is not None and inside[-1]:
-            open_at = _opening(quotes)
+        last, nexts = np.append(last, len(marks.at) - 1), np.append(nexts, len(data))
+        if len(marks.at) and _ends_inside(marks):
+            open_at = _opening(marks.at[marks.is_quote])
             malformed.append((int(nexts[-2]) if len(nexts) > 1 else 0, len(data)))
     starts = np.concatenate(([0], nexts[:-1])) if len(nexts) else nexts
     ends = nexts - (array[nexts - 1] == LF)
-    ends = ends - ((ends > starts) & (array[ends - 1] == CR) & (ends < nexts))
+    returns = (ends > starts) & (array[ends - 1] == CR) & (ends < nexts)
+    ends = ends - returns
     # Empty lines may be the last of the file, so they wait until something follows them.
     filled = np.flatnonzero(ends > starts)
     count = int(filled[-1]) + 1 if len(filled) else 0
+    starts, ends, nexts, last = starts[:count], ends[:count], nexts[:count], last[:count]
+    delimiters = marks.sums((marks.kind == dialect.delimiter) & ~marks.inside, last)
+    value_bytes = ends - starts - delimiters
+    if marks.is_quote.any():
+        # Of a doubled quote one is part of the value.
+        value_bytes -= marks.sums(marks.is_quote, last) - marks.sums(_doubled(marks), last)
     return Cut(
-        starts[:count],
-        ends[:count],
-        nexts[:count],
+        starts,
+        ends,
+        nexts,
+        delimiters + 1,
+        value_bytes,
         line_feeds,
+        _bare_returns(array, marks),
         frozenset(start for start, _ in malformed),
-        quotes,
-        inside,
         open_at,
     )
+
+
+def _find_marks(data: bytes, array: npt.NDArray[np.uint8], dialect: Dialect) -> _Marks:
+    """Every delimiter, line feed and quote, and carriage returns if there are any."""
+    found = array == LF
+    found |= array == dialect.delimiter
+    if dialect.quote in data:
+        found |= array == dialect.quote
+    if CR in data:
+        found |= array == CR
+    at = np.flatnonzero(found)
+    kind = array[at]
+    return _marks(at, kind, kind == dialect.quote)
+
+
+def _marks(at: Positions, kind: npt.NDArray[np.uint8], is_quote: npt.NDArray[np.bool_]) -> _Marks:
+    odd = np.bitwise_xor.accumulate(is_quote.view(np.uint8)).view(np.bool_)
+    return _Marks(at, kind, is_quote, odd & ~is_quote)
+
+
+def _without_quotes(marks: _Marks, spans: list[tuple[int, int]]) -> _Marks:
+    """The marks with quotes in these spans taken for plain text."""
+    is_quote = marks.is_quote.copy()
+    for start, end in spans:
+        low, high = np.searchsorted(marks.at, (start, end))
+        is_quote[low:high] = False
+    return _marks(marks.at, marks.kind, is_quote)
+
+
+def _ends_inside(marks: _Marks) -> bool:
+    return bool(np.count_nonzero(marks.is_quote) & 1)
+
+
+def _doubled(marks: _Marks) -> npt.NDArray[np.bool_]:
+    """The first of each pair of quotes within a field: it seems to close, the next to open."""
+    first = np.zeros(len(marks.at), np.bool_)
+    quotes = np.flatnonzero(marks.is_quote)
+    # Every second one closes a field, or would if the next did not follow at once.
+    closing, following = quotes[1:-1:2], quotes[2::2]
+    first[closing[marks.at[following] - marks.at[closing] == 1]] = True
+    return first
+
+
+def _bare_returns(array: npt.NDArray[np.uint8], marks: _Marks) -> Positions:
+    """Carriage returns outside quotes that no line feed follows."""
+    returns = marks.at[(marks.kind == CR) & ~marks.inside]
+    bare: Positions = returns[array[np.minimum(returns + 1, len(array) - 1)] != LF]
+    return bare
 
 
 def _opening(quotes: Positions) -> int:
@@ -125,12 +204,7 @@ def _opening(quotes: Positions) -> int:
 
 
 def _malformed_spans(
-    data: bytes,
-    array: npt.NDArray[np.uint8],
-    quotes: Positions,
-    line_feeds: Positions,
-    dialect: Dialect,
-    final: bool,
+    data: bytes, array: npt.NDArray[np.uint8], marks: _Marks, dialect: Dialect, final: bool
 ) -> tuple[list[tuple[int, int]], int, int | None]:
     """The records with a misplaced quote, as (start, next), where the readable text ends, and
     where a quote is that the end of the file leaves open.
@@ -140,27 +214,19 @@ def _malformed_spans(
     the strict reading. The first quote that does not is in a malformed record; its end is found
     and the reading starts anew there.
     """
-    delimiter, quote = dialect.delimiter, dialect.quote
-    # What lies before and after the data counts as a line end.
-    last = len(array) - 1
-    before = np.where(quotes > 0, array[quotes - 1], LF)
-    after = np.where(quotes < last, array[np.minimum(quotes + 1, last)], LF)
-    second = np.where(quotes < last - 1, array[np.minimum(quotes + 2, last)], LF)
-    opens_ill = (before != delimiter) & (before != LF) & (before != quote)
-    closes_ill = (
-        (after != delimiter) & (after != LF) & (after != quote) & ~((after == CR) & (second == LF))
-    )
+    quotes = marks.at[marks.is_quote]
+    opens_ill, closes_ill = _ill_placed(array, quotes, dialect)
     odd = (np.arange(len(quotes)) & 1).astype(bool)
     # Which quotes are ill placed if an even one opens, and if an odd one does.
     ill = (
         np.flatnonzero(np.where(odd, closes_ill, opens_ill)),
         np.flatnonzero(np.where(odd, opens_ill, closes_ill)),
     )
-    if not len(ill[0]) and not len(ill[1]):
+    if not len(ill[0]):
         return [], len(data), None
     # Line feeds with an even and with an odd number of quotes before them.
-    parity = np.searchsorted(quotes, line_feeds) & 1
-    feeds = (line_feeds[parity == 0], line_feeds[parity == 1])
+    line_feed = marks.kind == LF
+    feeds = (marks.at[line_feed & ~marks.inside], marks.at[line_feed & marks.inside])
     spans: list[tuple[int, int]] = []
     first, resumed_at = 0, 0
     open_at: int | None = None
@@ -184,3 +250,24 @@ def _malformed_spans(
             return spans, start, None
         spans.append((start, end))
         first, resumed_at = int(np.searchsorted(quotes, end)), end
+
+
+def _ill_placed(
+    array: npt.NDArray[np.uint8], quotes: Positions, dialect: Dialect
+) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """Which quotes cannot open a field where they stand, and which cannot close one."""
+    # What lies before and after the data counts as a line end.
+    last = len(array) - 1
+    before, after = array[quotes - 1], array[np.minimum(quotes + 1, last)]
+    if quotes[0] == 0:
+        before[0] = LF
+    if quotes[-1] == last:
+        after[-1] = LF
+    opens_ill = (before != dialect.delimiter) & (before != LF) & (before != dialect.quote)
+    closes_ill = (after != dialect.delimiter) & (after != LF) & (after != dialect.quote)
+    returns = np.flatnonzero(closes_ill & (after == CR))
+    if len(returns):
+        beyond = quotes[returns] + 2
+        second = np.where(beyond <= last, array[np.minimum(beyond, last)], LF)
+        closes_ill[returns] = second != LF
+    return opens_ill, closes_ill

@@ -99,7 +99,8 @@ def select_text(
         f" header=true, strict_mode=true, compression='none', new_line='\\n',"
         f" delim={literal(delimiter)},"
         f" quote={literal(quote)}, escape={literal(quote)},"
-        f" max_line_size={2 * MAX_RECORD_BYTES}, columns={{{types}}})"
+        f" max_line_size={2 * MAX_RECORD_BYTES}, buffer_size={8 * MAX_RECORD_BYTES},"
+        f" columns={{{types}}})"
     )
 
 

@@ -20,6 +20,10 @@ class Layout:
 
     columns: tuple[str | None, ...]
 
+    def places(self, names: Sequence[str]) -> tuple[int | None, ...]:
+        """Where in a record each of these columns stands; None for one that the file lacks."""
+        return tuple(self.columns.index(n) if n in self.columns else None for n in names)
+
 
 def match_header(fields: tuple[str, ...], feed: Feed, next_lines: Sequence[str] = ()) -> Layout:
     """Finds each header cell in the contract, by name, blanks and case aside.

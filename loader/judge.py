@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, create_model
+from pydantic import BeforeValidator, ValidationError, create_model
 from pydantic_core import PydanticCustomError
 
 from loader.contract import Column, Feed
@@ -14,10 +14,8 @@ from loader.text import simple_lower
 __all__ = ["Finding", "Judge"]
 
 
-class Finding(BaseModel):
+class Finding(NamedTuple):
     """A rule that a value breaks."""
-
-    model_config = ConfigDict(frozen=True)
 
     column: str
     rule: str

@@ -81,14 +81,14 @@ class Quarantined:
 
 def write_rejected(path: Path, feed: Feed, files: Iterable[tuple[FileVersion, Verdict]]) -> int:
     """Writes the refused records of files as CSV of COLUMNS; returns how many rows."""
-    rows = 0
+    rows, contract = 0, feed.fingerprint
     with path.open("w", encoding="utf-8", newline="") as out:
         writer = csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_ALL)
         writer.writerow(COLUMNS)
         for file, verdict in files:
             header = _storable(verdict.header)
             for reject in read_rejects(verdict.rejects.path) if verdict.rejects else ():
-                for row in _rows(file, reject, header, feed.fingerprint):
+                for row in _rows(file, reject, header, contract):
                     writer.writerow(row)
                     rows += 1
     return rows

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import BinaryIO
 
 import numpy as np
 
-from loader.cut import CR, Cut, Dialect, Positions, cut_records
+from loader.cut import Cut, Dialect, Positions, cut_records
 from loader.errors import DataRefused
 
 __all__ = [
@@ -19,14 +20,16 @@ __all__ = [
     "Fault",
     "Header",
     "read_blocks",
+    "read_fields",
     "read_header",
-    "reread",
 ]
 
 # Redshift: "COPY from Amazon S3", a single input row may have at most 4 MB.
 MAX_RECORD_BYTES = 4 * 1024 * 1024
 
-BLOCK_BYTES = 4 * 1024 * 1024
+# Larger ones fall out of the processor's cache between one step over them and the next.
+BLOCK_BYTES = 1024 * 1024
+_DECODED_BYTES = 64 * 1024
 # A record over the limit is refused alone if its end is found within this; else the file is.
 _MAX_UNFINISHED_BYTES = 64 * 1024 * 1024
 
@@ -60,9 +63,9 @@ class Block:
     """Consecutive whole records of a file.
 
     starts, ends, nexts: one int64 per record, positions in data; a record's text is
-    data[start:end] and its line end data[end:next]. faults: by position in the block.
-    value_bytes: the bytes of all values of the records without fault, unquoted; whoever reads the
-    same fields counts the same.
+    data[start:end] and its line end data[end:next]. value_bytes: how many bytes the values of each
+    record have, unquoted; of one without fault, whoever reads the same fields counts the same.
+    faults: by position in the block.
     """
 
     offset: int
@@ -72,9 +75,9 @@ class Block:
     starts: Positions
     ends: Positions
     nexts: Positions
+    value_bytes: Positions
     line_feeds: Positions
-    faults: dict[int, Fault] = field(default_factory=dict)
-    value_bytes: int = 0
+    faults: dict[int, Fault]
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -101,21 +104,33 @@ class Block:
             position = self.data.find(b"\n" + raw, position) + 1
         return None
 
-    def without(self, dropped: list[int]) -> bytes:
-        """The text of all records but some, every line ended by LF."""
-        keep = np.zeros(len(self.data) + 1, bool)
-        keep[self.starts[0] : self.nexts[-1]] = True
-        keep[self.ends[self.nexts - self.ends == 2]] = False
-        for index in dropped:
-            keep[self.starts[index] : self.nexts[index]] = False
-        text = np.frombuffer(self.data, np.uint8)[keep[:-1]].tobytes()
-        return text if not text or text.endswith(b"\n") else text + b"\n"
+    @cached_property
+    def sound(self) -> Positions:
+        """Which records are well-formed, by their places in the block."""
+        places = np.arange(len(self))
+        return np.delete(places, list(self.faults)) if self.faults else places
 
-    @property
-    def line_ends(self) -> set[bytes]:
-        """Which of nothing, LF and CRLF end records here."""
-        widths = self.nexts - self.ends
-        return {end for width, end in enumerate(_LINE_ENDS) if (widths == width).any()}
+    @cached_property
+    def has_crlf(self) -> bool:
+        """Whether a line here ends in CRLF."""
+        return bool((self.nexts - self.ends == len(b"\r\n")).any())
+
+    def without(self, dropped: Sequence[int]) -> bytes:
+        """The text of all records but some, in ascending order, every line ended by LF."""
+        data = memoryview(self.data)
+        if self.has_crlf:
+            keep = np.ones(len(data), bool)
+            keep[self.ends[self.nexts - self.ends == len(b"\r\n")]] = False
+            for index in dropped:
+                keep[self.starts[index] : self.nexts[index]] = False
+            text = np.frombuffer(data, np.uint8)[keep].tobytes()
+        elif dropped:
+            begins = [0, *self.nexts[dropped].tolist()]
+            ends = [*self.starts[dropped].tolist(), len(data)]
+            text = b"".join(data[b:e] for b, e in zip(begins, ends, strict=True))
+        else:
+            text = self.data
+        return text if not text or text.endswith(b"\n") else text + b"\n"
 
 
 def read_header(file: BinaryIO, dialect: Dialect) -> Header:
@@ -147,7 +162,7 @@ def read_header(file: BinaryIO, dialect: Dialect) -> Header:
         raise DataRefused(f"the first line is no well-formed header: {decoded[:200]!r}")
     return Header(
         raw=raw,
-        fields=tuple(value.decode() for value in _fields(raw, dialect)),
+        fields=tuple(read_fields(raw, dialect)),
         line_end=_LINE_ENDS[int(cut.nexts[0] - cut.ends[0])],
         has_bom=bool(bom),
         data_offset=bom + int(cut.nexts[0]),
@@ -171,24 +186,26 @@ def read_blocks(
     file.seek(offset)
     record, line, carry, final = 1, first_line, b"", False
     while not final:
-        more = file.read(block_bytes)
-        final = len(more) < block_bytes
+        # As much as is left over, so that the work on a long record stays linear in its length.
+        wanted = max(block_bytes, len(carry))
+        more = file.read(wanted)
+        final = len(more) < wanted
         data = carry + more
         cut = cut_records(data, dialect, final)
         consumed = int(cut.nexts[-1]) if len(cut.nexts) else 0
         if consumed:
-            faults, value_bytes = _judge_form(data[:consumed], dialect, width, cut)
+            text = data[:consumed]
             yield Block(
                 offset,
                 record,
                 line,
-                data[:consumed],
+                text,
                 cut.starts,
                 cut.ends,
                 cut.nexts,
+                cut.value_bytes,
                 cut.line_feeds,
-                faults,
-                value_bytes,
+                _judge_form(text, dialect, width, cut),
             )
         carry = data[consumed:]
         offset += consumed
@@ -208,25 +225,9 @@ def read_blocks(
             )
 
 
-def reread(
-    file: BinaryIO, dialect: Dialect, offset: int, length: int, first_record: int, first_line: int
-) -> Block:
-    """A block that read_blocks gave before, without its faults."""
-    file.seek(offset)
-    data = file.read(length)
-    cut = cut_records(data, dialect, final=True)
-    return Block(
-        offset, first_record, first_line, data, cut.starts, cut.ends, cut.nexts, cut.line_feeds
-    )
-
-
-def _judge_form(
-    data: bytes, dialect: Dialect, width: int, cut: Cut
-) -> tuple[dict[int, Fault], int]:
-    """The faults of a block's records, one each, and the bytes of the other records' values."""
-    array = np.frombuffer(data, np.uint8)
+def _judge_form(data: bytes, dialect: Dialect, width: int, cut: Cut) -> dict[int, Fault]:
+    """The faults of a block's records, one each."""
     starts, ends = cut.starts, cut.ends
-    outside = None if cut.inside is None else cut.inside[: len(data)] == 0
     faults: dict[int, Fault] = {}
 
     def blame(positions: Positions, rule: str, message: str) -> None:
@@ -238,7 +239,8 @@ def _judge_form(
             index = int(np.searchsorted(starts, start))
             faults[index] = _explain(data[start : ends[index]], dialect)
     if 0 in data:
-        blame(np.flatnonzero(array == 0), "nul_byte", "the record holds a NUL byte")
+        nuls = np.flatnonzero(np.frombuffer(data, np.uint8) == 0)
+        blame(nuls, "nul_byte", "the record holds a NUL byte")
     for index in _not_utf8(data, cut):
         faults.setdefault(index, Fault("not_utf8", "the record holds bytes that are not UTF-8"))
     for index in np.flatnonzero(ends - starts > MAX_RECORD_BYTES).tolist():
@@ -246,60 +248,37 @@ def _judge_form(
         faults.setdefault(
             index, Fault("record_too_large", f"the record has {size:,} bytes; the limit is 4 MB")
         )
-    if CR in data:
-        returns = np.flatnonzero(array == CR)
-        returns = returns if outside is None else returns[outside[returns]]
-        bare = ~np.isin(returns, ends)
-        blame(
-            returns[bare],
-            "bare_carriage_return",
-            "the record holds a carriage return outside quotes that ends no line",
-        )
-    delimiters = np.flatnonzero(
-        array == dialect.delimiter if outside is None else (array == dialect.delimiter) & outside
+    blame(
+        cut.bare_returns[cut.bare_returns < len(data)],
+        "bare_carriage_return",
+        "the record holds a carriage return outside quotes that ends no line",
     )
-    counts = 1 + np.diff(np.searchsorted(delimiters, np.append(starts, len(data))))
-    for index in np.flatnonzero(counts != width).tolist():
-        rule = "too_few_fields" if counts[index] < width else "too_many_fields"
+    for index in np.flatnonzero(cut.fields != width).tolist():
+        fields = cut.fields[index]
+        rule = "too_few_fields" if fields < width else "too_many_fields"
         faults.setdefault(
-            index, Fault(rule, f"the record has {counts[index]} fields; the header has {width}")
+            index, Fault(rule, f"the record has {fields} fields; the header has {width}")
         )
-    return faults, _value_bytes(len(data), width, cut, sorted(faults))
-
-
-def _value_bytes(size: int, width: int, cut: Cut, refused: list[int]) -> int:
-    """Text less delimiters less quotes, but one for each doubled quote, of the records kept."""
-    lengths = cut.ends - cut.starts
-    total = int(lengths.sum()) - (width - 1) * len(lengths)
-    for index in refused:
-        total -= int(lengths[index]) - (width - 1)
-    if cut.quotes is None or cut.inside is None:
-        return total
-    quotes = cut.quotes[cut.quotes < size]
-    if refused:
-        owners = np.searchsorted(cut.nexts, quotes, side="right")
-        quotes = quotes[~np.isin(owners, refused)]
-    closing = cut.inside[quotes] == 0
-    doubled = closing[:-1] & (np.diff(quotes) == 1)
-    return total - len(quotes) + int(doubled.sum())
+    return faults
 
 
 def _not_utf8(data: bytes, cut: Cut) -> list[int]:
     """Which records hold bytes that are not UTF-8."""
-    if _is_utf8(data):
-        return []
-    ranges = zip(cut.starts.tolist(), cut.ends.tolist(), strict=True)
-    return [index for index, (start, end) in enumerate(ranges) if not _is_utf8(data[start:end])]
-
-
-def _is_utf8(data: bytes) -> bool:
+    found: list[int] = []
     if data.isascii():
-        return True
-    try:
-        codecs.utf_8_decode(data, "strict", True)
-    except UnicodeDecodeError:
-        return False
-    return True
+        return found
+    nexts, text = cut.nexts, memoryview(data)
+    # In pieces of whole records: a decoded text of megabytes costs more to allocate than to decode.
+    index = position = 0
+    while index < len(nexts):
+        upto = max(index, int(np.searchsorted(nexts, position + _DECODED_BYTES)) - 1)
+        try:
+            codecs.utf_8_decode(text[position : nexts[upto]], "strict", True)
+        except UnicodeDecodeError as error:
+            upto = int(np.searchsorted(nexts, position + error.start, side="right"))
+            found.append(upto)
+        index, position = upto + 1, int(nexts[upto])
+    return found
 
 
 def _explain(raw: bytes, dialect: Dialect) -> Fault:
@@ -324,11 +303,16 @@ def _explain(raw: bytes, dialect: Dialect) -> Fault:
     return Fault("stray_quote", "quotes are misplaced in the record")
 
 
-def _fields(raw: bytes, dialect: Dialect) -> Iterator[bytes]:
-    """The values of one well-formed record."""
-    position, quote = 0, bytes([dialect.quote])
+def read_fields(raw: bytes, dialect: Dialect) -> list[str]:
+    """The values of one well-formed record, unquoted."""
+    quote = bytes([dialect.quote])
+    if quote not in raw:
+        return raw.decode().split(chr(dialect.delimiter))
+    values, position = [], 0
     while match := dialect.one_field.match(raw, position):
-        yield match[2] if match[1] is None else match[1].replace(quote * 2, quote)
+        value = match[2] if match[1] is None else match[1].replace(quote * 2, quote)
+        values.append(value.decode())
         if not match[3]:
-            return
+            break
         position = match.end()
+    return values

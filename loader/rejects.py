@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -52,8 +51,8 @@ class RejectLog:
         return self.by_rule.total()
 
     def write(self, rejects: Iterable[Reject]) -> None:
-        """Replaces the file's content."""
-        with self.path.open("w", encoding="ascii") as file:
+        """Adds rejects at the end."""
+        with self.path.open("a", encoding="ascii") as file:
             for reject in rejects:
                 file.write(reject.to_json() + "\n")
                 self.by_rule[reject.column, reject.rule] += 1
@@ -66,8 +65,3 @@ def read_rejects(path: Path) -> Iterator[Reject]:
     with path.open(encoding="ascii") as file:
         for line in file:
             yield Reject(**json.loads(line))
-
-
-def in_file_order(*streams: Iterable[Reject]) -> Iterator[Reject]:
-    """Merges streams that are each in the file's order."""
-    return heapq.merge(*streams, key=lambda reject: reject.record)

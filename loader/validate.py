@@ -1,143 +1,67 @@
-"""One file against its contract: which records are accepted, and why the others are not."""
+"""One file against its contract: which records are accepted, and why the others are not.
+
+A file with nothing wrong in it is read as it is: the strict reader and the engine, which screens
+it, go over it side by side. Any other is read by segments: while the engine screens the well-formed
+records of one, what it did not clear of the one before is judged.
+"""
 
 from __future__ import annotations
 
 import shutil
-from array import array
-from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
-from functools import partial
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-import duckdb
 import numpy as np
 
 from loader import engine
 from loader.contract import Feed
+from loader.cut import Positions
 from loader.engine import identifier
 from loader.errors import DataRefused, ReconciliationError
 from loader.header import Layout, match_header
 from loader.judge import Finding, Judge
-from loader.records import (
-    Block,
-    Dialect,
-    Header,
-    read_blocks,
-    read_header,
-    reread,
-)
-from loader.rejects import Reject, RejectLog, in_file_order, read_rejects
+from loader.one_table import OneTable
+from loader.records import Block, Dialect, Header, read_blocks, read_fields, read_header
+from loader.rejects import Reject, RejectLog
 from loader.screen import predicate
 
 __all__ = ["Validator", "Verdict"]
 
 Advance = Callable[[int], None]
 
-_OTHER_WIDTH = ("too_few_fields", "too_many_fields")
 # How far down a header is looked for, to say that lines were put before it.
 _LOOKED_AT_LINES, _LOOKED_AT_BYTES = 20, 16 * 1024
+
+# Enough for the engine to be worth asking; two of them are in memory, with 40 bytes a record.
+_SEGMENT_BYTES = 32 * 1024 * 1024
+_SEGMENT_RECORDS = 300_000
+# Of a longer file the beginning is tried first: one that is dirty mostly is from there on.
+_TRIED_BYTES = 16 * 1024 * 1024
 
 # No contract has a column of this name.
 _ROW = "_loader_row"
 
 
-class _Place(NamedTuple):
-    """Where a block of records lies in a file."""
-
-    offset: int
-    length: int
-    first_record: int
-    first_line: int
-
-
 class _Seen(NamedTuple):
-    """What the engine saw in a text. unclear: records that the screen does not clear."""
+    """What the engine saw in a text. unclear: how many records the screen does not clear."""
 
     records: int
     value_bytes: int
     unclear: int
 
 
-@dataclass
-class _Form:
-    """What the strict reader saw. malformed: record numbers, ascending."""
-
-    records: int = 0
-    value_bytes: int = 0
-    places: list[_Place] = field(default_factory=list)
-    malformed: array[int] = field(default_factory=lambda: array("q"))
-    line_ends: set[bytes] = field(default_factory=set)
-
-    def count(self, block: Block) -> None:
-        """Adds a block."""
-        self.records += len(block)
-        self.value_bytes += block.value_bytes
-        self.places.append(
-            _Place(block.offset, len(block.data), block.first_record, block.first_line)
-        )
-        self.malformed.extend(block.first_record + index for index in sorted(block.faults))
-        self.line_ends |= block.line_ends
-
-    @property
-    def well_formed(self) -> int:
-        """How many records are not malformed."""
-        return self.records - len(self.malformed)
-
-    def record_of(self, row: int) -> int:
-        """The number of the row-th well-formed record; both count from 1."""
-        before = bisect_right(range(len(self.malformed)), row, key=lambda i: self.malformed[i] - i)
-        return row + before
-
-    def end(self, header: Header) -> int:
-        """Where the last record ends, and empty lines may follow."""
-        return sum(self.places[-1][:2]) if self.places else header.data_offset
-
-    def place_of(self, record: int) -> _Place:
-        """The block that holds a record."""
-        return self.places[bisect_right(self.places, record, key=lambda p: p.first_record) - 1]
-
-
-@dataclass
-class _SecondTable:
-    """Looks for an empty line after which no record has the header's number of fields."""
-
-    begun: bool = False
-    record: int = 0
-    line: int = 0
-    records: int = 0
-
-    def look_at(self, block: Block) -> None:
-        """Takes the next block into account."""
-        faulty = sorted(block.faults)
-        well_formed = np.setdiff1d(np.arange(len(block)), faulty)
-        last = int(well_formed[-1]) if len(well_formed) else -1
-        if last >= 0:
-            self.begun, self.record, self.records = True, 0, 0
-        for index in faulty[bisect_right(faulty, last) :]:
-            if block.faults[index].rule not in _OTHER_WIDTH:
-                self.record = self.records = 0
-            elif self.record:
-                self.records += bool(block.raw(index))
-            elif not block.raw(index):
-                self.record, self.line = block.first_record + index, block.line(index)
-
-    def refuse(self) -> None:
-        """Raises DataRefused if the file ended in such records, more than a closing line."""
-        if self.begun and self.records > 1:
-            raise DataRefused(
-                f"after the empty line {self.line} (record {self.record}) no record has the"
-                f" header's number of fields, though {self.records:,} follow: another table seems"
-                " to begin there; put it into a file of its own"
-            )
-
-
 @dataclass(frozen=True)
 class _Reading:
-    """A file that is being validated. stem: begins the names of what is written to the spool."""
+    """A file that is being validated.
+
+    stem: begins the names of what is written to the spool. places: where in a record each column
+    of the contract stands.
+    """
 
     name: str
     path: Path
@@ -145,43 +69,39 @@ class _Reading:
     file: BinaryIO
     header: Header
     layout: Layout
+    places: tuple[int | None, ...]
     advance: Advance
 
-    def after(self, form: _Form) -> bytes:
-        """What follows the last record: the line ends of empty lines."""
-        self.file.seek(form.end(self.header))
-        return self.file.read()
-
-    def is_plain(self, form: _Form) -> bool:
-        """Whether any reader of CSV sees in the file what the strict reader saw."""
-        header = self.header
-        one_line = header.data_line == 2 and b"\n" not in header.raw
-        return one_line and not header.has_bom and not self.after(form)
-
+    @cached_property
     def link(self) -> Path:
         """The file under a name that no engine takes for a pattern."""
         link = self.stem.with_suffix(".link")
         link.symlink_to(self.path.absolute())
         return link
 
-    def reject(
-        self,
-        block: Block,
-        index: int,
-        column: str | None,
-        rule: str,
-        value: str | None,
-        message: str,
-    ) -> Reject:
-        """A reject that knows its place."""
-        raw = block.raw(index).decode("utf-8", "surrogateescape")
-        record, line = block.first_record + index, block.line(index)
-        return Reject(self.name, record, line, column, rule, value, message, raw)
+    def is_plain(self, end: int) -> bool:
+        """Whether any reader of CSV sees in the file what the strict reader saw.
 
-    def column_at(self, position: int) -> str | None:
-        """The column at a place of the file; None beyond the header's last."""
+        end: where the last record ends. That no line up to there ends in CRLF is known.
+        """
+        header = self.header
+        one_line = header.data_line == 2 and b"\n" not in header.raw
+        return one_line and not header.has_bom and not self._after(end)
+
+    def engine_takes(self, end: int) -> bool:
+        """Whether the engine sees no further record in the empty lines after the last."""
+        rest = self._after(end)
+        # Of a single column an empty line, even at the end, is a record to the engine.
+        return not rest or (len(self.layout.columns) > 1 and b"\r" not in rest)
+
+    def _after(self, end: int) -> bytes:
+        self.file.seek(end)
+        return self.file.read()
+
+    def column_at(self, position: int | None) -> str | None:
+        """The column at a place of the file; None for none, or beyond the header's last."""
         columns = self.layout.columns
-        return columns[position] if position < len(columns) else None
+        return columns[position] if position is not None and position < len(columns) else None
 
 
 @dataclass(frozen=True)
@@ -218,9 +138,9 @@ class Validator:
         self._spool = spool
         self._dialect = Dialect(ord(feed.options.delimiter), ord(feed.options.quote))
         self._connection = engine.connect(spool)
-        # A cursor of its own: the connection is busy handing out records while patterns are asked.
-        patterns = self._connection.cursor()
-        self._judge = Judge(feed, partial(engine.pattern_matches, patterns))
+        # Cursors of their own: the connections are busy screening while patterns are asked.
+        self._screens = self._connection.cursor()
+        self._judge = Judge(feed, partial(engine.pattern_matches, self._connection))
         self._clear = predicate(feed.columns)
         self._count = 0
 
@@ -228,6 +148,7 @@ class Validator:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._screens.close()
         self._connection.close()
 
     def validate(self, name: str, path: Path, advance: Advance = lambda _: None) -> Verdict:
@@ -244,36 +165,12 @@ class Validator:
                 header = read_header(file, self._dialect)
                 layout = match_header(header.fields, self._feed, _next_lines(file, header))
                 stem = self._spool / f"{self._count:06d}"
-                return self._validate(_Reading(name, path, stem, file, header, layout, advance))
+                places = layout.places(self._feed.column_names)
+                reading = _Reading(name, path, stem, file, header, layout, places, advance)
+                verdict = self._as_it_is(reading) if self._begins_clean(reading) else None
+                return verdict or self._by_segments(reading)
         except DataRefused as error:
             return Verdict(name, refused=str(error))
-
-    def _validate(self, reading: _Reading) -> Verdict:
-        link = reading.link()
-        with self._screening(link, reading.layout) as screening:
-            form, text, malformed = self._check_form(reading, link)
-            seen = screening.result() if text == link else None
-        clear = self._all_clear(form, text, seen or self._screen(text, reading.layout))
-        judged = array("q")
-        rejects = malformed
-        if not clear:
-            rejects = RejectLog(reading.stem.with_suffix(".rejects.jsonl"))
-            first = read_rejects(malformed.path) if malformed else ()
-            rejects.write(in_file_order(first, self._judged(reading, form, text, judged)))
-        if judged:
-            accepted = reading.stem.with_suffix(".accepted.csv")
-            self._copy_without(judged, text, accepted)
-            text = accepted
-        return Verdict(
-            reading.name,
-            read=form.records,
-            accepted=form.well_formed - len(judged),
-            rejects=rejects,
-            text=text,
-            columns=reading.layout.columns,
-            plain=text.is_symlink() and reading.is_plain(form),
-            header=reading.header.raw.decode(),
-        )
 
     def write_accepted(self, verdict: Verdict, target: Path) -> None:
         """Writes the accepted records as RFC 4180 text, its header in the contract's order.
@@ -292,138 +189,192 @@ class Validator:
             )
         shutil.move(written, target)
 
-    # The strict reading
+    # A file that is clean
 
-    def _check_form(self, reading: _Reading, link: Path) -> tuple[_Form, Path, RejectLog | None]:
-        """Reads the file strictly; the path is of a text with its well-formed records alone.
+    def _begins_clean(self, reading: _Reading) -> bool:
+        """Whether it may be worth it to read the file as it is."""
+        if reading.path.stat().st_size < _TRIED_BYTES:
+            return True
+        block = next(self._blocks(reading), None)
+        if block is None or block.faults or block.has_crlf:
+            return block is None
+        return not len(self._screen_segment(reading, [block]))
 
-        That is the link to the file if the engine reads it the same way: every record well-formed,
-        and every line ended by LF. (It loses records whose quotes hold an LF where lines end in
-        CRLF.)
+    def _as_it_is(self, reading: _Reading) -> Verdict | None:
+        """The verdict on a file that is wholly accepted and that the engine reads as it is.
+
+        None if some record is malformed or not cleared by the screen, or some line ends in CRLF:
+        the engine loses records whose quotes hold an LF where lines end in CRLF.
         """
-        form = _Form(line_ends={reading.header.line_end})
-        for block in self._blocks(reading):
-            form.count(block)
-            reading.advance(len(block.data))
-            if block.faults or b"\r\n" in form.line_ends:
-                break
-        else:
-            rest = reading.after(form)
-            # Of a single column an empty line, even at the end, is a record to the engine.
-            if not rest or (len(reading.layout.columns) > 1 and b"\r" not in rest):
-                return form, link, None
-        form, text = _Form(), reading.stem.with_suffix(".csv")
-        malformed = RejectLog(reading.stem.with_suffix(".malformed.jsonl"))
-        with text.open("wb") as out:
-            malformed.write(self._rewrite(reading, form, out))
-        return form, text, malformed if malformed.total else None
-
-    def _rewrite(self, reading: _Reading, form: _Form, out: BinaryIO) -> Iterator[Reject]:
-        """Copies the well-formed records and yields the others."""
-        out.write(reading.header.raw + b"\n")
-        table = _SecondTable()
-        for block in self._blocks(reading):
-            form.count(block)
-            table.look_at(block)
-            faulty = sorted(block.faults)
-            out.write(block.without(faulty))
-            for index in faulty:
-                fault = block.faults[index]
-                column = None if fault.column is None else reading.column_at(fault.column)
-                yield reading.reject(block, index, column, fault.rule, fault.value, fault.message)
-        table.refuse()
-
-    def _blocks(self, reading: _Reading) -> Iterator[Block]:
-        header, width = reading.header, len(reading.header.fields)
-        blocks = read_blocks(
-            reading.file, self._dialect, width, header.data_offset, header.data_line
+        if reading.header.line_end == b"\r\n":
+            return None
+        read = value_bytes = 0
+        end = reading.header.data_offset
+        table = OneTable(reading.header)
+        with self._screening(reading) as screening:
+            for block in self._blocks(reading):
+                table.look_at(block)
+                reading.advance(len(block.data))
+                if block.faults or block.has_crlf:
+                    return None
+                read += len(block)
+                value_bytes += int(block.value_bytes.sum())
+                end += len(block.data)
+            if not reading.engine_takes(end):
+                return None
+            seen = screening.result()
+        self._reconcile(reading, seen, _Seen(read, value_bytes, seen.unclear))
+        if seen.unclear:
+            return None
+        return Verdict(
+            reading.name,
+            read=read,
+            accepted=read,
+            text=reading.link,
+            columns=reading.layout.columns,
+            plain=reading.is_plain(end),
+            header=reading.header.raw.decode(),
         )
-        for block in blocks:
-            # Of a single column the name may well be a value too.
-            if width > 1 and (index := block.find(header.raw)) is not None:
-                raise DataRefused(
-                    f"record {block.first_record + index} on line {block.line(index)} is the header"
-                    " once more: the file has several header rows, or is several files put"
-                    " together; remove the repeated ones"
-                )
-            yield block
-
-    # The two lanes
 
     @contextmanager
-    def _screening(self, text: Path, layout: Layout) -> Iterator[Future[_Seen]]:
-        """Screens a text beside other work; given up at the end if it is not done by then.
-
-        Most files are well-formed, and then the strict reader and the engine read the same text.
-        """
-        cursor = self._connection.cursor()
-        with closing(cursor), ThreadPoolExecutor(1) as pool:
-            screening = pool.submit(self._screen, text, layout, cursor)
+    def _screening(self, reading: _Reading) -> Iterator[Future[_Seen]]:
+        """Screens a file beside other work; given up at the end if it is not done by then."""
+        with ThreadPoolExecutor(1) as pool:
+            screening = pool.submit(self._screen, reading)
             try:
                 yield screening
             finally:
-                screening.cancel()
-                cursor.interrupt()
+                if not screening.done():
+                    screening.cancel()
+                    self._screens.interrupt()
 
-    def _screen(
-        self, text: Path, layout: Layout, cursor: duckdb.DuckDBPyConnection | None = None
-    ) -> _Seen:
-        """What the engine sees in a text."""
-        columns = [
-            engine.unnamed(place) if name is None else identifier(name)
-            for place, name in enumerate(layout.columns)
-        ]
-        size = " + ".join(f"coalesce(strlen({column}), 0)" for column in columns)
-        unclear = f"count(*) filter (where not ({self._clear}))"
-        row = (
-            (cursor or self._connection)
-            .execute(
-                f"select count(*), coalesce(sum({size}), 0), {unclear}"
-                f" from ({self._select(text, layout)})"
-            )
-            .fetchone()
-        )
+    def _screen(self, reading: _Reading) -> _Seen:
+        """What the engine sees in the file as it is."""
+        row = self._screens.execute(
+            f"select count(*), coalesce(sum({self._size(reading)}), 0),"
+            f" count(*) filter (where not ({self._clear}))"
+            f" from ({self._select(reading.link, reading.layout)})"
+        ).fetchone()
         assert row is not None
         return _Seen(row[0], int(row[1]), row[2])
 
-    def _all_clear(self, form: _Form, text: Path, seen: _Seen) -> bool:
-        """Whether the screen clears every record of the text.
+    # Any other file
 
-        Checks that the engine read as many records and bytes as the strict reader did.
-        """
-        if (seen.records, seen.value_bytes) != (form.well_formed, form.value_bytes):
-            raise ReconciliationError(
-                f"{text.name}: the engine reads {seen.records:,} records with"
-                f" {seen.value_bytes:,} bytes of values, the strict reader {form.well_formed:,}"
-                f" with {form.value_bytes:,}. Nothing was loaded; please report this with the file."
-            )
-        return seen.unclear == 0
-
-    def _judged(
-        self, reading: _Reading, form: _Form, text: Path, judged: array[int]
-    ) -> Iterator[Reject]:
-        """Judges what the screen does not clear; notes the refused rows of the text in `judged`."""
-        names = ", ".join(identifier(name) for name in self._feed.column_names)
-        cursor = self._connection.execute(
-            f"select {_ROW}, {names} from (select row_number() over () as {_ROW}, *"
-            f" from ({self._select(text, reading.layout)})) where not ({self._clear})"
+    def _by_segments(self, reading: _Reading) -> Verdict:
+        """The verdict on a file that has, or may have, records to refuse."""
+        rejects = RejectLog(reading.stem.with_suffix(".rejects.jsonl"))
+        text, read, end = reading.stem.with_suffix(".csv"), 0, reading.header.data_offset
+        has_crlf = reading.header.line_end == b"\r\n"
+        with text.open("wb") as out:
+            out.write(reading.header.raw + b"\n")
+            for blocks, unclear in self._screened(reading):
+                first = 0
+                for block in blocks:
+                    rows = unclear[(unclear > first) & (unclear <= first + len(block.sound))]
+                    places = block.sound[rows - first - 1].tolist()
+                    refused = self._refused(reading, block, places)
+                    rejects.write(refused.values())
+                    out.write(block.without(list(refused)))
+                    first += len(block.sound)
+                    read += len(block)
+                    end += len(block.data)
+                    has_crlf |= block.has_crlf
+        as_it_is = not (rejects.total or has_crlf) and reading.engine_takes(end)
+        if as_it_is:
+            text.unlink()
+        return Verdict(
+            reading.name,
+            read=read,
+            accepted=read - rejects.total,
+            rejects=rejects if rejects.total else None,
+            text=reading.link if as_it_is else text,
+            columns=reading.layout.columns,
+            plain=as_it_is and reading.is_plain(end),
+            header=reading.header.raw.decode(),
         )
-        block: Block | None = None
-        while rows := cursor.fetchmany(2048):
-            for row, *values in rows:
-                findings = self._judge.findings(tuple(values))
+
+    def _screened(self, reading: _Reading) -> Iterator[tuple[list[Block], Positions]]:
+        """The segments of a file with the rows of each that the screen does not clear.
+
+        Rows are well-formed records, counted from 1 in each segment. While a segment is dealt with,
+        the next is screened.
+        """
+        table = OneTable(reading.header)
+        ahead: tuple[list[Block], Future[Positions]] | None = None
+        with ThreadPoolExecutor(1) as pool:
+            for blocks in _segments(self._blocks(reading)):
+                for block in blocks:
+                    table.look_at(block)
+                    reading.advance(len(block.data))
+                screening = pool.submit(self._screen_segment, reading, blocks)
+                if ahead:
+                    yield ahead[0], ahead[1].result()
+                ahead = blocks, screening
+            table.end()
+            if ahead:
+                yield ahead[0], ahead[1].result()
+
+    def _screen_segment(self, reading: _Reading, blocks: list[Block]) -> Positions:
+        """Which rows of the blocks the screen does not clear, in ascending order.
+
+        Raises ReconciliationError unless the engine reads the very rows of the strict reader.
+        """
+        text = reading.stem.with_suffix(f".{blocks[0].first_record}")
+        with text.open("wb") as out:
+            out.write(reading.header.raw + b"\n")
+            for block in blocks:
+                out.write(block.without(sorted(block.faults)))
+        row = self._screens.execute(
+            f"select count(*), coalesce(sum({_ROW} * size), 0),"
+            f" list({_ROW}) filter (where not clear)"
+            f" from (select row_number() over () as {_ROW}, {self._size(reading)} as size,"
+            f" {self._clear} as clear from ({self._select(text, reading.layout)}))"
+        ).fetchone()
+        assert row is not None
+        text.unlink()
+        unclear = np.sort(np.array(row[2] or [], np.int64))
+        sizes = np.concatenate([block.value_bytes[block.sound] for block in blocks])
+        # Each size times its row, so that the order counts too.
+        due = _Seen(len(sizes), int(sizes @ np.arange(1, len(sizes) + 1)), len(unclear))
+        self._reconcile(reading, _Seen(row[0], int(row[1]), len(unclear)), due)
+        return unclear
+
+    def _refused(self, reading: _Reading, block: Block, unclear: list[int]) -> dict[int, Reject]:
+        """The rejects of a block, by place, in order. unclear: which records are to be judged."""
+        found: dict[int, Reject] = {}
+        for place in sorted([*block.faults, *unclear]):
+            fault = block.faults.get(place)
+            if fault:
+                column = reading.column_at(fault.column)
+                rule, value, message = fault.rule, fault.value, fault.message
+            else:
+                findings = self._judge.findings(self._values(reading, block.raw(place)))
                 if not findings:
                     continue
-                judged.append(row)
-                record = form.record_of(row)
-                if block is None or not 0 <= record - block.first_record < len(block):
-                    block = reread(reading.file, self._dialect, *form.place_of(record))
-                first, index = findings[0], record - block.first_record
-                yield reading.reject(
-                    block, index, first.column, first.rule, first.value, _message(findings)
-                )
+                column, rule, value = findings[0].column, findings[0].rule, findings[0].value
+                message = _message(findings)
+            found[place] = Reject(
+                reading.name,
+                block.first_record + place,
+                block.line(place),
+                column,
+                rule,
+                value,
+                message,
+                block.raw(place).decode("utf-8", "surrogateescape"),
+            )
+        return found
 
-    # What the engine reads and writes
+    def _values(self, reading: _Reading, raw: bytes) -> tuple[str | None, ...]:
+        """The values of a well-formed record by the contract's columns, None for what is empty."""
+        values = read_fields(raw, self._dialect)
+        return tuple(None if n is None else values[n] or None for n in reading.places)
+
+    # What the strict reader and the engine read
+
+    def _blocks(self, reading: _Reading) -> Iterator[Block]:
+        header, width = reading.header, len(reading.header.fields)
+        return read_blocks(reading.file, self._dialect, width, header.data_offset, header.data_line)
 
     def _select(self, text: Path, layout: Layout) -> str:
         options = self._feed.options
@@ -431,18 +382,36 @@ class Validator:
             str(text), layout.columns, self._feed.column_names, options.delimiter, options.quote
         )
 
-    def _copy_without(self, rows: array[int], text: Path, target: Path) -> None:
-        """Copies a text of well-formed records to a file, but for some of its rows."""
-        with text.open("rb") as file, target.open("wb") as out:
-            header = read_header(file, self._dialect)
-            out.write(header.raw + b"\n")
-            width, done = len(header.fields), 0
-            for block in read_blocks(
-                file, self._dialect, width, header.data_offset, header.data_line
-            ):
-                until = bisect_left(rows, block.first_record + len(block))
-                out.write(block.without([row - block.first_record for row in rows[done:until]]))
-                done = until
+    def _size(self, reading: _Reading) -> str:
+        """SQL of the bytes of a record's values."""
+        columns = (
+            engine.unnamed(place) if name is None else identifier(name)
+            for place, name in enumerate(reading.layout.columns)
+        )
+        return " + ".join(f"coalesce(strlen({column}), 0)" for column in columns)
+
+    def _reconcile(self, reading: _Reading, seen: _Seen, due: _Seen) -> None:
+        """Raises ReconciliationError unless the engine saw what the strict reader did."""
+        if seen != due:
+            raise ReconciliationError(
+                f"{reading.name}: the engine reads {seen.records:,} records with"
+                f" {seen.value_bytes:,} bytes of values, the strict reader {due.records:,}"
+                f" with {due.value_bytes:,}. Nothing was loaded; please report this with the file."
+            )
+
+
+def _segments(blocks: Iterator[Block]) -> Iterator[list[Block]]:
+    """Consecutive blocks, together large enough to be screened."""
+    segment: list[Block] = []
+    size = records = 0
+    for block in blocks:
+        segment.append(block)
+        size, records = size + len(block.data), records + len(block)
+        if size >= _SEGMENT_BYTES or records >= _SEGMENT_RECORDS:
+            yield segment
+            segment, size, records = [], 0, 0
+    if segment:
+        yield segment
 
 
 def _message(findings: list[Finding]) -> str:

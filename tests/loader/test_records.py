@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loader.errors import DataRefused
-from loader.records import MAX_RECORD_BYTES, Block, Dialect, read_blocks, read_header, reread
+from loader.records import MAX_RECORD_BYTES, Block, Dialect, read_blocks, read_header
 
 DIALECTS = {
     "comma": Dialect(),
@@ -242,7 +242,7 @@ def test_the_fast_reader_sees_what_the_slow_one_sees(
     assert b"".join(block.data for block in blocks) == translated(data, dialect)[:read_bytes]
     # AND the values of its sound records have as many bytes
     sound = [e for e, r in zip(expected, records, strict=True) if r.rule is None]
-    assert sum(block.value_bytes for block in blocks) == sum(
+    assert sum(int(block.value_bytes[block.sound].sum()) for block in blocks) == sum(
         len(value) for record in sound for value in record.values or ()
     )
 
@@ -274,25 +274,6 @@ def test_what_is_kept_is_the_sound_records_and_nothing_else(
         return
     kept = b"".join(block.without(sorted(block.faults)) for block in blocks)
     assert kept == b"".join(r.raw + b"\n" for r in seen(blocks) if r.rule is None)
-
-
-@settings(max_examples=200)
-@given(st.one_of(TEXT, PLAIN), st.sampled_from([3, 8, 1000]))
-def test_a_block_read_again_is_the_same(text: str, block_bytes: int) -> None:
-    data = text.encode()
-    try:
-        blocks = read(data, 2, block_bytes=block_bytes)
-    except DataRefused:
-        return
-    for block in blocks:
-        place = (block.offset, len(block.data), block.first_record, block.first_line)
-        again = reread(io.BytesIO(data), DIALECTS["comma"], *place)
-        assert [again.raw(i) for i in range(len(again))] == [
-            block.raw(i) for i in range(len(block))
-        ]
-        assert [again.line(i) for i in range(len(again))] == [
-            block.line(i) for i in range(len(block))
-        ]
 
 
 @settings(max_examples=300)

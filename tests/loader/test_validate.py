@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loader.errors import ReconciliationError
-from loader.rejects import Reject, RejectLog, in_file_order, read_rejects
+from loader.rejects import Reject, RejectLog, read_rejects
 from loader.text import parse_integer
 from loader.validate import Validator
 
@@ -393,14 +393,6 @@ def test_a_reject_is_one_line_of_ascii_json(tmp_path: Path) -> None:
     ]
     assert list(read_rejects(tmp_path / "x.jsonl")) == [reject]
     assert (log.total, log.by_rule) == (1, {("c", "r"): 1})
-
-
-def test_streams_of_rejects_are_merged_by_record() -> None:
-    def stream(*records: int) -> list[Reject]:
-        return [Reject("f", record, record, None, "r", None, "m", "") for record in records]
-
-    merged = in_file_order(stream(1, 4, 9), stream(2, 3, 10))
-    assert [reject.record for reject in merged] == [1, 2, 3, 4, 9, 10]
 
 
 def test_values_of_every_type_go_through_unchanged(
