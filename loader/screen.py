@@ -7,6 +7,7 @@ for, never wider.
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 from decimal import Decimal
 
 from loader.contract import Column
@@ -55,23 +56,20 @@ def _clauses(column: Column) -> list[str]:
     # Blanks count as bytes, so a blank value is no exception here.
     clauses = [f"{name} is null or strlen({name}) <= {column.max_bytes}"]
     if column.kind != "text":
-        clauses.append(_present(column, _typed(column, name)))
+        clauses.append(_present(column, _typed_within(column, name)))
     elif column.required and not all(map(str.strip, column.accepted_values or [""])):
         # What begins with a printable ASCII character is the usual case, and cheap to see.
         printable = f"{name} >= '!' and {name} < '\x7f'"
-        clauses.append(f"{printable} or regexp_matches({name}, {literal(_NOT_BLANK)})")
+        clauses.append(_either(printable, f"regexp_matches({name}, {literal(_NOT_BLANK)})"))
     if column.accepted_values:
         words = sorted({simple_lower(value.strip()) for value in column.accepted_values})
-        usual = f"{name} in ({', '.join(map(literal, words))})"
-        clauses.append(_present(column, f"{usual} or {_matches(name, _any_case(words))}"))
+        clauses.append(_present(column, _matches(name, _any_case(words))))
     if column.pattern:
         ends = literal(f"^[{_BLANK_CLASS}]+|[{_BLANK_CLASS}]+$")
         stripped = f"regexp_replace({name}, {ends}, '', 'g')"
         clauses.append(
             _present(column, f"regexp_full_match({stripped}, {literal(column.pattern)})")
         )
-    if column.minimum is not None or column.maximum is not None:
-        clauses.append(_present(column, _bounded(column, name)))
     return clauses
 
 
@@ -80,7 +78,23 @@ def _present(column: Column, clause: str) -> str:
     if column.required:
         return clause
     name = identifier(column.name)
-    return f"{name} is null or ({clause}) or regexp_full_match({name}, {literal(_BLANKS)})"
+    blank = f"regexp_full_match({name}, {literal(_BLANKS)})"
+    return f"{name} is null or {_either(clause, blank)}"
+
+
+def _either(usual: str, rare: str) -> str:
+    """What OR says; but OR would work out both for every row, CASE the second where it must."""
+    return f"case when {usual} then true else {rare} end"
+
+
+def _typed_within(column: Column, name: str) -> str:
+    """Whether a value is of the type and within the bounds."""
+    if column.minimum is None and column.maximum is None:
+        return _typed(column, name)
+    exact = f"{_typed(column, name)} and {_bounded(column, name)}"
+    # Of the usual numbers the length tells enough, which costs a fraction of a cast.
+    short = _short_enough(column, name)
+    return _either(short, exact) if short else exact
 
 
 def _typed(column: Column, name: str) -> str:
@@ -102,13 +116,16 @@ def _typed(column: Column, name: str) -> str:
             for token in ("MM", "DD", "HH24", "MI", "SS"):
                 shape = shape.replace(token, "[0-9]{2}")
             shape = shape.replace(".", "[.]").replace("/", "[/]")
-            layout = column.format
-            for token, directive in _DIRECTIVES.items():
-                layout = layout.replace(token, directive)
-            parsed = f"try_strptime(trim({name}, ' '), {literal(layout)})"
-            return f"{_matches(name, shape)} and {parsed} is not null"
+            return f"{_matches(name, shape)} and {_parsed(column.format, name)} is not null"
         case _:
             return "false"
+
+
+def _parsed(layout: str, name: str) -> str:
+    """A value of this layout as a timestamp; NULL for what is not in the calendar."""
+    for token, directive in _DIRECTIVES.items():
+        layout = layout.replace(token, directive)
+    return f"try_strptime(trim({name}, ' '), {literal(layout)})"
 
 
 def _matches(name: str, pattern: str) -> str:
@@ -126,8 +143,8 @@ def _any_case(words: list[str]) -> str:
 
 
 def _bounded(column: Column, name: str) -> str:
-    if column.kind not in ("integer", "decimal"):
-        return "false"
+    if column.kind in ("date", "timestamp"):
+        return _within_days(column, name)
     engine_type = "bigint" if column.kind == "integer" else f"decimal(38, {column.scale})"
     # Blanks other than U+0020 make the cast fail. That there are only blanks around the digits is
     # what the clause of the type asks for.
@@ -137,6 +154,47 @@ def _bounded(column: Column, name: str) -> str:
     parts = [f"{value} >= {_number(low)}"] if low is not None else []
     parts += [f"{value} <= {_number(high)}"] if high is not None else []
     return " and ".join(parts)
+
+
+def _short_enough(column: Column, name: str) -> str:
+    """Whether a value is a whole number, not negative, with fewer digits than the maximum."""
+    if column.kind != "integer" or (column.minimum and Decimal(column.minimum) > 0):
+        return ""
+    digits = 18
+    if column.maximum is not None:
+        digits = min(digits, len(str(int(max(Decimal(column.maximum), Decimal(0))))) - 1)
+    if not digits:
+        return ""
+    return _matches(name, f"[+]?0*[0-9]{{1,{digits}}}")
+
+
+def _within_days(column: Column, name: str) -> str:
+    """Whether a value of the calendar is within the bounds, up to days for one with an offset."""
+    low, high = (
+        None if b is None else column.parse_bound(b) for b in (column.minimum, column.maximum)
+    )
+    # With an offset of up to 14 hours, the day in UTC may be the one before or after.
+    margin = timedelta(days=2 if column.kind == "timestamp" and column.format is None else 0)
+    if column.format is None:
+        value = f"regexp_extract({name}, '[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}')"
+    else:
+        value = _parsed(column.format, name)
+    parts = [f"{value} >= {_moment(low, margin, column)}"] if low is not None else []
+    parts += [f"{value} <= {_moment(high, -margin, column)}"] if high is not None else []
+    return " and ".join(parts)
+
+
+def _moment(bound: date, margin: timedelta, column: Column) -> str:
+    """A bound, moved by the margin: a timestamp if the column has a format, else the text of a day.
+
+    At the ends of the calendar it moves no further, which is where no value can be.
+    """
+    try:
+        moved = bound + margin
+    except OverflowError:
+        moved = date.max if margin > timedelta() else date.min
+    text = moved.isoformat()
+    return literal(text[:10]) if column.format is None else f"timestamp {literal(text[:26])}"
 
 
 def _number(bound: str) -> str:

@@ -273,7 +273,8 @@ class Validator:
                     rows = unclear[(unclear > first) & (unclear <= first + len(block.sound))]
                     places = block.sound[rows - first - 1].tolist()
                     refused = self._refused(reading, block, places)
-                    rejects.write(refused.values())
+                    if refused:
+                        rejects.write(refused.values())
                     out.write(block.without(list(refused)))
                     first += len(block.sound)
                     read += len(block)

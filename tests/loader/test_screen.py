@@ -3,6 +3,7 @@ must never clear what the judge would refuse. It need not clear all that is vali
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta, timezone
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -90,6 +91,28 @@ RULES: dict[str, dict[str, Any]] = {
     "timestamp required": {"type": "timestamp", "required": True},
     "timestamp format": {"type": "timestamp", "format": "YYYYMMDDHH24MISS"},
     "timestamp bounds": {"type": "timestamp", "minimum": "2020-01-01T00:00:00Z"},
+    "timestamp bounds late": {
+        "type": "timestamp",
+        "minimum": "2024-05-30T23:50:00Z",
+        "maximum": "2024-06-02T00:10:00Z",
+    },
+    "timestamp bounds wide": {
+        "type": "timestamp",
+        "minimum": "0001-01-01T00:00:00Z",
+        "maximum": "9999-12-31T23:59:59.999999Z",
+    },
+    "timestamp format bounds": {
+        "type": "timestamp",
+        "format": "YYYY-MM-DD HH24:MI:SS",
+        "minimum": "2024-02-29 12:00:00",
+        "maximum": "2024-05-31 13:45:07",
+    },
+    "date format bounds": {
+        "type": "date",
+        "format": "DD/MM/YYYY",
+        "minimum": "01/02/2024",
+        "maximum": "31/12/2024",
+    },
 }
 
 WORDS = """
@@ -181,6 +204,32 @@ def test_bounds_are_the_same_in_both_lanes(
     assert lanes.cleared(plain) == [lanes.accepts(value) for value in plain]
 
 
+MOMENTS = st.datetimes(datetime(1000, 1, 1), datetime(8999, 12, 31))
+OFFSETS = st.integers(-14 * 60, 14 * 60).map(lambda m: timezone(timedelta(minutes=m)))
+
+
+@settings(max_examples=80)
+@given(
+    MOMENTS,
+    st.timedeltas(timedelta(0), timedelta(days=9)),
+    st.lists(st.tuples(st.timedeltas(timedelta(days=-5), timedelta(days=14)), OFFSETS), min_size=1),
+)
+def test_no_moment_outside_the_bounds_is_cleared(
+    connection: duckdb.DuckDBPyConnection,
+    make_feed: MakeFeed,
+    low: datetime,
+    span: timedelta,
+    moves: list[tuple[timedelta, timezone]],
+) -> None:
+    # An offset moves a moment to another day than the one that is written.
+    assume(datetime(1001, 1, 1) < low < datetime(8999, 1, 1))
+    rules = {"minimum": f"{low}Z", "maximum": f"{low + span}Z", "type": "timestamp"}
+    values: list[str | None] = [
+        (low.replace(tzinfo=UTC) + move).astimezone(zone).isoformat() for move, zone in moves
+    ]
+    Lanes(connection, make_feed, rules).check(values)
+
+
 @settings(max_examples=30)
 @given(st.text(st.sampled_from("ab.*+?|()[]^$\\d{2}-\u017fk"), max_size=8), st.lists(ANYTHING))
 def test_both_lanes_read_a_pattern_alike(
@@ -206,6 +255,10 @@ def test_both_lanes_read_a_pattern_alike(
         ("decimal", ["1", "-12.34", "+1.5 "]),
         ("boolean", ["true", "No", " 1"]),
         ("date", ["2024-02-29", " 2024-01-01"]),
+        ("date bounds", ["2020-01-01", " 2024-12-31\u3000"]),
+        ("date format bounds", ["01/02/2024", "31/12/2024"]),
+        ("timestamp bounds", ["2020-01-03T00:00+14:00", "2024-05-31"]),
+        ("timestamp format bounds", ["2024-02-29 12:00:00", "2024-05-31 13:45:07"]),
         (
             "timestamp",
             [

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loader.errors import ReconciliationError
+from loader.records import read_blocks
 from loader.rejects import Reject, RejectLog, read_rejects
 from loader.text import parse_integer
 from loader.validate import Validator
@@ -353,6 +355,43 @@ def test_nothing_is_lost_and_nothing_is_re_aligned(
     assert [reject.record for reject in judged.rejects] == sorted(
         {reject.record for reject in judged.rejects}
     )
+
+
+@settings(max_examples=120)
+@given(DIRTY, st.integers(1, 40), st.integers(1, 60))
+def test_where_a_file_is_divided_does_not_show(
+    make_feed: MakeFeed, judge_bytes: JudgeBytes, dirt: bytes, block_bytes: int, segment_bytes: int
+) -> None:
+    # GIVEN any bytes at all, and the verdict on them in one piece
+    feed, data = make_feed(COLUMNS), HEADER + dirt
+    whole = judge_bytes(feed, data)
+    # WHEN they are read in small blocks, a few to a segment, after a look at the first
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("loader.validate.read_blocks", partial(read_blocks, block_bytes=block_bytes))
+        patch.setattr("loader.validate._SEGMENT_BYTES", segment_bytes)
+        patch.setattr("loader.validate._TRIED_BYTES", 0)
+        parts = judge_bytes(feed, data)
+    # THEN everything about it is the same
+    assert parts.rejects == whole.rejects
+    assert parts.accepted == whole.accepted
+    for name in ("read", "accepted", "rejected", "refused", "plain", "columns", "header"):
+        assert getattr(parts.verdict, name) == getattr(whole.verdict, name)
+
+
+def test_a_record_that_only_the_judge_can_clear_leaves_the_file_as_it_is(
+    make_feed: MakeFeed, tmp_path: Path
+) -> None:
+    # The screen does not know .5 for a number; writing the file anew for it would be a waste.
+    path, spool = tmp_path / "x.csv", tmp_path / "spool"
+    path.write_bytes(b"d\n1.5\n.5\n")
+    spool.mkdir()
+    with Validator(make_feed({"d": {"type": "decimal(5,2)"}}), spool) as validator:
+        verdict = validator.validate("x.csv", path)
+    assert (verdict.read, verdict.accepted, verdict.rejects) == (2, 2, None)
+    assert verdict.text is not None
+    assert verdict.text.samefile(path)
+    assert verdict.plain
+    assert [file.suffix for file in spool.iterdir()] == [".link"]
 
 
 @settings(max_examples=120)
