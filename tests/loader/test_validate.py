@@ -152,6 +152,20 @@ def test_a_file_of_one_column(
     assert rows == [["v"], *([value] for value in accepted)]
 
 
+@pytest.mark.parametrize(("required", "empty"), [(False, ["", ""]), (True, [])])
+def test_empty_records_of_one_column_that_come_to_be_the_last_are_kept(
+    make_feed: MakeFeed, judge_bytes: JudgeBytes, required: bool, empty: list[str]
+) -> None:
+    # GIVEN a value that breaks a rule, empty records, and malformed ones to the end of the file
+    feed = make_feed({"v": {"data_type": "varchar(3)", "required": required}})
+    judged = judge_bytes(feed, b"v\na\ntoo long\n\n\nx,y\n")
+    # THEN the accepted ones are written, as many as were counted
+    assert judged.accepted is not None
+    rows = list(csv.reader(io.StringIO(judged.accepted.decode(), newline=""), strict=True))
+    assert rows == [["v"], ["a"], *([value] for value in empty)]
+    assert (judged.verdict.accepted, judged.verdict.rejected) == (1 + len(empty), 4 - len(empty))
+
+
 def test_a_clean_file_is_loaded_as_it_is(make_feed: MakeFeed, tmp_path: Path) -> None:
     # Redshift copies the original object then; writing it anew would cost time and room.
     feed, spool = make_feed(COLUMNS), tmp_path / "spool"
