@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-redshift redshift-local bench lint format lock clean
+.PHONY: help run test test-fuzz test-redshift redshift-local bench lint format lock clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -12,6 +12,9 @@ run: .venv/runtime profiles.yml ## Set up, then load the new files and build and
 
 test: .venv/dev profiles.yml ## Set up, then run every test
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+test-fuzz: .venv/dev profiles.yml ## Throw new hostile files at the loader; FUZZ="--fuzz-seconds 600" for longer
+	$(BIN)/python -m pytest tests/fuzz --fuzz-seed fresh --fuzz-seconds 120 $(FUZZ)
 
 test-redshift: .venv/dev profiles.yml ## Run the Redshift suite, on a cluster if REDSHIFT_E2E_HOST is set
 	$(BIN)/python -m pytest tests/redshift
