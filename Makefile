@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fuzz test-redshift redshift-local bench lint format lock clean
+.PHONY: help run test test-fuzz test-large test-redshift redshift-local bench lint format lock clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -15,6 +15,10 @@ test: .venv/dev profiles.yml ## Set up, then run every test
 
 test-fuzz: .venv/dev profiles.yml ## Throw new hostile files at the loader; FUZZ="--fuzz-seconds 600" for longer
 	$(BIN)/python -m pytest tests/fuzz --fuzz-seed fresh --fuzz-seconds 120 $(FUZZ)
+
+test-large: .venv/dev profiles.yml ## Load five million records with one of each kind of dirt; needs 5 GB of room
+	LARGE_RECORDS=5000000 $(BIN)/python -m pytest tests/large -k plain
+	LARGE_RECORDS=1000000 $(BIN)/python -m pytest tests/large -k "crlf or gzip"
 
 test-redshift: .venv/dev profiles.yml ## Run the Redshift suite, on a cluster if REDSHIFT_E2E_HOST is set
 	$(BIN)/python -m pytest tests/redshift

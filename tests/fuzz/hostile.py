@@ -152,7 +152,8 @@ class _Writer:
                 return data.replace(*rng.choice([(b"\n", b"\r\n"), (b"\r\n", b"\n")]))
             case 8:
                 table = self._contract.delimiter.join([b"t"] * rng.choice([1, 2, 7]))
-                return data + self._end + (table + self._end) * rng.choice([1, 2, 3])
+                empty = self._end * rng.choice([1, 2, 3])
+                return data + empty + (table + self._end) * rng.choice([1, 2, 3])
             case 9:
                 return data + self._record() + self._contract.quote + rng.choice([b"", b"q"])
             case 10 | 11:
