@@ -21,15 +21,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--fuzz-seconds", type=float, help="run cases for so long, each kind")
 
 
+def pytest_report_header(config: pytest.Config) -> str:
+    """Says the seed, which no other run may have."""
+    return f"--fuzz-seed {_seed(config)}"
+
+
+def _seed(config: pytest.Config) -> int:
+    given = config.getoption("--fuzz-seed", None) or FIXED_SEED
+    if given == "fresh":
+        given = config.option.fuzz_seed = random.SystemRandom().randrange(10**9)
+    return int(given)
+
+
 @pytest.fixture(scope="session")
 def fuzz_seed(pytestconfig: pytest.Config) -> int:
     """The seed of all cases."""
-    given = pytestconfig.getoption("--fuzz-seed", None) or FIXED_SEED
-    seed = random.SystemRandom().randrange(10**9) if given == "fresh" else int(given)
-    reporter = pytestconfig.pluginmanager.get_plugin("terminalreporter")
-    if reporter and given != FIXED_SEED:
-        reporter.write_line(f"--fuzz-seed {seed}")
-    return seed
+    return _seed(pytestconfig)
 
 
 class RunCases:
