@@ -14,7 +14,7 @@ import uuid
 import weakref
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, BinaryIO, Literal
 
 from backports import zstd
 
+from loader.download import download, first_bytes
 from loader.errors import ConfigError, DataRefused, FileChanged, StorageError
 
 if TYPE_CHECKING:
@@ -46,9 +47,12 @@ Compression = Literal["none", "gzip", "zstd"]
 _CHUNK = 1024 * 1024
 _HEAD = 256 * 1024
 _PID_DIGITS = 9
+_MESSAGE_CHARACTERS = 300
 _ABANDONED_SECONDS = 24 * 60 * 60
 _WILDCARDS = "*?["
 _DAMAGED = (gzip.BadGzipFile, zlib.error, zstd.ZstdError)
+# Without a byte for so long, a request or a body is given up and tried again.
+_CONNECT_SECONDS, _READ_SECONDS = 10.0, 30.0
 _SUFFIXES: dict[str, Compression] = {".gz": "gzip", ".zst": "zstd"}
 
 
@@ -196,57 +200,49 @@ class S3Store(Store):
     def find(self) -> list[FileVersion]:
         """Every object of the location, by key. Raises StorageError."""
         plain = self._prefix == self._pattern
-        found = []
-        with _s3_errors(f"s3://{self._bucket}/{self._pattern}"):
+        where = f"s3://{self._bucket}/{self._pattern}"
+        # By key: one that is written to while pages are listed may be on two of them.
+        found: dict[str, FileVersion] = {}
+        with _s3_errors(where):
             pages = self._client.get_paginator("list_objects_v2").paginate(
                 Bucket=self._bucket, Prefix=self._prefix
             )
+            more = False
             for page in pages:
+                more = page.get("IsTruncated", False)
                 for entry in page.get("Contents", []):
                     key = entry["Key"]
                     # A key that ends in a slash is how consoles make an empty folder.
                     if key.endswith("/") or not (plain or fnmatchcase(key, self._pattern)):
                         continue
                     uri = f"s3://{self._bucket}/{key}"
-                    found.append(FileVersion(uri, entry["Size"], entry["ETag"].strip('"')))
-        return sorted(found, key=lambda file: file.uri)
+                    found[key] = FileVersion(uri, entry["Size"], entry["ETag"].strip('"'))
+        if more:
+            raise StorageError(f"{where}: the listing ends before its last page; run again.")
+        return sorted(found.values(), key=lambda file: file.uri)
 
     def fetch(self, file: FileVersion, spool: Path) -> tuple[FileVersion, Path]:
         """Downloads the object if it still has the ETag. Raises FileChanged, StorageError."""
-        key = self._key(file)
         target = spool / hashlib.sha256(file.uri.encode()).hexdigest()[:24]
         with _s3_errors(file.uri):
-            response = self._client.get_object(
-                Bucket=self._bucket, Key=key, IfMatch=f'"{file.etag}"'
+            version = download(
+                self._client, self._bucket, self._key(file), file.etag or "", file.bytes, target
             )
-            with target.open("wb") as out:
-                for chunk in response["Body"].iter_chunks(_CHUNK):
-                    out.write(chunk)
-        if target.stat().st_size != file.bytes:
-            raise StorageError(
-                f"{file.uri}: {target.stat().st_size:,} bytes came, {file.bytes:,} were listed;"
-                " run again"
-            )
-        return replace(file, version=response.get("VersionId")), target
+        return replace(file, version=version), target
 
     def head(self, file: FileVersion) -> bytes:
         """Its first bytes, enough for a header. Raises StorageError."""
         if not file.bytes:
             return b""
+        count = min(_HEAD, file.bytes)
         with _s3_errors(file.uri):
-            response = self._client.get_object(
-                Bucket=self._bucket,
-                Key=self._key(file),
-                IfMatch=f'"{file.etag}"',
-                Range=f"bytes=0-{_HEAD - 1}",
-            )
-            return response["Body"].read()
+            return first_bytes(self._client, self._bucket, self._key(file), file.etag or "", count)
 
     def check_unchanged(self, file: FileVersion) -> None:
         """Raises FileChanged if the object has another ETag, or is gone."""
         with _s3_errors(file.uri):
             now = self._client.head_object(Bucket=self._bucket, Key=self._key(file))
-        if now["ETag"].strip('"') != file.etag or now.get("VersionId") != file.version:
+        if now.get("ETag", "").strip('"') != file.etag or now.get("VersionId") != file.version:
             raise FileChanged(_changed(file.uri, "it was overwritten"))
 
     def _key(self, file: FileVersion) -> str:
@@ -269,8 +265,8 @@ def keep(source: Path, location: str, name: str) -> str:
     bucket, _, prefix = location.removeprefix("s3://").partition("/")
     key = f"{prefix.rstrip('/')}/{name}".lstrip("/")
     uri = f"s3://{bucket}/{key}"
-    with _s3_errors(uri):
-        _s3_client(source).upload_file(str(source), bucket, key)
+    with closing(_new_client()) as client, _s3_errors(uri):
+        client.upload_file(str(source), bucket, key)
     return uri
 
 
@@ -347,10 +343,15 @@ class WorkFolder:
         return uri
 
     def upload(self, path: Path) -> str:
-        """Writes a file; returns its URI. Raises StorageError."""
+        """Writes a file of up to 5 GB; returns its URI. Raises StorageError.
+
+        As one request: an upload in parts that a kill leaves half done is in no listing.
+        """
         uri = f"s3://{self._bucket}/{self._folder}{path.name}"
-        with _s3_errors(uri):
-            self._client.upload_file(str(path), self._bucket, f"{self._folder}{path.name}")
+        with _s3_errors(uri), path.open("rb") as body:
+            self._client.put_object(
+                Bucket=self._bucket, Key=f"{self._folder}{path.name}", Body=body
+            )
         return uri
 
     def remove(self) -> None:
@@ -410,21 +411,33 @@ def _is_alive(pid: int) -> bool:
 
 def _s3_client(owner: object) -> S3Client:
     """A client whose connections are closed when its owner is gone."""
+    client = _new_client()
+    weakref.finalize(owner, client.close)
+    return client
+
+
+def _new_client() -> S3Client:
     # Imported here: it takes a third of a second that local files need not wait for.
     import boto3
     from botocore.config import Config
 
     try:
-        client = boto3.client("s3", config=Config(retries={"mode": "standard", "max_attempts": 5}))
+        return boto3.client(
+            "s3",
+            config=Config(
+                connect_timeout=_CONNECT_SECONDS,
+                read_timeout=_READ_SECONDS,
+                retries={"mode": "standard", "max_attempts": 5},
+            ),
+        )
     except Exception as error:  # botocore has no common root for what a bad profile raises
         raise ConfigError(f"S3: {error}. Check AWS_PROFILE, AWS_REGION and ~/.aws.") from None
-    weakref.finalize(owner, client.close)
-    return client
 
 
 @contextmanager
 def _s3_errors(where: str) -> Iterator[None]:
     """Turns what boto3 raises into errors that say what to do."""
+    from boto3.exceptions import Boto3Error
     from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
     try:
@@ -437,8 +450,12 @@ def _s3_errors(where: str) -> Iterator[None]:
     except ClientError as error:
         detail = error.response["Error"]
         raise _client_error(where, detail.get("Code", ""), detail.get("Message", "")) from None
-    except BotoCoreError as error:
-        raise StorageError(f"{where}: {error}") from None
+    except (Boto3Error, BotoCoreError) as error:
+        # The address that it names may be long; what failed is said before it.
+        problem = str(error).rstrip(".")[:_MESSAGE_CHARACTERS]
+        raise StorageError(
+            f"{where}: {problem}. Check the network and the endpoint, then try again."
+        ) from None
     except OSError as error:
         raise _unreadable(error) from None
 
@@ -452,6 +469,11 @@ def _client_error(where: str, code: str, message: str) -> StorageError:
                 f"{where}: there is no such bucket. Check the feed's location and"
                 " CTI_WORK_LOCATION."
             )
+        case "400":  # to HEAD, which has no body to say more
+            return StorageError(
+                f"{where}: S3 refuses the request (400) and does not say why. Credentials that have"
+                " expired are one reason: renew them."
+            )
         case "InvalidAccessKeyId" | "SignatureDoesNotMatch" | "InvalidToken" | "ExpiredToken":
             return StorageError(
                 f"{where}: S3 does not accept the credentials ({code}). Renew them."
@@ -459,10 +481,21 @@ def _client_error(where: str, code: str, message: str) -> StorageError:
         case "AccessDenied" | "403":
             return StorageError(
                 f"{where}: access denied. The role needs s3:ListBucket on the bucket and"
-                " s3:GetObject on its objects."
+                " s3:GetObject on its objects, under CTI_WORK_LOCATION s3:PutObject and"
+                " s3:DeleteObject too."
+            )
+        case "RequestTimeTooSkewed":
+            return StorageError(
+                f"{where}: this machine's clock is too far from S3's ({code}). Set it right."
+            )
+        case "PermanentRedirect" | "301" | "307" | "AuthorizationHeaderMalformed":
+            return StorageError(
+                f"{where}: the bucket is in another region ({code}). Set AWS_REGION to the"
+                " bucket's."
             )
         case _:
-            return StorageError(f"{where}: S3 answered {code}: {message}")
+            problem = message.rstrip(".")[:_MESSAGE_CHARACTERS]
+            return StorageError(f"{where}: S3 answered {code}: {problem}. Try again later.")
 
 
 def _changed(uri: str, what: str) -> str:
