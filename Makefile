@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fuzz test-large test-redshift redshift-local bench lint format lock clean
+.PHONY: help run test test-fuzz test-large test-faults test-redshift redshift-local bench lint format lock clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,6 +19,9 @@ test-fuzz: .venv/dev profiles.yml ## Throw new hostile files at the loader; FUZZ
 test-large: .venv/dev profiles.yml ## Load five million records with one of each kind of dirt; needs 5 GB of room
 	LARGE_RECORDS=5000000 $(BIN)/python -m pytest tests/large -k plain
 	LARGE_RECORDS=1000000 $(BIN)/python -m pytest tests/large -k "crlf or gzip"
+
+test-faults: .venv/dev profiles.yml ## Run every fault that tests/faults knows; takes minutes
+	$(BIN)/python -m pytest tests/faults --all-faults
 
 test-redshift: .venv/dev profiles.yml ## Run the Redshift suite, on a cluster if REDSHIFT_E2E_HOST is set
 	$(BIN)/python -m pytest tests/redshift
