@@ -11,7 +11,11 @@ import pytest
 from faults.s3_feed import S3Feed, hurry
 from faults.s3_figures import FIGURES, Figures
 from faults.s3_proxy import S3Proxy
+from redshift.conftest import cluster, site, whole_site
+from rig.fixtures import pytest_configure
 from rig.s3 import S3Server
+
+__all__ = ["cluster", "pytest_configure", "site", "whole_site"]
 
 if TYPE_CHECKING:
     from conftest import Lake, Loader
@@ -19,10 +23,11 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def s3_figures(request: pytest.FixtureRequest) -> Iterator[Figures]:
-    """Counts over the whole run; written down if every fault is run."""
-    figures = Figures()
+    """Counts over the whole run; written down if it is `make test-faults`."""
+    figures, config = Figures(), request.config
     yield figures
-    if request.config.getoption("--all-faults"):
+    whole = config.args == ["tests/faults"] and not config.getoption("keyword")
+    if config.getoption("--all-faults") and whole:
         FIGURES.write_text(figures.markdown())
 
 

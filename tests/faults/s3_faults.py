@@ -23,6 +23,7 @@ __all__ = [
     "reset",
     "shorter",
     "silent",
+    "spoilt_upload",
     "stalled",
 ]
 
@@ -107,6 +108,11 @@ def mistagged(request: Request, forward: Forward) -> Answer:
 def mischecked(request: Request, forward: Forward) -> Answer:
     """A checksum, as S3 has one beside newer objects, that is not of the body."""
     return forward(request).with_header("x-amz-checksum-crc32", "AAAAAA==")
+
+
+def spoilt_upload(request: Request, forward: Forward) -> Answer:
+    """One byte of what is sent is another when it comes to S3."""
+    return forward(replace(request, body=_flip(request.body)))
 
 
 def before(act: Callable[[], object]) -> Deed:

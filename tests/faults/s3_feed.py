@@ -125,6 +125,7 @@ class S3Feed:
             self.figures.load(kind, "loaded")
             self.check(kind, sources)
         assert strike.struck, f"no request was struck: {self.proxy.seen}"
+        assert "the client waited for ever" not in self.proxy.seen
 
     def refused(self, kind: str, says: str) -> None:
         """Loads: refused with these words and nothing landed."""

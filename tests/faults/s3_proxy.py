@@ -208,7 +208,10 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.flush()
         if answer.then == "stall":
             self.connection.settimeout(_UPSTREAM_SECONDS)
-            self.connection.recv(1)  # ends when the client hangs up
+            try:
+                self.connection.recv(1)  # ends when the client hangs up
+            except TimeoutError:
+                self.owner.seen.append("the client waited for ever")
         if answer.then == "reset":
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.close_connection = self.close_connection or answer.then != "keep"

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from faults.s3_feed import hurry
 
 if TYPE_CHECKING:
     from multiprocessing.context import ForkServerProcess
@@ -190,6 +191,7 @@ def _run(command: Command) -> None:
             from loader.cli import main
 
             if command.impatient:
+                hurry(pytest.MonkeyPatch())
                 assert pipeline._BACKOFF
                 pipeline._BACKOFF = (0.05,) * len(pipeline._BACKOFF)  # type: ignore[assignment]
             main()
