@@ -33,6 +33,8 @@ Exit codes: 0 done, 1 the data was refused, 2 a mistake in usage or configuratio
 that failed, 130 interrupted.
 """
 
+_INTERRUPTED = "interrupted; a load that had not committed left nothing"
+
 
 @dataclass(frozen=True)
 class _Settings:
@@ -180,8 +182,9 @@ def validate(
     \b
     Example: python -m loader validate --feed indicators --out checked data/*.csv
     """
-    from loader.pipeline import judge_file, spool_folder
+    from loader.pipeline import judge_file
     from loader.report import ProgressReport, print_json, print_rejects, print_table
+    from loader.spool import spool_folder
     from loader.validate import Validator, Verdict
 
     feed = _one_feed(settings.project(), feed_name)
@@ -376,7 +379,15 @@ def replay(
 def main() -> None:
     """Runs the command line; never shows a traceback unless asked."""
     stop.listen()
-    cli(prog_name="python -m loader")
+    try:
+        cli(prog_name="python -m loader")
+    except (KeyboardInterrupt, SystemExit) as ended:
+        stop.leave_at_once()
+        # A signal before or after the command's own work, which click would call an abort.
+        if stop.requested() and getattr(ended, "code", None) != stop.EXIT_CODE:
+            click.echo(f"error: {_INTERRUPTED}", err=True)
+            sys.exit(stop.EXIT_CODE)
+        raise
 
 
 def _each(feeds: list[Feed], work: Callable[[Feed], object]) -> None:
@@ -612,7 +623,7 @@ def _explained(error: BaseException) -> tuple[int, str]:
     """Exit code and message of whatever ended the work."""
     # Once asked to stop, what else goes wrong comes of that.
     if stop.requested() or isinstance(error, KeyboardInterrupt):
-        return 130, "interrupted; a load that had not committed left nothing"
+        return stop.EXIT_CODE, _INTERRUPTED
     match error:
         case LoaderError():
             return error.exit_code, str(error)

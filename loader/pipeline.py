@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import errno
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,13 +15,13 @@ from loader import stop
 from loader.contract import Feed
 from loader.errors import (
     CommitUnknown,
-    ConfigError,
     DataRefused,
     StorageError,
     WarehouseTransient,
 )
 from loader.landing import Landing, LedgerRow
 from loader.project import Project
+from loader.spool import spool_folder
 from loader.storage import FileVersion, keep, open_store, plain_text
 from loader.validate import Validator, Verdict
 
@@ -36,7 +34,6 @@ __all__ = [
     "load",
     "make_plan",
     "retried",
-    "spool_folder",
 ]
 
 # Waits between tries when the warehouse says that a retry may help, in seconds.
@@ -107,29 +104,6 @@ class RecordsRefused(DataRefused):
             f"{feed.name}: refused {' and '.join(parts)}{limit}; nothing was loaded.{kept} Correct"
             f" the files, or the rules in {feed.file}, and run again."
         )
-
-
-@contextmanager
-def spool_folder() -> Iterator[Path]:
-    """A private folder for the time of a load, under TMPDIR. Raises StorageError if it fills up."""
-    try:
-        folder = Path(tempfile.mkdtemp(prefix="cti-loader-"))
-    except OSError as error:
-        raise StorageError(f"no spool folder can be made: {error}. Set TMPDIR.") from None
-    if set("*?[]") & set(str(folder)):
-        folder.rmdir()
-        raise ConfigError(f"{folder}: set TMPDIR to a folder without * ? [ ] in its name")
-    try:
-        yield folder
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            raise
-        raise StorageError(
-            f"{error.filename or folder}: {error.strerror or error}. The spool folder holds what is"
-            " fetched and decompressed; set TMPDIR to a folder with more room."
-        ) from None
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def make_plan(project: Project, feed: Feed, landing: Landing) -> LoadPlan:

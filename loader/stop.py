@@ -7,18 +7,33 @@ request is kept too, and asked for before anything that cannot be undone.
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 
-__all__ = ["check", "listen", "requested"]
+__all__ = ["EXIT_CODE", "check", "held_off", "leave_at_once", "listen", "requested"]
 
+EXIT_CODE = 130
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _requested = False
+_held_off = False
 
 
 def listen() -> None:
     """From now on, both signals end the work in the same way: rolled back, the spool removed."""
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in _SIGNALS:
         signal.signal(number, _request)
+    sys.unraisablehook = _unraisable
+
+
+def leave_at_once() -> None:
+    """From now on, both signals end the process on the spot: there is nothing to tidy up."""
+    for number in _SIGNALS:
+        signal.signal(number, lambda _number, _frame: os._exit(EXIT_CODE))
 
 
 def requested() -> bool:
@@ -32,7 +47,25 @@ def check() -> None:
         raise KeyboardInterrupt
 
 
+@contextmanager
+def held_off() -> Iterator[None]:
+    """Lets something short come to its end first, such as tidying up; the request is kept."""
+    global _held_off
+    _held_off = True
+    try:
+        yield
+    finally:
+        _held_off = False
+
+
 def _request(_number: int, _frame: FrameType | None) -> None:
     global _requested
     _requested = True
-    raise KeyboardInterrupt
+    if not _held_off:
+        raise KeyboardInterrupt
+
+
+def _unraisable(unraisable: sys.UnraisableHookArgs) -> None:
+    """Python would print a traceback of what a signal raises in a finalizer; it is kept anyway."""
+    if not (_requested and unraisable.exc_type is KeyboardInterrupt):
+        sys.__unraisablehook__(unraisable)

@@ -8,7 +8,6 @@ import hashlib
 import io
 import os
 import shutil
-import socket
 import time
 import uuid
 import weakref
@@ -22,6 +21,7 @@ from typing import TYPE_CHECKING, BinaryIO, Literal
 
 from backports import zstd
 
+from loader import owner
 from loader.download import download, first_bytes
 from loader.errors import ConfigError, DataRefused, FileChanged, StorageError
 
@@ -46,7 +46,6 @@ Compression = Literal["none", "gzip", "zstd"]
 
 _CHUNK = 1024 * 1024
 _HEAD = 256 * 1024
-_PID_DIGITS = 9
 _MESSAGE_CHARACTERS = 300
 _ABANDONED_SECONDS = 24 * 60 * 60
 _WILDCARDS = "*?["
@@ -327,10 +326,10 @@ class WorkFolder:
         bucket, _, prefix = work_location.removeprefix("s3://").partition("/")
         if not work_location.startswith("s3://") or not bucket:
             raise ConfigError(f"work location {work_location!r}: must be s3://bucket/prefix/")
-        self._bucket, self._host = bucket, _slug(f"{socket.gethostname()}-{_pid_namespace()}")
-        self._feed = f"{prefix.rstrip('/')}/{_slug(feed)}/".lstrip("/")
+        self._bucket, host = bucket, owner.host()
+        self._feed = f"{prefix.rstrip('/')}/{owner.slug(feed)}/".lstrip("/")
         started = f"{time.time():.0f}"
-        self._folder = f"{self._feed}{started}_{self._host}_{os.getpid()}_{uuid.uuid4().hex[:8]}/"
+        self._folder = f"{self._feed}{started}_{host}_{os.getpid()}_{uuid.uuid4().hex[:8]}/"
         self._client = _s3_client(self)
 
     def put(self, name: str, text: str) -> str:
@@ -367,10 +366,10 @@ class WorkFolder:
                 *key.removeprefix(self._feed).split("/")[0].split("_"),
                 *"___",
             )[:4]
-            if not started.isdigit() or not pid.isdigit() or len(pid) > _PID_DIGITS:
+            if not started.isdigit() or not pid.isdigit():
                 continue  # not the loader's
             old = time.time() - int(started) > _ABANDONED_SECONDS
-            if old or (host == self._host and not _is_alive(int(pid))):
+            if old or owner.is_dead(host, pid):
                 dead.append(key)
         self._delete(dead)
 
@@ -385,28 +384,6 @@ class WorkFolder:
         for key in keys:
             with _s3_errors(f"s3://{self._bucket}/{key}"):
                 self._client.delete_object(Bucket=self._bucket, Key=key)
-
-
-def _slug(name: str) -> str:
-    return "".join(c if c.isalnum() or c in "-." else "-" for c in name)
-
-
-def _pid_namespace() -> str:
-    """Tells containers apart that share a host's name but not its processes."""
-    try:
-        return os.readlink("/proc/self/ns/pid")
-    except OSError:
-        return ""
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return True
 
 
 def _s3_client(owner: object) -> S3Client:

@@ -10,7 +10,7 @@ import pytest
 
 from loader import engine
 from loader.errors import ConfigError
-from loader.pipeline import spool_folder
+from loader.spool import spool_folder
 from loader.validate import Validator
 
 if TYPE_CHECKING:
