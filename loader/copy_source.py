@@ -132,6 +132,8 @@ def _originals(feed: Feed, files: Files) -> Iterator[CopyGroup]:
 def _parts(feed: Feed, verdicts: Sequence[Verdict], work: WorkFolder, spool: Path) -> CopyGroup:
     """The accepted records of files, as gzip CSV in the contract's order, uploaded."""
     folder = spool / "parts"
+    # A try before this one, that the warehouse broke off, has left its own there.
+    shutil.rmtree(folder, ignore_errors=True)
     texts = [
         engine.select_text(
             str(verdict.text),
