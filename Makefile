@@ -20,8 +20,11 @@ test-large: .venv/dev profiles.yml ## Load five million records with one of each
 	LARGE_RECORDS=5000000 $(BIN)/python -m pytest tests/large -k plain
 	LARGE_RECORDS=1000000 $(BIN)/python -m pytest tests/large -k "crlf or gzip"
 
-test-faults: .venv/dev profiles.yml ## Run every fault that tests/faults knows; takes minutes
-	$(BIN)/python -m pytest tests/faults --all-faults
+test-faults: .venv/dev profiles.yml ## Kill, cut and fill up at every step; prints what became of it
+	@mkdir -p target && rm -f target/faults.jsonl
+	FAULTS=all FAULTS_TALLY=$(CURDIR)/target/faults.jsonl \
+	  $(BIN)/python -m pytest tests/faults -n 2 --dist loadfile
+	@$(BIN)/python tests/faults/tally.py target/faults.jsonl tests/faults/figures.md
 
 test-redshift: .venv/dev profiles.yml ## Run the Redshift suite, on a cluster if REDSHIFT_E2E_HOST is set
 	$(BIN)/python -m pytest tests/redshift

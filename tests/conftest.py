@@ -32,24 +32,9 @@ settings.register_profile("explore", deadline=None, max_examples=1000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeat"))
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """The faults that take minutes are for `make test-faults`; each kind is in `make test` too."""
-    parser.addoption("--all-faults", action="store_true", help="run every fault of tests/faults")
-
-
 def pytest_configure(config: pytest.Config) -> None:
     """dbt opens its log file anew for each command and leaves the old one to the collector."""
     config.addinivalue_line("filterwarnings", r"ignore:unclosed file .*dbt\.log:ResourceWarning")
-    config.addinivalue_line("markers", "all_faults: only with --all-faults")
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves out what only --all-faults asks for."""
-    if config.getoption("--all-faults"):
-        return
-    left_out = [item for item in items if item.get_closest_marker("all_faults")]
-    items[:] = [item for item in items if item not in set(left_out)]
-    config.hook.pytest_deselected(items=left_out)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -8,27 +8,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from faults.duckdb_site import DuckdbSite, duckdb_site
+from faults.extent import ALL
+from faults.rig_site import RigSite, rig_site
 from faults.s3_feed import S3Feed, hurry
-from faults.s3_figures import FIGURES, Figures
 from faults.s3_proxy import S3Proxy
-from redshift.conftest import cluster, site, whole_site
 from rig.fixtures import pytest_configure
 from rig.s3 import S3Server
 
-__all__ = ["cluster", "pytest_configure", "site", "whole_site"]
+__all__ = ["pytest_configure"]
 
 if TYPE_CHECKING:
     from conftest import Lake, Loader
-
-
-@pytest.fixture(scope="session")
-def s3_figures(request: pytest.FixtureRequest) -> Iterator[Figures]:
-    """Counts over the whole run; written down if it is `make test-faults`."""
-    figures, config = Figures(), request.config
-    yield figures
-    whole = config.args == ["tests/faults"] and not config.getoption("keyword")
-    if config.getoption("--all-faults") and whole:
-        FIGURES.write_text(figures.markdown())
 
 
 @pytest.fixture(scope="session")
@@ -63,15 +54,26 @@ def feed(
     s3_proxy: S3Proxy,
     faults_project: Path,
     loader: Loader,
-    s3_figures: Figures,
-    request: pytest.FixtureRequest,
     monkeypatch: pytest.MonkeyPatch,
 ) -> S3Feed:
     """Three objects that nobody has loaded."""
     monkeypatch.chdir(faults_project)
     monkeypatch.setenv("CTI_INDICATORS_LOCATION", proxied.uri("raw/*.csv*"))
     secrets = (s3_server.secret_key, "Signature=")
-    thorough = bool(request.config.getoption("--all-faults"))
-    feed = S3Feed(proxied, s3_proxy, faults_project, loader, s3_figures, secrets, thorough)
+    feed = S3Feed(proxied, s3_proxy, faults_project, loader, secrets, thorough=ALL)
     feed.fill()
     return feed
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DuckdbSite]:
+    """A project with a feed, on DuckDB."""
+    with duckdb_site(tmp_path_factory.mktemp("duckdb")) as site:
+        yield site
+
+
+@pytest.fixture(scope="session")
+def on(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RigSite]:
+    """A project on the rig."""
+    with rig_site(tmp_path_factory.mktemp("rig")) as site:
+        yield site

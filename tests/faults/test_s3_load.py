@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
+from faults import extent
 from faults import s3_faults as faults
 from faults.s3_feed import FIRST, S3Feed
 from faults.s3_proxy import Deed
@@ -95,11 +96,8 @@ CASES = [
 
 
 def cases() -> list[object]:
-    """Every case; those that are not fast only with --all-faults."""
-    return [
-        pytest.param(case, id=str(case), marks=() if case.fast else pytest.mark.all_faults)
-        for case in CASES
-    ]
+    """Every case, or the fast ones."""
+    return [pytest.param(case, id=str(case)) for case in CASES if case.fast or extent.ALL]
 
 
 @pytest.mark.parametrize("case", cases())
@@ -212,11 +210,8 @@ MEDDLINGS = [
 
 
 def meddlings() -> list[object]:
-    """Every meddling; those that are not fast only with --all-faults."""
-    return [
-        pytest.param(m, id=m.what, marks=() if m.fast else pytest.mark.all_faults)
-        for m in MEDDLINGS
-    ]
+    """Every meddling, or the fast ones."""
+    return [pytest.param(m, id=m.what) for m in MEDDLINGS if m.fast or extent.ALL]
 
 
 @pytest.mark.parametrize("meddling", meddlings())
@@ -232,7 +227,6 @@ def test_a_file_that_changes_meanwhile_is_loaded_as_validated_or_not(
     feed.again(kind, *loads)
 
 
-@pytest.mark.all_faults
 def test_no_credentials_and_no_server_are_told(
     feed: S3Feed, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,9 +10,10 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import runpy
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -47,7 +48,8 @@ def warm_up(project: Path, target_path: Path) -> None:
 class Command:
     """One command line. program: loader or dbt. output: the folder for what it prints.
 
-    impatient: try again at once where the loader would wait some seconds.
+    impatient: try again at once where the loader would wait some seconds. prepare: called in the
+    process just before the program begins.
     """
 
     program: str
@@ -56,6 +58,7 @@ class Command:
     folder: Path
     output: Path
     impatient: bool = False
+    prepare: Callable[[], object] | None = None
 
 
 @dataclass(frozen=True)
@@ -103,6 +106,17 @@ class Running:
     process: ForkServerProcess
     began: float = field(default_factory=time.monotonic)
 
+    @property
+    def pid(self) -> int:
+        """The number of its process."""
+        assert self.process.pid is not None
+        return self.process.pid
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether its process has come so far that its output goes where it is to go."""
+        return (self.command.output / "err").exists()
+
     def kill(self) -> None:
         """End it as the kernel does when memory is short: it gets no chance to tidy up."""
         self.process.kill()
@@ -145,12 +159,15 @@ class Commands:
         environment: Mapping[str, str],
         folder: Path,
         impatient: bool = False,
+        prepare: Callable[[], object] | None = None,
     ) -> Running:
         """Start a command and do not wait for it."""
         self.count += 1
         output = self.output / f"{self.count:03d}-{program}-{arguments[0]}"
         output.mkdir(parents=True)
-        command = Command(program, tuple(arguments), environment, folder, output, impatient)
+        command = Command(
+            program, tuple(arguments), environment, folder, output, impatient, prepare
+        )
         process = _context.Process(target=_run, args=(command,))
         process.start()
         self.running.append(Running(command, process))
@@ -181,6 +198,8 @@ def _run(command: Command) -> None:
         os.dup2(target, number)
     sys.argv = [command.program, *command.arguments]
     called = _watch_macros()
+    if command.prepare:
+        command.prepare()
     try:
         if command.program == "dbt":
             from dbt.cli.main import cli
@@ -188,13 +207,13 @@ def _run(command: Command) -> None:
             cli()
         else:
             from loader import pipeline
-            from loader.cli import main
 
             if command.impatient:
                 hurry(pytest.MonkeyPatch())
                 assert pipeline._BACKOFF
                 pipeline._BACKOFF = (0.05,) * len(pipeline._BACKOFF)  # type: ignore[assignment]
-            main()
+            # As `python -m loader` does.
+            runpy.run_module("loader", run_name="__main__")
     finally:
         (command.output / "macros").write_text("\n".join(sorted(called)))
 

@@ -6,7 +6,7 @@ import gzip
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -81,12 +81,13 @@ class Site:
         *arguments: str,
         impatient: bool = False,
         more: Mapping[str, str] = MappingProxyType({}),
+        prepare: Callable[[], object] | None = None,
     ) -> Running:
         """Start a command in the project's folder. more: variables of its environment."""
         given = arguments if "--target" in arguments else (*arguments, "--target", "redshift")
         target = given[given.index("--target") + 1]
         environment = self.environment() | {"DBT_TARGET_PATH": f"target/{target}"} | dict(more)
-        return self.commands.start(program, given, environment, self.project, impatient)
+        return self.commands.start(program, given, environment, self.project, impatient, prepare)
 
     def load(self, *arguments: str, impatient: bool = False, **more: str) -> Outcome:
         """`python -m loader load`, of the indicators unless others are selected, done or not."""

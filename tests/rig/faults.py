@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+from collections import deque
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -48,6 +49,9 @@ class Faults:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._faults: list[Fault] = []
+        # What was executed since clear(), oldest first: a driver prepares a statement once and may
+        # execute it often, and it is this that `nth` counts.
+        self.executed: deque[str] = deque(maxlen=10_000)
 
     def cut(self, pattern: str, when: When, nth: int = 1) -> Fault:
         """Cut the connection at a statement.
@@ -69,9 +73,10 @@ class Faults:
         return self._add(Fault(_compile(pattern), nth, delay=seconds))
 
     def clear(self) -> None:
-        """Forget all faults, those that have not struck too."""
+        """Forget all faults, those that have not struck too, and what was executed."""
         with self._lock:
             self._faults.clear()
+            self.executed.clear()
 
     def _add(self, fault: Fault) -> Fault:
         with self._lock:
@@ -81,6 +86,7 @@ class Faults:
     def strike(self, sql: str) -> list[Fault]:
         """Faults that strike this statement now."""
         with self._lock:
+            self.executed.append(sql)
             struck = []
             for fault in self._faults:
                 if fault.fired.is_set() or not fault.pattern.search(sql):

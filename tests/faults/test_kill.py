@@ -1,0 +1,42 @@
+"""Killed at any step, and run again: the same tables as after one clean run. Promises 3 and 4.
+
+`make test` tries a few kills, `make test-faults` all of them.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+import pytest
+from faults.duckdb_site import DuckdbSite
+from faults.extent import some
+from faults.kill import Kill, Undisturbed, kill_and_repair, random_kills, step_kills
+
+
+def _all_repaired(site: DuckdbSite, kills: Sequence[Kill], undisturbed: Undisturbed) -> None:
+    wrong = [what for kill in kills for what in kill_and_repair(site, kill, undisturbed)]
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("start", ["empty", "loaded"])
+def test_a_load_killed_at_any_step_is_made_up_for(site: DuckdbSite, start: str) -> None:
+    undisturbed = Undisturbed.of(site, "load", start)
+    assert any("commit" in sql for sql in undisturbed.statements)
+    kills = step_kills("load", start, undisturbed)
+    _all_repaired(site, some(kills, 2), undisturbed)
+
+
+def test_a_load_killed_at_any_moment_is_made_up_for(site: DuckdbSite) -> None:
+    undisturbed = Undisturbed.of(site, "load", "loaded")
+    moments = [random.Random(1).random() for _ in range(45)]
+    kills = random_kills("load", "loaded", undisturbed, moments)
+    _all_repaired(site, some(kills, 1), undisturbed)
+
+
+def test_a_run_killed_while_dbt_builds_is_made_up_for(site: DuckdbSite) -> None:
+    # The data is there by then; the tables that are made of it must come to be as well.
+    undisturbed = Undisturbed.of(site, "run", "loaded")
+    moments = [random.Random(2).uniform(0.2, 0.95) for _ in range(21)]
+    kills = random_kills("run", "loaded", undisturbed, moments)
+    _all_repaired(site, some(kills, 1), undisturbed)
