@@ -21,6 +21,7 @@ from loader import __version__, stop
 from loader.errors import ConfigError, DataRefused, LoaderError, StorageError
 
 if TYPE_CHECKING:
+    from loader.check import Finding
     from loader.contract import Feed
     from loader.pipeline import LoadReport
     from loader.project import Project, Warehouse
@@ -100,6 +101,15 @@ _select = click.option(
 )
 
 
+_reload = click.option(
+    "--reload",
+    "reloads",
+    multiple=True,
+    metavar="FILE",
+    help="Load this file though it was rolled back, named as in `history`; repeatable.",
+)
+
+
 @click.group(epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="loader")
 def cli() -> None:
@@ -115,8 +125,9 @@ def cli() -> None:
 
 @cli.command()
 @_select
+@_reload
 @_common
-def plan(settings: _Settings, selected: tuple[str, ...]) -> None:
+def plan(settings: _Settings, selected: tuple[str, ...], reloads: tuple[str, ...]) -> None:
     """Show which files are new and the SQL that would load them. Touches nothing.
 
     \b
@@ -124,15 +135,15 @@ def plan(settings: _Settings, selected: tuple[str, ...]) -> None:
     """
     from loader.landing import Landing
     from loader.pipeline import make_plan
-    from loader.report import print_json, print_table, say
+    from loader.report import print_json, print_table, say, say_text
     from loader.storage import open_store
 
     project = settings.project()
-    feeds = _feeds(project, selected)
+    feeds = _feeds(project, selected, reloads)
     with project.warehouse(create=False) as warehouse:
         for feed in feeds:
             landing = Landing(project, feed, warehouse)
-            plan = make_plan(project, feed, landing)
+            plan = make_plan(project, feed, landing, frozenset(reloads))
             store = open_store(feed.options.location, project.project_dir)
             statements, manifests = (
                 landing.statements(plan.new, plan.replaces, store) if plan.new else ([], {})
@@ -144,6 +155,7 @@ def plan(settings: _Settings, selected: tuple[str, ...]) -> None:
                         "location": feed.options.location,
                         "mode": feed.options.mode,
                         "known": plan.known,
+                        "rolled_back": [f.uri for f in plan.held],
                         "new": [{"uri": f.uri, "bytes": f.bytes} for f in plan.new],
                         "sql": statements,
                         "manifests": {uri: json.loads(text) for uri, text in manifests.items()},
@@ -151,16 +163,20 @@ def plan(settings: _Settings, selected: tuple[str, ...]) -> None:
                 )
                 continue
             if not plan.new:
-                say(_nothing_new(feed, plan.known))
+                say(_nothing_new(feed, plan.known, len(plan.held)))
                 continue
+            again = sum(file.uri in plan.reloads for file in plan.new)
             print_table(
-                f"{feed.name}: {len(plan.new)} new, {plan.known} loaded before",
+                f"{feed.name}: {len(plan.new)} new, {_before(plan.known, len(plan.held))}"
+                + (f"; {again} of the new ones by --reload" if again else ""),
                 ("file", "bytes"),
                 [(file.uri, file.bytes) for file in plan.new],
             )
             for uri, text in manifests.items():
-                say(f"\n{uri}\n{text}")
-            say("\n" + ";\n".join(statements) + ";")
+                say_text("")
+                say(uri)
+                say_text(text)
+            say_text("\n" + ";\n".join(statements) + ";")
 
 
 @cli.command()
@@ -232,31 +248,44 @@ _rejects_to = click.option(
 
 @cli.command()
 @_select
+@_reload
 @_rejects_to
 @_common
-def load(settings: _Settings, selected: tuple[str, ...], rejects_to: str | None) -> None:
+def load(
+    settings: _Settings,
+    selected: tuple[str, ...],
+    reloads: tuple[str, ...],
+    rejects_to: str | None,
+) -> None:
     """Load what is new of every feed: validate, copy, reconcile, commit; all of it or nothing.
 
     \b
     Example: python -m loader load --select indicators
     """
     project = settings.project()
-    feeds = _feeds(project, selected)
-    _each(feeds, lambda feed: _load(settings, project, feed, rejects_to))
+    feeds = _feeds(project, selected, reloads)
+    _each(feeds, lambda feed: _load(settings, project, feed, rejects_to, reloads))
 
 
 @cli.command()
 @_select
+@_reload
 @_rejects_to
 @_common
-def run(settings: _Settings, selected: tuple[str, ...], rejects_to: str | None) -> None:
-    """Load what is new, then `dbt build` all that depends on it, then sum up.
+def run(
+    settings: _Settings,
+    selected: tuple[str, ...],
+    reloads: tuple[str, ...],
+    rejects_to: str | None,
+) -> None:
+    """Load what is new, `dbt build` all that depends on it, check that nothing is lost, sum up.
 
     \b
     Example: python -m loader run
     """
     project = settings.project()
-    _each(_feeds(project, selected), lambda feed: _run(settings, project, feed, rejects_to))
+    feeds = _feeds(project, selected, reloads)
+    _each(feeds, lambda feed: _run(settings, project, feed, rejects_to, reloads))
 
 
 @cli.command()
@@ -376,6 +405,78 @@ def replay(
         raise DataRefused(f"{refused:,} corrected records are still refused; see above")
 
 
+@cli.command()
+@_select
+@_common
+def check(settings: _Settings, selected: tuple[str, ...]) -> None:
+    """Count anew whether anything was lost: ledger, landing table, quarantine and marts.
+
+    A mart that is not built since the newest load is told, and is no failure.
+
+    \b
+    Example: python -m loader check
+    """
+    from loader.check import check_feed
+    from loader.report import print_findings, print_json
+
+    project = settings.project()
+    failed = []
+    with project.warehouse(create=False) as warehouse:
+        for feed in _feeds(project, selected):
+            findings = check_feed(project, feed, warehouse)
+            failed += _differing(findings)
+            if settings.as_json:
+                for finding in findings:
+                    print_json(finding.to_json())
+            else:
+                print_findings(feed.name, findings)
+    if failed:
+        raise DataRefused(f"{len(failed)} checks do not hold; see above")
+
+
+@cli.command()
+@click.argument("load_id", type=click.IntRange(min=1), metavar="LOAD")
+@click.option("--select", "-s", "feed_name", metavar="FEED", help="Only if it is a load of this.")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+@click.option(
+    "--damaged",
+    is_flag=True,
+    help="Also if the tables hold more or fewer of its records than the ledger says.",
+)
+@_common
+def rollback(
+    settings: _Settings, load_id: int, feed_name: str | None, yes: bool, damaged: bool
+) -> None:
+    """Take one load back: delete its landed and refused records, then build what depends on them.
+
+    Its files are not loaded again, unless `load --reload FILE` asks for it.
+
+    \b
+    Example: python -m loader rollback 3
+    """
+    from loader.report import ProgressReport, print_table, say
+    from loader.rollback import find_load, roll_back, to_json
+
+    started = time.monotonic()
+    project = settings.project()
+    load = find_load(project, load_id, project.feed(feed_name) if feed_name else None)
+    feed = project.feed(load.feed)
+    what = f"{load.loaded:,} landed and {load.rejected:,} refused records of load {load_id}"
+    if not settings.as_json:
+        print_table(
+            f"{load.feed}: load {load_id} ({load.status})",
+            ("file", "records loaded", "records rejected"),
+            load.files,
+        )
+    if not yes:
+        _confirm(f"rollback deletes {what}")
+    roll_back(project, feed, load_id, ProgressReport(settings.as_json), damaged)
+    if not settings.as_json:
+        returned = f"; {load.taken:,} are in quarantine again" if load.taken else ""
+        say(f"{load.feed}: deleted {what}{returned}")
+    _build(settings, project, feed, to_json(load), f"load {load_id} is rolled back", started)
+
+
 def main() -> None:
     """Runs the command line; never shows a traceback unless asked."""
     stop.listen()
@@ -401,7 +502,7 @@ def _each(feeds: list[Feed], work: Callable[[Feed], object]) -> None:
         except LoaderError as error:
             errors.append(error)
             if len(feeds) > 1:
-                say(f"error: {error}", error=True)
+                say(f"error: {error}", error.details, error=True)
     if len(feeds) > 1 and errors:
         names = f"{len(errors)} of {len(feeds)} feeds failed"
         worst = max(errors, key=lambda error: error.exit_code)
@@ -410,48 +511,105 @@ def _each(feeds: list[Feed], work: Callable[[Feed], object]) -> None:
         raise errors[0]
 
 
-def _run(settings: _Settings, project: Project, feed: Feed, rejects_to: str | None) -> None:
+def _run(
+    settings: _Settings,
+    project: Project,
+    feed: Feed,
+    rejects_to: str | None,
+    reloads: tuple[str, ...],
+) -> None:
     """Loads a feed, builds what depends on it, and sums up."""
-    from loader.report import print_json, print_table
-
     started = time.monotonic()
-    report = _load(settings, project, feed, rejects_to, quiet=True)
-    build = project.build(feed, quiet=settings.as_json)
-    stop.check()
-    if build.errors:
-        raise LoaderError(f"dbt build ended with errors:{_listed(build.failures)}")
-    marts: list[tuple[int, int]] = []
-    if not build.tests_failed:  # dbt does not build a mart on a table whose tests failed
-        with project.warehouse() as warehouse:
-            marts = _mart_sizes(project, feed, warehouse)
-    rows, raw = sum(size for size, _ in marts), sum(raw for _, raw in marts)
-    summary = {
+    report = _load(settings, project, feed, rejects_to, reloads, quiet=True)
+    done = {
         "feed": feed.name,
         "load": report.load_id,
         "files": report.files,
-        "files loaded before": report.known,
-        "records read": report.records_read,
-        "records loaded": report.records_loaded,
-        "records rejected": report.records_rejected,
-        **({"mart rows": rows, "duplicates": raw - rows} if marts else {}),
-        "tests passed": build.tests_passed,
-        "tests failed": build.tests_failed,
+        "files_loaded_before": report.known,
+        **({"files_rolled_back_before": report.held} if report.held else {}),
+        "records_read": report.records_read,
+        "records_loaded": report.records_loaded,
+        "records_rejected": report.records_rejected,
+    }
+    _build(settings, project, feed, done, "the data is loaded", started)
+
+
+def _build(
+    settings: _Settings,
+    project: Project,
+    feed: Feed,
+    done: dict[str, Any],
+    told: str,
+    started: float,
+) -> None:
+    """Builds what depends on a feed, checks that nothing is lost, and sums up.
+
+    done: what was done before, for the summary; told: the same for an error message.
+    """
+    from loader.check import check_feed
+    from loader.report import print_findings, print_json, print_table
+
+    build = project.build(feed, quiet=settings.as_json)
+    stop.check()
+    if build.errors:
+        raise LoaderError(f"{told}, but dbt build ended with errors:", build.failures)
+    marts: list[tuple[int, int]] = []
+    with project.warehouse() as warehouse:
+        if not build.tests_failed:  # dbt does not build a mart on a table whose tests failed
+            marts = _mart_sizes(project, feed, warehouse)
+        findings = check_feed(project, feed, warehouse)
+    failed = _differing(findings)
+    rows, raw = sum(size for size, _ in marts), sum(raw for _, raw in marts)
+    summary = {
+        **done,
+        **({"mart_rows": rows, "duplicates": raw - rows} if marts else {}),
+        "tests_passed": build.tests_passed,
+        "tests_failed": build.tests_failed,
+        "checks_passed": len(findings) - len(failed),
+        "checks_failed": len(failed),
         "seconds": round(time.monotonic() - started, 1),
     }
     if settings.as_json:
-        print_json({key.replace(" ", "_"): value for key, value in summary.items()})
+        print_json(summary)
     else:
-        cells = [(key, "none" if value is None else value) for key, value in summary.items()]
+        if any(finding.state != "holds" for finding in findings):
+            print_findings(feed.name, findings)
+        cells = [
+            (key.replace("_", " "), "none" if value is None else value)
+            for key, value in summary.items()
+        ]
         print_table("", ("summary", ""), cells)
-    if build.tests_failed:
-        raise DataRefused(
-            f"the data is loaded, but {build.tests_failed} tests of the tables failed:"
-            f"{_listed(build.failures)}"
-        )
+    problems = [f"{build.tests_failed} tests of the tables failed"] if build.tests_failed else []
+    problems += [f"{len(failed)} checks do not hold"] if failed else []
+    if problems:
+        listed = (*build.failures, *(f"check {f.check}: {f.what}" for f in failed))
+        raise DataRefused(f"{told}, but {' and '.join(problems)}:", listed)
+
+
+def _differing(findings: list[Finding]) -> list[Finding]:
+    return [finding for finding in findings if finding.state == "differs"]
+
+
+def _confirm(what: str) -> None:
+    """Asks a person at a terminal. Raises ConfigError if there is none, or it says no."""
+    if not sys.stdin.isatty():
+        raise ConfigError(f"{what}; there is no terminal to ask at, so give --yes if it should")
+    try:
+        agreed = click.confirm(f"{what}. Go on?", err=True)
+    except click.Abort:
+        stop.check()
+        agreed = False
+    if not agreed:
+        raise ConfigError("nothing was rolled back")
 
 
 def _load(
-    settings: _Settings, project: Project, feed: Feed, rejects_to: str | None, quiet: bool = False
+    settings: _Settings,
+    project: Project,
+    feed: Feed,
+    rejects_to: str | None,
+    reloads: tuple[str, ...],
+    quiet: bool = False,
 ) -> LoadReport:
     """Loads a feed and says what became of it."""
     from loader import pipeline
@@ -459,7 +617,8 @@ def _load(
 
     started = time.monotonic()
     try:
-        report = pipeline.load(project, feed, ProgressReport(settings.as_json), rejects_to)
+        observer = ProgressReport(settings.as_json)
+        report = pipeline.load(project, feed, observer, rejects_to, frozenset(reloads))
     except pipeline.RecordsRefused as error:
         if settings.as_json:
             for verdict in error.verdicts:
@@ -474,6 +633,7 @@ def _load(
                 "load": report.load_id,
                 "files": report.files,
                 "files_loaded_before": report.known,
+                "files_rolled_back_before": report.held,
                 "records_read": report.records_read,
                 "records_loaded": report.records_loaded,
                 "records_rejected": report.records_rejected,
@@ -482,7 +642,7 @@ def _load(
         )
     elif not settings.as_json:
         if report.load_id is None:
-            say(_nothing_new(feed, report.known))
+            say(_nothing_new(feed, report.known, report.held))
         else:
             say(
                 f"{feed.name}: load {report.load_id}: {report.files} files,"
@@ -499,10 +659,16 @@ def _load(
     return report
 
 
-def _nothing_new(feed: Feed, known: int) -> str:
-    if known:
-        return f"{feed.name}: nothing new; {known} files of {feed.options.location} loaded before"
-    return f"{feed.name}: nothing to load; no file matches {feed.options.location}"
+def _nothing_new(feed: Feed, known: int, held: int) -> str:
+    location = feed.options.location
+    if not known + held:
+        return f"{feed.name}: nothing to load; no file matches {location}"
+    hint = "; --reload FILE loads one again" if held else ""
+    return f"{feed.name}: nothing new; {_before(known, held, f' files of {location}')}{hint}"
+
+
+def _before(known: int, held: int, what: str = "") -> str:
+    return f"{known}{what} loaded before" + (f", {held} rolled back" if held else "")
 
 
 def _mart_sizes(project: Project, feed: Feed, warehouse: Warehouse) -> list[tuple[int, int]]:
@@ -510,18 +676,18 @@ def _mart_sizes(project: Project, feed: Feed, warehouse: Warehouse) -> list[tupl
     return [
         (int(row["mart_rows"]), int(row["raw_records"] or 0))
         for mart in project.marts(feed)
-        for row in warehouse.query(warehouse.render("mart_size", mart=mart))
+        for row in warehouse.query(warehouse.render("mart_size", mart=mart.name))
     ]
 
 
-def _listed(failures: tuple[str, ...]) -> str:
-    return "".join(f"\n  {failure}" for failure in failures)
-
-
-def _feeds(project: Project, selected: tuple[str, ...]) -> list[Feed]:
+def _feeds(
+    project: Project, selected: tuple[str, ...], reloads: tuple[str, ...] = ()
+) -> list[Feed]:
     feeds = [project.feed(name) for name in selected] or list(project.feeds.values())
     if not feeds:
         raise ConfigError("the project has no feed; give a source table config.meta.feed")
+    if reloads and len(feeds) > 1:
+        raise ConfigError("--reload names files of one feed; say which with --select FEED")
     return feeds
 
 
@@ -603,7 +769,7 @@ def _verdict_json(verdict: Verdict) -> dict[str, Any]:
 @contextmanager
 def _errors_explained(debug: bool) -> Iterator[None]:
     """Ends the process with one message and the right exit code whatever is raised."""
-    from loader.report import say
+    from loader.report import say, say_text
 
     try:
         yield
@@ -612,10 +778,10 @@ def _errors_explained(debug: bool) -> Iterator[None]:
         if isinstance(error, (click.ClickException, click.exceptions.Exit)):
             raise
         if debug:
-            traceback.print_exception(error)
+            say_text("".join(traceback.format_exception(error)), error=True)
         code, message = _explained(error)
         if message:
-            say(f"error: {message}", error=True)
+            say(f"error: {message}", getattr(error, "details", ()), error=True)
         sys.exit(code)
 
 

@@ -16,6 +16,7 @@ from loader import engine
 from loader.contract import Feed
 from loader.errors import ConfigError
 from loader.records import MAX_RECORD_BYTES
+from loader.spool import private_files
 from loader.storage import Compression, FileVersion, WorkFolder, compression_of
 from loader.validate import Verdict
 
@@ -144,7 +145,8 @@ def _parts(feed: Feed, verdicts: Sequence[Verdict], work: WorkFolder, spool: Pat
         )
         for verdict in verdicts
     ]
-    with engine.connect(spool) as connection, engine.errors_explained(feed.name):
+    connected = engine.connect(spool)
+    with connected as connection, engine.errors_explained(feed.name), private_files():
         engine.write_text(
             connection,
             " union all ".join(texts),
@@ -160,7 +162,7 @@ def _zipped(group: CopyGroup, work: WorkFolder) -> CopyGroup:
     """A group of one file on disk, uploaded as gzip."""
     path = Path(group.paths[0])
     target = path.with_suffix(".csv.gz")
-    with path.open("rb") as text, gzip.open(target, "wb", compresslevel=6) as out:
+    with private_files(), path.open("rb") as text, gzip.open(target, "wb", compresslevel=6) as out:
         shutil.copyfileobj(text, out)
     return replace(group, paths=(work.upload(target),), compression="gzip")
 

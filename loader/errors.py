@@ -15,6 +15,8 @@ Every message says what, where, and what to do next.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 __all__ = [
     "CommitUnknown",
     "ConfigError",
@@ -29,9 +31,13 @@ __all__ = [
 
 
 class LoaderError(Exception):
-    """Root of all errors that a user may see."""
+    """Root of all errors that a user may see. details: further lines, an item each."""
 
     exit_code = 2
+
+    def __init__(self, message: str, details: Iterable[str] = ()) -> None:
+        super().__init__(message)
+        self.details = tuple(details)
 
 
 class ConfigError(LoaderError):

@@ -23,6 +23,7 @@ from loader.header import match_header
 from loader.project import Project, Warehouse
 from loader.quarantine import COLUMNS, QUARANTINE, Quarantined, write_rejected, written_out
 from loader.records import Dialect, read_header
+from loader.spool import private_files
 from loader.storage import Compression, FileVersion, Store, compression_of, plain_head
 from loader.validate import Verdict
 
@@ -98,18 +99,30 @@ class Landing:
         query = self._warehouse.render("loaded_files", ledger=self._ledger, feed=self._feed.name)
         return [LedgerRow(**row) for row in self._warehouse.query(query)]
 
+    def rolled_back_files(self) -> list[FileVersion]:
+        """The file versions that were loaded and taken back; bytes are not known."""
+        return self._rolled_back_rows() if self._warehouse.exists(self._nodes[1]) else []
+
+    def _rolled_back_rows(self) -> list[FileVersion]:
+        query = self._warehouse.render(
+            "rolled_back_files", ledger=self._ledger, feed=self._feed.name
+        )
+        return [FileVersion(bytes=0, **row) for row in self._warehouse.query(query)]
+
     def land(
         self,
         files: Files,
         replaced: frozenset[tuple[str, str]] | None,
         store: Store,
         spool: Path,
+        reloads: frozenset[str] = frozenset(),
     ) -> list[LedgerRow]:
         """Lands accepted records, and the refused ones in quarantine, under one new load id.
 
-        replaced: the keys of all that the table holds, if the files take its place. Raises
-        WarehouseTransient if another loader was quicker, FileChanged, ReconciliationError or
-        WarehouseError; whatever it raises but CommitUnknown, nothing is landed.
+        replaced: the keys of all that the table holds, if the files take its place. reloads: uris
+        that may be loaded though they were rolled back. Raises WarehouseTransient if another loader
+        was quicker, FileChanged, ReconciliationError or WarehouseError; whatever it raises but
+        CommitUnknown, nothing is landed.
         """
         for _, verdict in files:
             _expect(verdict.accepted + verdict.rejected, verdict.read, f"{verdict.file}: judged")
@@ -121,7 +134,7 @@ class Landing:
                 self._check_unchanged(files, store)
                 raise
             stack.enter_context(self._locked(staged))
-            self._check_ledger(files, replaced)
+            self._check_ledger(files, replaced, reloads)
             load_id = self._next_load_id()
             rows = [_ledger_row(load_id, file, verdict) for file, verdict in files]
             self._execute(self._load_statements(load_id, staged, rows, replaced is not None))
@@ -178,7 +191,8 @@ class Landing:
                 self._execute(ddl)
             ddl = []
         written = spool / "rejected.csv"
-        rows = write_rejected(written, self._feed, files)
+        with private_files():
+            rows = write_rejected(written, self._feed, files)
         rejected = CopyGroup((str(written),), COLUMNS, rows) if rows else None
         with self._copied_from(files, rejected, spool) as (groups, rejected):
             for number, group in enumerate(groups, start=1):
@@ -414,7 +428,12 @@ class Landing:
         for statement in statements:
             self._warehouse.execute(statement)
 
-    def _check_ledger(self, files: Files, replaced: frozenset[tuple[str, str]] | None) -> None:
+    def _check_ledger(
+        self,
+        files: Files,
+        replaced: frozenset[tuple[str, str]] | None,
+        reloads: frozenset[str],
+    ) -> None:
         """Raises WarehouseTransient if another loader has changed what the plan was made on.
 
         Asked under the ledger's lock.
@@ -422,9 +441,14 @@ class Landing:
         known = {row.key for row in self._ledger_rows()}
         if replaced is not None and known != replaced:
             raise WarehouseTransient(f"{self._feed.name}: another loader replaced it first.")
+        if replaced is not None:
+            return
+        taken_back = {file.key for file in self._rolled_back_rows() if file.uri not in reloads}
         for file, _ in files:
-            if replaced is None and file.key in known:
+            if file.key in known:
                 raise WarehouseTransient(f"{file.uri}: another loader took it first.")
+            if file.key in taken_back:
+                raise WarehouseTransient(f"{file.uri}: it was loaded and rolled back meanwhile.")
 
     def _check_unchanged(self, files: Files, store: Store) -> None:
         for file, _ in files:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,7 +21,7 @@ from loader.errors import (
 )
 from loader.landing import Landing, LedgerRow
 from loader.project import Project
-from loader.spool import spool_folder
+from loader.spool import private_files, spool_folder
 from loader.storage import FileVersion, keep, open_store, plain_text
 from loader.validate import Validator, Verdict
 
@@ -65,7 +65,8 @@ class LoadPlan:
     """What a load would do.
 
     known: how many files of the location are loaded already. loaded: the uri and ETag of every file
-    version in the landing table.
+    version in the landing table. held: files that were rolled back, and nobody asks for again;
+    taken_back: uri and ETag of every version of such. reloads: uris that somebody asks for again.
     """
 
     feed: Feed
@@ -73,14 +74,21 @@ class LoadPlan:
     known: int
     loaded: frozenset[tuple[str, str]]
     replaces: bool = False
+    held: tuple[FileVersion, ...] = ()
+    taken_back: frozenset[tuple[str, str]] = frozenset()
+    reloads: frozenset[str] = frozenset()
 
 
 @dataclass
 class LoadReport:
-    """What a load did. load_id is None if nothing was new; rejects is where they were written."""
+    """What a load did. load_id is None if nothing was new; rejects is where they were written.
+
+    known: how many files were loaded before; held: how many were rolled back before.
+    """
 
     feed: str
     known: int
+    held: int = 0
     load_id: int | None = None
     files: int = 0
     records_read: int = 0
@@ -106,24 +114,49 @@ class RecordsRefused(DataRefused):
         )
 
 
-def make_plan(project: Project, feed: Feed, landing: Landing) -> LoadPlan:
-    """Compares a feed's location with the ledger. Reads nothing but listings."""
+def make_plan(
+    project: Project, feed: Feed, landing: Landing, reloads: frozenset[str] = frozenset()
+) -> LoadPlan:
+    """Compares a feed's location with the ledger. Reads nothing but listings.
+
+    reloads: uris of files to be loaded although they were rolled back; a feed in replace mode takes
+    its current files anyhow. Raises ConfigError for one that is not there.
+    """
     files = open_store(feed.options.location, project.project_dir).find()
     loaded = landing.loaded_files()
     keys = frozenset(row.key for row in loaded)
+    if gone := sorted(reloads - {file.uri for file in files}):
+        raise ConfigError(
+            f"--reload {gone[0]}: {feed.name} has no such file at {feed.options.location}; name it"
+            " as `python -m loader history` does."
+        )
     # A local file has no ETag before it is read; until then its size and time speak for it.
     stamps = {(row.uri, row.version) for row in loaded}
-    new = [
-        file
-        for file in files
-        if ((file.uri, file.version) not in stamps if file.etag is None else file.key not in keys)
-    ]
+
+    def is_among(
+        file: FileVersion, keys: Collection[tuple[str, str]], stamps: Collection[object]
+    ) -> bool:
+        return (file.uri, file.version) in stamps if file.etag is None else file.key in keys
+
+    new = [file for file in files if not is_among(file, keys, stamps)]
     if feed.options.mode == "replace":
-        gone = {row.uri for row in loaded} - {file.uri for file in files}
-        if not files or not (new or gone):
+        gone_files = {row.uri for row in loaded} - {file.uri for file in files}
+        if not files or not (new or gone_files):
             return LoadPlan(feed, [], len(files), keys)
         return LoadPlan(feed, files, 0, keys, replaces=True)
-    return LoadPlan(feed, new, len(files) - len(new), keys)
+    back = [file for file in landing.rolled_back_files() if file.uri not in reloads]
+    taken_back = frozenset(file.key for file in back)
+    stamps = {(file.uri, file.version) for file in back}
+    held = tuple(file for file in new if is_among(file, taken_back, stamps))
+    return LoadPlan(
+        feed,
+        [file for file in new if file not in held],
+        len(files) - len(new),
+        keys,
+        held=held,
+        taken_back=taken_back,
+        reloads=reloads,
+    )
 
 
 def judge_file(
@@ -140,8 +173,9 @@ def judge_file(
         left -= min(count, left)
 
     try:
-        text = plain_text(name, path, spool, feed.options.compression)
-        return validator.validate(name, text, advance)
+        with private_files():
+            text = plain_text(name, path, spool, feed.options.compression)
+            return validator.validate(name, text, advance)
     except DataRefused as error:
         return Verdict(name, refused=str(error))
     finally:
@@ -149,12 +183,17 @@ def judge_file(
 
 
 def load(
-    project: Project, feed: Feed, observer: Observer, rejects_to: str | None = None
+    project: Project,
+    feed: Feed,
+    observer: Observer,
+    rejects_to: str | None = None,
+    reloads: frozenset[str] = frozenset(),
 ) -> LoadReport:
     """Loads what is new of a feed; what it refuses is set aside, if the feed allows so much.
 
     rejects_to: a folder or s3://bucket/prefix/ for the refused records as JSON lines. Those of a
-    load that is refused are always kept, in the folder rejects if nothing else is said. Raises
+    load that is refused are always kept, in the folder rejects if nothing else is said. reloads:
+    uris of files that were rolled back and are to be loaded again. Raises ConfigError,
     RecordsRefused, StorageError, WarehouseError or ReconciliationError; in each case the warehouse
     is as it was. What a retry may cure is tried again: the ledger knows what a try that lost its
     connection has done, so nothing is loaded twice.
@@ -163,7 +202,7 @@ def load(
     lost: set[tuple[str, str]] = set()
 
     def load_once(spool: Path) -> LoadReport:
-        return _load_once(project, feed, spool, observer, judged, lost, rejects_to)
+        return _load_once(project, feed, spool, observer, judged, lost, rejects_to, reloads)
 
     return retried(feed, observer, load_once)
 
@@ -191,6 +230,7 @@ def _load_once(
     judged: dict[tuple[str, str], Verdict],
     lost: set[tuple[str, str]],
     rejects_to: str | None,
+    reloads: frozenset[str],
 ) -> LoadReport:
     """One try. judged: verdicts, kept for the next; lost: files of a try lost at COMMIT.
 
@@ -199,9 +239,9 @@ def _load_once(
     with project.warehouse() as warehouse:
         landing = Landing(project, feed, warehouse)
         landing.remove_abandoned()
-        plan = make_plan(project, feed, landing)
+        plan = make_plan(project, feed, landing, reloads)
         loaded = [row for row in landing.loaded_files() if row.key in lost] if lost else []
-    files = _fetch_and_judge(project, plan, spool, observer, judged)
+    files, back = _fetch_and_judge(project, plan, spool, observer, judged)
     verdicts = [verdict for _, verdict in files]
     read, rejected = sum(v.read for v in verdicts), sum(v.rejected for v in verdicts)
     if any(v.refused for v in verdicts) or not feed.options.rejects.allow(rejected, read):
@@ -209,7 +249,7 @@ def _load_once(
         name = f"{feed.name}-refused-{datetime.now(UTC):%Y%m%dT%H%M%S%f}.jsonl"
         raise RecordsRefused(feed, verdicts, _keep(verdicts, local, name, spool, observer))
     if not files:
-        return _report(feed, plan, loaded)
+        return _report(feed, plan, loaded, back)
     store = open_store(feed.options.location, project.project_dir)
     records = sum(verdict.accepted for _, verdict in files)
     observer.start(f"{feed.name}: loading {records:,} records", None)
@@ -217,7 +257,8 @@ def _load_once(
         with project.warehouse() as warehouse:
             landing = Landing(project, feed, warehouse)
             replaced = plan.loaded if plan.replaces else None
-            report = _report(feed, plan, landing.land(files, replaced, store, spool))
+            rows = landing.land(files, replaced, store, spool, reloads)
+            report = _report(feed, plan, rows, back)
     except CommitUnknown:
         lost.update(file.key for file, _ in files)
         raise
@@ -236,8 +277,9 @@ def _keep(
     logs = [verdict.rejects for verdict in verdicts if verdict.rejects]
     if not any(log.total for log in logs):
         return None
-    together = spool / "rejects.jsonl"
-    with together.open("wb") as out:
+    # A feed is called what its YAML says, which may be a path.
+    name, together = name.replace("/", "-"), spool / "rejects.jsonl"
+    with private_files(), together.open("wb") as out:
         for log in logs:
             with log.path.open("rb") as lines:
                 shutil.copyfileobj(lines, out)
@@ -255,11 +297,14 @@ def _fetch_and_judge(
     spool: Path,
     observer: Observer,
     judged: dict[tuple[str, str], Verdict],
-) -> list[tuple[FileVersion, Verdict]]:
-    """The verdicts on the new files, those left out that turn out to be loaded already."""
-    feed = plan.feed
+) -> tuple[list[tuple[FileVersion, Verdict]], int]:
+    """The verdicts on the new files, without those that turn out to be known once they are read.
+
+    Also how many of the latter were rolled back.
+    """
+    feed, back = plan.feed, 0
     if not plan.new:
-        return []
+        return [], back
     store = open_store(feed.options.location, project.project_dir)
     total = sum(file.bytes for file in plan.new)
     observer.start(f"{feed.name}: validating {len(plan.new):,} files", total)
@@ -268,8 +313,10 @@ def _fetch_and_judge(
     try:
         with Validator(feed, folder) as validator:
             for listed in plan.new:
-                file, path = store.fetch(listed, spool)
-                if file.key in plan.loaded and not plan.replaces:
+                with private_files():
+                    file, path = store.fetch(listed, spool)
+                if not plan.replaces and file.key in plan.loaded | plan.taken_back:
+                    back += file.key not in plan.loaded
                     continue
                 if file.key not in judged:
                     verdict = judge_file(validator, feed, file.uri, path, folder, observer)
@@ -278,13 +325,15 @@ def _fetch_and_judge(
     finally:
         observer.finish()
     # A local file that was only touched shows its old ETag once it is read.
-    return [] if plan.replaces and {file.key for file, _ in files} == plan.loaded else files
+    unchanged = plan.replaces and {file.key for file, _ in files} == plan.loaded
+    return [] if unchanged else files, back
 
 
-def _report(feed: Feed, plan: LoadPlan, rows: Sequence[LedgerRow]) -> LoadReport:
+def _report(feed: Feed, plan: LoadPlan, rows: Sequence[LedgerRow], back: int) -> LoadReport:
     return LoadReport(
         feed=feed.name,
-        known=plan.known + len(plan.new) - len(rows),
+        known=plan.known + len(plan.new) - len(rows) - back,
+        held=len(plan.held) + back,
         load_id=max((row.load_id for row in rows), default=None),
         files=len(rows),
         records_read=sum(row.records_read for row in rows),

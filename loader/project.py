@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from decimal import Decimal
@@ -36,7 +36,7 @@ _TRANSIENT = re.compile(
 # PostgreSQL: "Error and Notice Message Fields"; S is the severity.
 _FIELDS = re.compile(r"\{'S': .*\}", re.DOTALL)
 
-__all__ = ["BuildResult", "Project", "Warehouse"]
+__all__ = ["BuildResult", "Mart", "Project", "Warehouse"]
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,20 @@ class BuildResult:
     tests_failed: int
     errors: int
     failures: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Mart:
+    """A table that counts the raw records that each of its rows stands for.
+
+    name: as SQL has it. node: database, schema and identifier. feeds: whose records it is made of.
+    is_complete: it knows its newest load too, and so has to account for every record of theirs.
+    """
+
+    name: str
+    node: dict[str, Any]
+    feeds: tuple[str, ...]
+    is_complete: bool
 
 
 @dataclass(frozen=True)
@@ -193,26 +207,40 @@ class Project:
         results: Any = outcome.result
         return _summary(list(results))
 
-    def marts(self, feed: Feed) -> list[str]:
-        """Tables downstream of a feed that count what they fold together: name as SQL has it."""
+    def marts(self, feed: Feed) -> list[Mart]:
+        """Tables downstream of a feed that count what they fold together, by name."""
         manifest = self._manifest
         start = next(
             node.unique_id
             for node in manifest.sources.values()
             if (node.source_name, node.name) == (feed.source_name, feed.table_name)
         )
-        seen, queue = set(), [start]
-        while queue:
-            for child in manifest.child_map.get(queue.pop(), []):
-                if child not in seen:
-                    seen.add(child)
-                    queue.append(child)
-        nodes = [manifest.nodes[name] for name in sorted(seen) if name in manifest.nodes]
+        nodes = [manifest.nodes.get(name) for name in sorted(_reached(start, manifest.child_map))]
         return [
-            node.relation_name
+            Mart(
+                node.relation_name,
+                {"database": node.database, "schema": node.schema, "identifier": node.alias},
+                tuple(
+                    f"{source.source_name}.{source.name}"
+                    for name in sorted(_reached(node.unique_id, manifest.parent_map))
+                    if (source := manifest.sources.get(name)) and "feed" in source.config.meta
+                ),
+                "last_load_id" in node.columns,
+            )
             for node in nodes
-            if node.resource_type == "model" and "occurrences" in node.columns
+            if node and node.resource_type == "model" and "occurrences" in node.columns
         ]
+
+
+def _reached(start: str, edges: Mapping[str, Sequence[str]]) -> set[str]:
+    """Every node that the edges lead to from one."""
+    seen: set[str] = set()
+    queue = [start]
+    while queue:
+        new = set(edges.get(queue.pop(), ())) - seen
+        seen |= new
+        queue += new
+    return seen
 
 
 class Warehouse:

@@ -25,6 +25,7 @@ from loader.project import Project
 from loader.quarantine import Quarantined, is_one_record
 from loader.records import Dialect, read_header
 from loader.rejects import read_rejects
+from loader.spool import private_files
 from loader.validate import Validator
 
 __all__ = ["ReplayReport", "replay"]
@@ -75,7 +76,7 @@ def _replay_once(
         records = list(_correct(records, corrections))
     folder = Path(tempfile.mkdtemp(dir=spool))
     replays: list[Replay] = []
-    with Validator(feed, folder) as validator:
+    with private_files(), Validator(feed, folder) as validator:
         for (load, uri), members in groupby(records, key=lambda r: (r.load_id, r.reject.file)):
             observer.start(f"{feed.name}: judging the records of {uri} again", None)
             replays += _judge_again(validator, feed, load, list(members), folder, report)

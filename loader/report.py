@@ -6,7 +6,7 @@ import json
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -15,22 +15,26 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
+    from loader.check import Finding
     from loader.quarantine import Quarantined
     from loader.replay import ReplayReport
     from loader.validate import Verdict
 
 __all__ = [
     "ProgressReport",
+    "print_findings",
     "print_json",
     "print_quarantine",
     "print_rejects",
     "print_replay",
     "print_table",
     "say",
+    "say_text",
     "shown",
 ]
 
 _EXAMPLES = 2
+_DIFFERENCES = 20
 _SHOWN_VALUE = 60
 _PLAIN_SECONDS = 10.0
 _PIPE_WIDTH = 400
@@ -43,9 +47,18 @@ def shown(value: object, limit: int | None = None) -> str:
     return text if limit is None or len(text) <= limit else text[: limit - 1] + "…"
 
 
-def say(message: str, *, error: bool = False) -> None:
-    """One message; errors and progress go to standard error, results to standard output."""
-    lines = [shown(line) for line in message.splitlines()]
+def say(message: str, details: Iterable[str] = (), *, error: bool = False) -> None:
+    """One message, a line, and its details; errors and progress go to standard error.
+
+    A line feed within any of them is escaped too: a file's name must not add lines of its own.
+    """
+    lines = [shown(message), *(f"  {shown(detail)}" for detail in details)]
+    print("\n".join(lines), file=sys.stderr if error else sys.stdout, flush=True)
+
+
+def say_text(text: str, *, error: bool = False) -> None:
+    """Text whose lines are its own, such as SQL or a traceback."""
+    lines = [shown(line) for line in text.split("\n")]
     print("\n".join(lines), file=sys.stderr if error else sys.stdout, flush=True)
 
 
@@ -167,6 +180,18 @@ def print_replay(report: ReplayReport) -> None:
         )
 
 
+def print_findings(feed: str, findings: Sequence[Finding]) -> None:
+    """Which checks of a feed hold; of the others what differs and what to do next."""
+    if not findings:
+        say(f"{feed}: nothing has been loaded yet")
+    for finding in findings:
+        details = list(finding.lines[:_DIFFERENCES])
+        if len(finding.lines) > _DIFFERENCES:
+            details.append(f"… and {len(finding.lines) - _DIFFERENCES:,} more; --json has all")
+        details += [finding.advice] if finding.advice else []
+        say(f"{feed}: {finding.state}: {finding.what}", details)
+
+
 class ProgressReport:
     """A bar on a terminal; elsewhere a plain line now and then; nothing if quiet."""
 
@@ -186,7 +211,7 @@ class ProgressReport:
             say(step, error=True)
             return
         self._bar = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             DownloadColumn(),
             TimeElapsedColumn(),

@@ -1,4 +1,4 @@
-"""The spool: a folder of a load's own on disk, for what is fetched and decompressed."""
+"""The spool: a private folder of a load's own, for what is fetched and decompressed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from loader import owner, stop
 from loader.errors import ConfigError, StorageError
 
-__all__ = ["spool_folder"]
+__all__ = ["private_files", "spool_folder"]
 
 # cti-loader-HOST_PID_RANDOM, in TMPDIR.
 _PREFIX = "cti-loader-"
@@ -28,6 +28,7 @@ def spool_folder() -> Iterator[Path]:
     _remove_abandoned()
     try:
         folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{owner.host()}_{os.getpid()}_"))
+        folder.chmod(0o700)  # mkdtemp() asks for this, but the umask may take some of it away
     except OSError as error:
         raise StorageError(f"no spool folder can be made: {error}. Set TMPDIR.") from None
     if set("*?[]") & set(str(folder)):
@@ -45,6 +46,20 @@ def spool_folder() -> Iterator[Path]:
     finally:
         with stop.held_off():
             shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def private_files() -> Iterator[None]:
+    """Files that come to be are the owner's alone, whoever writes them, DuckDB too.
+
+    Only around what is written to the spool: the warehouse's file and what people ask for have the
+    rights that they are used to.
+    """
+    usual = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(usual)
 
 
 def _remove_abandoned() -> None:

@@ -32,6 +32,15 @@
 {% endmacro %}
 
 
+{% macro rolled_back_files(ledger, feed) %}
+    {#- The file versions of a feed that were loaded and taken back, without replays: those have no bytes. -#}
+    {{ return(
+        "select distinct uri, etag, version from " ~ ledger
+        ~ " where status = 'rolled back' and bytes > 0 and feed = " ~ text_literal(feed)
+    ) }}
+{% endmacro %}
+
+
 {% macro record_files(ledger, feed, loaded_at, files) %}
     {#- Writes a load's files into the ledger. files: dicts with the ledger's other columns. -#}
     {%- set rows = [] -%}
@@ -57,7 +66,7 @@ values
 
 {% macro mark_replaced(ledger, feed) %}
     {{ return(
-        "update " ~ ledger ~ " set status = 'replaced' where status <> 'replaced' and feed = "
+        "update " ~ ledger ~ " set status = 'replaced' where status in ('loaded', 'replayed') and feed = "
         ~ text_literal(feed)
     ) }}
 {% endmacro %}

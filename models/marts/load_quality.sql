@@ -19,6 +19,8 @@ with loads as (
         max(loaded_at) as loaded_at,
         count(*) as files
     from {{ source('loader', '_loaded_files') }}
+    -- Of a load that was taken back, neither the good records nor the refused ones are there.
+    where status <> 'rolled back'
     group by feed, load_id
 
 ),

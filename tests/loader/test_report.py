@@ -10,7 +10,15 @@ from pathlib import Path
 import pytest
 
 from loader.rejects import Reject, RejectLog
-from loader.report import ProgressReport, print_json, print_rejects, print_table, say, shown
+from loader.report import (
+    ProgressReport,
+    print_json,
+    print_rejects,
+    print_table,
+    say,
+    say_text,
+    shown,
+)
 from loader.validate import Verdict
 
 ESCAPES = [
@@ -47,10 +55,11 @@ def test_long_values_are_cut_with_a_sign() -> None:
 
 
 def test_messages_go_line_by_line_to_the_right_stream(capsys: pytest.CaptureFixture[str]) -> None:
-    say("first\n  second \x1b[2J")
+    say("first\nforged", ["second \x1b[2J"])
+    say_text("select\n  \x1b[2J")
     say("wrong", error=True)
     out, err = capsys.readouterr()
-    assert out == "first\n  second \\x1b[2J\n"
+    assert out == "first\\nforged\n  second \\x1b[2J\nselect\n  \\x1b[2J\n"
     assert err == "wrong\n"
 
 
@@ -115,7 +124,8 @@ def test_progress_is_a_bar_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(sys, "stderr", terminal := Terminal())
     monkeypatch.setenv("TERM", "xterm")
     report = ProgressReport()
-    report.start("reading", 100)
+    # What a file is called is no markup.
+    report.start("reading [/]", 100)
     report.advance(100)
     report.finish()
-    assert "reading" in terminal.getvalue()
+    assert "reading [/]" in terminal.getvalue()

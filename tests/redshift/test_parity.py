@@ -124,6 +124,42 @@ def test_replace_mode_leaves_the_current_files_alone(whole_run: WholeRun, target
     assert status == {"replaced": 1, "loaded": 2}
 
 
+@pytest.mark.parametrize("table", TABLES)
+def test_what_is_rolled_back_leaves_the_same(whole_run: WholeRun, table: str) -> None:
+    # GIVEN a replay taken back, and then the load whose records it had taken
+    _assert_same(whole_run.rolled_back["redshift"][table], whole_run.rolled_back["duckdb"][table])
+    untouched = ("lab", "prices", "seed")
+    was = whole_run.second["redshift"][table]
+    left = whole_run.rolled_back["redshift"][table]
+    assert (left == was) is table.startswith(untouched)
+
+
+@pytest.mark.parametrize("target", ["redshift", "duckdb"])
+def test_what_was_rolled_back_is_nowhere_but_in_the_ledger(
+    whole_run: WholeRun, target: str
+) -> None:
+    before, after = whole_run.second[target], whole_run.rolled_back[target]
+    gone = {row[0] for row in after["ledger"] if row[8] == "rolled back"}
+    assert len(gone) == 2
+    assert gone <= {row[7] for row in before["landing"]}
+    left = [row for row in before["landing"] if row[7] not in gone]
+    _assert_same(after["landing"], left)
+    assert after["quarantine"] == []
+    assert sum(row[7] for row in after["mart"]) == len(left) > 0
+    assert [row[:8] for row in after["ledger"]] == [row[:8] for row in before["ledger"]]
+
+
+def test_both_engines_find_nothing_lost(whole_run: WholeRun) -> None:
+    for step in ("check", "rollback 3"):
+        found = {
+            target: whole_run.outcomes[f"{step} on {target}"].objects
+            for target in ("redshift", "duckdb")
+        }
+        assert {finding["state"] for finding in found["redshift"]} == {"holds"}
+        assert len(found["redshift"]) == 6 + 5 + 5
+        assert found["redshift"] == found["duckdb"]
+
+
 def _cleaned(text: str | None) -> str | None:
     return simple_lower((text or "").strip()) or None
 

@@ -63,6 +63,7 @@ class WholeRun:
     first: Tables = field(default_factory=dict)
     second: Tables = field(default_factory=dict)
     rebuilt: Tables = field(default_factory=dict)
+    rolled_back: Tables = field(default_factory=dict)
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     rewrites: list[Rewrite] = field(default_factory=list)
     sent: list[str] = field(default_factory=list)
@@ -115,7 +116,18 @@ def run_everything(site: Site) -> WholeRun:
     _on_both(run, "freshness", [["dbt", "source", "freshness"]], ("redshift",))
     _on_both(run, "docs", [["dbt", "docs", "generate"]], ("redshift",))
     _on_both(run, "history", [["loader", "history", "--json"]], ("redshift",))
+    _on_both(run, "check", [["loader", "check", "--json"]])
     _refused_by_copy(run)
+    _on_both(
+        run,
+        "rollback",
+        [
+            ["loader", "rollback", str(_replay(run)), "--yes", "--json"],
+            ["loader", "rollback", str(_first_load(run)), "--yes", "--json"],
+            ["loader", "check", "--json"],
+        ],
+    )
+    run.rolled_back = _tables(site)
     if rig:
         run.rewrites, run.sent, run.copies = rig.needed_rewrites(), rig.sent(), rig.copies
     return run
@@ -146,7 +158,7 @@ def _put_second_files(run: WholeRun) -> None:
 def _corrected(run: WholeRun) -> str:
     """Two of the samples' refused records, put right; in a file named as they are."""
     uri = run.site.uri("in/2026-01-09_typed.csv")
-    ((load_id,),) = run.site.duckdb(f"select load_id from raw._loaded_files where uri = '{uri}'")
+    load_id = _first_load(run)
     path = run.site.folder / "corrected.csv"
     path.write_text(
         "load,file,record,raw\n"
@@ -154,6 +166,19 @@ def _corrected(run: WholeRun) -> str:
         f'{load_id},{uri},501,"unsure.example,domain,CERT Example,51,2026-01-02,,"\n'
     )
     return str(path)
+
+
+def _first_load(run: WholeRun) -> int:
+    """The load that took the samples."""
+    uri = run.site.uri("in/2026-01-09_typed.csv")
+    query = f"select min(load_id) from raw._loaded_files where uri = '{uri}'"
+    return int(run.site.duckdb(query)[0][0])
+
+
+def _replay(run: WholeRun) -> int:
+    """The load that took records out of quarantine."""
+    query = "select load_id from raw._loaded_files where status = 'replayed'"
+    return int(run.site.duckdb(query)[0][0])
 
 
 def _accepted(run: WholeRun, data: bytes) -> bytes:

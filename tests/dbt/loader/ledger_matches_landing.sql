@@ -1,13 +1,13 @@
 -- What the ledger says each load brought is what lies in the landing table, load by load and in both
 -- directions. It fails if rows were put in or taken out past the loader, if a load was half undone, or
--- if replaced files' rows are still there.
+-- if rows of replaced files or of a load taken back are still there.
 with ledger as (
 
     select
         load_id,
         sum(records_loaded) as records
     from {{ source('loader', '_loaded_files') }}
-    where feed = 'cti.indicators' and status <> 'replaced'
+    where feed = 'cti.indicators' and status in ('loaded', 'replayed')
     group by load_id
     -- A file with a header and nothing else is in the ledger and has no row to find.
     having sum(records_loaded) > 0

@@ -9,6 +9,8 @@ with ledger as (
         uri,
         sum(records_rejected) as records
     from {{ source('loader', '_loaded_files') }}
+    -- Rolling a load back takes its refused records along.
+    where status <> 'rolled back'
     group by load_id, feed, uri
     having sum(records_rejected) > 0
 
@@ -46,7 +48,9 @@ taken as (
         feed,
         sum(records_loaded) as records
     from {{ source('loader', '_loaded_files') }}
-    where load_id in (select replayed.load_id from replayed)
+    where
+        status <> 'rolled back'
+        and load_id in (select replayed.load_id from replayed)
     group by load_id, feed
 
 )

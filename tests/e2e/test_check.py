@@ -1,0 +1,211 @@
+"""`check`: whoever changes the tables past the loader is found out, and told what to do."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from conftest import Loader
+    from e2e.conftest import Dbt, Tables
+
+HEADER = "indicator,indicator_type,source,confidence,first_seen\n"
+NAMES = ["landing", "quarantine", "replays", "files", "once", "mart analytics.indicators"]
+
+
+def write(folder: Path, name: str, count: int, refused: int = 0) -> None:
+    """A file of so many records, the last few of them refused."""
+    records = [f"{name}-{n}.example,domain,me,{n % 101},2026-01-01\n" for n in range(count)]
+    records[count - refused :] = [f"{name}.example,domain,me,much,2026-01-01\n"] * refused
+    (folder / f"{name}.csv").write_text(HEADER + "".join(records))
+
+
+@pytest.fixture(scope="module")
+def healthy(
+    project_files: Path, tmp_path_factory: pytest.TempPathFactory, loader: Loader, dbt: Dbt
+) -> Iterator[Path]:
+    """A project with two loads, the second a replay, all built. Not to be written to."""
+    folder = tmp_path_factory.mktemp("healthy") / "project"
+    shutil.copytree(project_files, folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        (folder / "feed").mkdir()
+        patch.setenv("CTI_INDICATORS_LOCATION", "feed/*.csv*")
+        write(folder / "feed", "a", 300, refused=3)
+        loader("load")
+        exported = loader("rejects", "--csv").stdout
+        Path("fixed.csv").write_text(exported.replace(",much,2026", ",50,2026", 1), newline="")
+        loader("replay", "--from", "fixed.csv", code=1)
+        dbt("seed")
+        dbt("run")
+        yield folder
+
+
+@pytest.fixture
+def built(healthy: Path, project: Path, feed_folder: Path) -> Path:
+    """A copy of it to spoil; the folder that its feed reads."""
+    shutil.copy(healthy / "cti.duckdb", project)
+    shutil.copytree(healthy / "feed", feed_folder, dirs_exist_ok=True)
+    return feed_folder
+
+
+def found(loader: Loader, code: int = 0) -> dict[str, dict[str, Any]]:
+    """What check says, by check."""
+    lines = loader("check", "--json", code=code).stdout.splitlines()
+    return {line["check"]: line for line in map(json.loads, lines)}
+
+
+def test_all_is_well(loader: Loader, built: Path) -> None:
+    findings = found(loader)
+    assert {name: f["state"] for name, f in findings.items()} == dict.fromkeys(NAMES, "holds")
+    assert all(
+        list(f) == ["feed", "check", "state", "what", "differences", "advice"]
+        for f in findings.values()
+    )
+    told = loader("check", "--select", "indicators").stdout
+    assert "298 records of 2 loads are landed as the ledger says" in told
+    assert "3 refused records are in quarantine" in told
+    assert "analytics.indicators counts all 298 landed records" in told
+
+
+def test_nothing_loaded_is_nothing_wrong(loader: Loader, project: Path) -> None:
+    assert loader("check").stdout == "cti.indicators: nothing has been loaded yet\n"
+    # It makes no warehouse either.
+    assert not list(project.glob("*.duckdb*"))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "check", "told"),
+    [
+        (
+            "delete from raw.indicators where indicator in ('a-1.example', 'a-2.example')",
+            "landing",
+            "load 1 (loaded): 297 records by the ledger, 295 landed",
+        ),
+        (
+            "insert into raw.indicators select * from raw.indicators where _load_id = 2",
+            "landing",
+            "load 2 (replayed): 1 records by the ledger, 2 landed",
+        ),
+        (
+            "insert into raw.indicators select * replace (9 as _load_id) from raw.indicators"
+            " where _load_id = 2",
+            "landing",
+            "load 9 (not in the ledger): 0 records by the ledger, 1 landed",
+        ),
+        (
+            "update raw._loaded_files set status = 'rolled back' where load_id = 1",
+            "landing",
+            "load 1 (rolled back): 0 records by the ledger, 297 landed",
+        ),
+        (
+            "delete from raw._rejected_records where record = 300",
+            "quarantine",
+            "load 1 (loaded), feed/a.csv: 3 refused records by the ledger, 2 in quarantine",
+        ),
+        (
+            "update raw._rejected_records set load_id = 7 where record = 300",
+            "quarantine",
+            "load 7 (not in the ledger), feed/a.csv: 0 refused records by the ledger, 1 in",
+        ),
+        (
+            "update raw._rejected_records set replayed_by = null",
+            "replays",
+            "load 2 (replayed): 1 records replayed by the ledger, 0 marked",
+        ),
+        (
+            "update raw._rejected_records set replayed_by = 8 where record = 300",
+            "replays",
+            "load 8 (not in the ledger): 0 records replayed by the ledger, 1 marked",
+        ),
+        (
+            "update raw._loaded_files set records_read = 299 where load_id = 1",
+            "files",
+            "load 1 (loaded), feed/a.csv: 299 read, 297 loaded, 3 rejected",
+        ),
+        (
+            "insert into raw._loaded_files select * replace (0 as records_read, 3 as load_id,"
+            " 0 as records_loaded, 0 as records_rejected) from raw._loaded_files where load_id = 1",
+            "once",
+            "2 times, from load 1 to load 3",
+        ),
+        (
+            "delete from analytics.indicators where indicator = 'a-1.example'",
+            "mart analytics.indicators",
+            "counts 297 records up to load 2; 298 are landed",
+        ),
+        ("drop table raw._rejected_records", "tables", "no table loader._rejected_records"),
+    ],
+)
+def test_what_somebody_changed_is_found(
+    loader: Loader, tables: Tables, built: Path, spoil: str, check: str, told: str
+) -> None:
+    # WHEN somebody changes a table by hand THEN check says which, what, and how many
+    tables.rows(spoil)
+    assert found(loader, code=1)[check]["state"] == "differs"
+    result = loader("check", code=1)
+    assert told in result.stdout
+    assert "see above" in result.stderr
+    # and that something can be done about it.
+    assert "rollback" in result.stdout or "run" in result.stdout or "backup" in result.stdout
+
+
+def test_a_mart_that_is_only_behind_is_no_failure(
+    loader: Loader, tables: Tables, built: Path
+) -> None:
+    write(built, "b", 40)
+    loader("load")
+    assert found(loader)["mart analytics.indicators"]["state"] == "behind"
+    told = loader("check").stdout
+    assert "not built yet since load 2: 40 records wait, up to load 3" in told
+    assert "`python -m loader run` builds it" in told
+    # But one that is behind and wrong is wrong.
+    tables.rows("delete from analytics.indicators where indicator = 'a-1.example'")
+    assert found(loader, code=1)["mart analytics.indicators"]["state"] == "differs"
+    tables.rows("drop table analytics.indicators")
+    assert "analytics.indicators: not built yet\n" in loader("check").stdout
+
+
+def test_a_replaced_table_waits_for_its_mart(loader: Loader, project: Path, built: Path) -> None:
+    contract = project / "models/staging/cti/_cti__sources.yml"
+    contract.write_text(contract.read_text().replace("mode: append", "mode: replace"))
+    write(built, "a", 20)
+    loader("load")
+    assert "not built yet since load 2 was replaced" in loader("check").stdout
+
+
+def test_a_run_ends_with_it(loader: Loader, tables: Tables, project: Path, built: Path) -> None:
+    # GIVEN data tests that somebody has removed, and a record that got lost
+    for path in (project / "tests/dbt").glob("*/*_adds_up.sql"):
+        path.unlink()
+    for path in (project / "tests/dbt/loader").glob("*.sql"):
+        path.unlink()
+    for path in (project / "tests/dbt").glob("*.yml"):
+        path.unlink()
+    tables.rows("delete from raw._rejected_records where record = 300")
+    # WHEN it runs THEN it is told all the same
+    result = loader("run", "--json", code=1)
+    summary = json.loads(result.stdout.splitlines()[-1])
+    assert (summary["checks_passed"], summary["checks_failed"]) == (5, 1)
+    assert "the data is loaded, but 1 checks do not hold" in result.stderr
+    assert "check quarantine" in result.stderr
+
+
+def test_a_selection_with_a_count_is_no_mart(
+    loader: Loader, dbt: Dbt, project: Path, built: Path
+) -> None:
+    # GIVEN a model of one's own that counts, and leaves records out on purpose
+    (project / "models/marts/few.sql").write_text(
+        "select indicator, occurrences from {{ ref('indicators') }} limit 5\n"
+    )
+    (project / "models/marts/_few.yml").write_text(
+        "models: [{name: few, columns: [{name: indicator}, {name: occurrences}]}]\n"
+    )
+    dbt("run", "--select", "few")
+    # THEN it does not have to account for every record
+    assert list(found(loader)) == NAMES
