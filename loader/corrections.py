@@ -10,6 +10,7 @@ from typing import TextIO
 
 from loader.errors import ConfigError
 from loader.quarantine import Quarantined, decoded, encoded
+from loader.report import shown
 
 __all__ = ["Corrections", "export_cell", "print_csv", "read_corrections"]
 
@@ -23,7 +24,7 @@ _EXPORTED = (
 )
 
 # Spreadsheets take a cell that begins with one of these for a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "'")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠", "'")  # noqa: RUF001
 
 
 def export_cell(value: object) -> str:
@@ -33,7 +34,8 @@ def export_cell(value: object) -> str:
 
 
 def print_csv(records: Iterable[Quarantined], out: TextIO, header: bool = True) -> None:
-    """Writes records as CSV that read_corrections() reads."""
+    """Writes records as CSV that read_corrections() reads; on a terminal, safe to look at."""
+    safe = shown if out.isatty() else str
     # Lines end in CRLF; with LF alone, Python 3.11 and 3.12 leave a lone CR unquoted.
     writer = csv.DictWriter(out, _EXPORTED, extrasaction="ignore")
     if header:
@@ -41,7 +43,7 @@ def print_csv(records: Iterable[Quarantined], out: TextIO, header: bool = True) 
     for record in records:
         encoding, text = encoded(record.raw)
         cells = {**record.to_json(), "raw_encoding": encoding, "raw": text}
-        writer.writerow({name: export_cell(value) for name, value in cells.items()})
+        writer.writerow({name: safe(export_cell(value)) for name, value in cells.items()})
 
 
 def read_corrections(path: Path) -> Corrections:

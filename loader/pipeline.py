@@ -15,6 +15,7 @@ from loader import stop
 from loader.contract import Feed
 from loader.errors import (
     CommitUnknown,
+    ConfigError,
     DataRefused,
     StorageError,
     WarehouseTransient,

@@ -1,4 +1,4 @@
-"""Being asked to stop, by SIGINT or SIGTERM.
+"""Being asked to stop, by SIGINT, SIGTERM or SIGHUP.
 
 The signal raises KeyboardInterrupt, but that does not always arrive: DuckDB turns it into a
 RuntimeError, dbt into an error of its own, and what is raised in a finalizer goes nowhere. So the
@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -18,22 +18,21 @@ __all__ = ["EXIT_CODE", "check", "held_off", "leave_at_once", "listen", "request
 
 EXIT_CODE = 130
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+# SIGHUP: a terminal that is closed.
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _requested = False
 _held_off = False
 
 
 def listen() -> None:
-    """From now on, both signals end the work in the same way: rolled back, the spool removed."""
-    for number in _SIGNALS:
-        signal.signal(number, _request)
+    """From now on, these signals end the work in the same way: rolled back, the spool removed."""
+    _heed(_request)
     sys.unraisablehook = _unraisable
 
 
 def leave_at_once() -> None:
-    """From now on, both signals end the process on the spot: there is nothing to tidy up."""
-    for number in _SIGNALS:
-        signal.signal(number, lambda _number, _frame: os._exit(EXIT_CODE))
+    """From now on, these signals end the process on the spot: there is nothing to tidy up."""
+    _heed(lambda _number, _frame: os._exit(EXIT_CODE))
 
 
 def requested() -> bool:
@@ -56,6 +55,13 @@ def held_off() -> Iterator[None]:
         yield
     finally:
         _held_off = False
+
+
+def _heed(handler: Callable[[int, FrameType | None], object]) -> None:
+    for number in _SIGNALS:
+        # Under nohup, a terminal that is closed is not to be heeded.
+        if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, handler)
 
 
 def _request(_number: int, _frame: FrameType | None) -> None:

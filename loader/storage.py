@@ -46,6 +46,9 @@ Compression = Literal["none", "gzip", "zstd"]
 
 _CHUNK = 1024 * 1024
 _HEAD = 256 * 1024
+# A header is no longer than a record may be (records.py).
+_HEAD_TEXT = 4 * 1024 * 1024
+_MAX_TEXT = 10 * 1024**3
 _MESSAGE_CHARACTERS = 300
 _ABANDONED_SECONDS = 24 * 60 * 60
 _WILDCARDS = "*?["
@@ -256,8 +259,11 @@ def keep(source: Path, location: str, name: str) -> str:
     if not location.startswith("s3://"):
         target = Path(location).expanduser() / name
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source, target)
+            target.parent.mkdir(mode=0o770, parents=True, exist_ok=True)
+            # Raw records: for whom the umask lets in of owner and group, and for nobody else.
+            mode = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+            with source.open("rb") as data, open(os.open(target, mode, 0o660), "wb") as out:
+                shutil.copyfileobj(data, out)
         except OSError as error:
             raise _unreadable(error) from None
         return str(target)
@@ -273,15 +279,24 @@ def plain_text(name: str, path: Path, spool: Path, compression: Compression | No
     """The file itself if it is not compressed, else its text in the spool.
 
     name: its suffix, .gz or .zst, says how it is compressed unless compression does. Raises
-    DataRefused for an archive that is cut off or damaged.
+    DataRefused for an archive that is cut off or damaged, or holds more than is allowed.
     """
     kind = compression_of(name, compression)
     if kind == "none":
         return path
     target = spool / f"{hashlib.sha256(name.encode()).hexdigest()[:24]}.txt"
+    left = limit = _max_text()
     with path.open("rb") as raw, target.open("wb") as out:
         try:
             for chunk in _decompressed(raw, kind):
+                left -= len(chunk)
+                if left < 0:
+                    target.unlink()
+                    raise DataRefused(
+                        f"the {kind} archive of {path.stat().st_size:,} bytes holds more than"
+                        f" {limit:,} bytes of text; split it, or if it is sound, set"
+                        " CTI_MAX_DECOMPRESSED_BYTES to more"
+                    )
                 out.write(chunk)
         except EOFError:
             raise DataRefused(
@@ -301,6 +316,8 @@ def plain_head(name: str, head: bytes, compression: Compression | None = None) -
     try:
         for chunk in _decompressed(io.BytesIO(head), kind, chunk=4096):
             text += chunk
+            if len(text) >= _HEAD_TEXT:
+                break
     except EOFError:
         pass  # only the head of the archive is here
     except _DAMAGED as error:
@@ -311,6 +328,16 @@ def plain_head(name: str, head: bytes, compression: Compression | None = None) -
 def compression_of(name: str, compression: Compression | None = None) -> Compression:
     """How a file is compressed: as the contract says, else by its suffix."""
     return compression or _SUFFIXES.get(Path(name).suffix.lower(), "none")
+
+
+def _max_text() -> int:
+    """How many bytes an archive may hold. Raises ConfigError."""
+    text = os.environ.get("CTI_MAX_DECOMPRESSED_BYTES", "")
+    if not text:
+        return _MAX_TEXT
+    if not (text.isascii() and text.isdigit() and int(text)):
+        raise ConfigError(f"CTI_MAX_DECOMPRESSED_BYTES={text!r}: must be a whole number above 0")
+    return int(text)
 
 
 def _decompressed(raw: BinaryIO, kind: Compression, chunk: int = _CHUNK) -> Iterator[bytes]:

@@ -43,6 +43,7 @@ def big(feed_folder: Path) -> Path:
         (signal.SIGINT, "validating"),
         (signal.SIGINT, "loading"),
         (signal.SIGTERM, "loading"),
+        (signal.SIGHUP, "validating"),
         (signal.SIGKILL, "loading"),
     ],
 )

@@ -354,3 +354,10 @@ def test_the_head_of_an_archive_is_enough_for_a_header(kind: str) -> None:
     with pytest.raises(DataRefused, match=f"no sound {kind} archive"):
         plain_head(f"a{SUFFIXES[kind]}", b"a,b\n1,2\n3,4\n")
     assert plain_head("a.csv", b"a,b\n") == b"a,b\n"
+
+
+def test_a_header_is_read_from_no_more_than_it_may_take(tmp_path: Path) -> None:
+    # A few kilobytes of zstd can hold gigabytes, and `plan` reads the header of every file.
+    head = plain_head("a.csv.zst", zstd.compress(b"a,b\n" + b"1,2\n" * 8_000_000))
+    assert head.startswith(b"a,b\n1,2\n")
+    assert len(head) < 5_000_000
