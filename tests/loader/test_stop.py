@@ -56,3 +56,17 @@ def test_a_signal_while_tidying_up_waits_and_is_kept() -> None:
 def test_a_signal_when_all_is_done_ends_the_process_at_once() -> None:
     ended = _python("stop.leave_at_once()", "os.kill(os.getpid(), signal.SIGINT)", "sys.exit(0)")
     assert (ended.returncode, ended.stderr) == (130, "")
+
+
+def test_a_closed_terminal_ends_a_load_unless_nohup_said_otherwise() -> None:
+    lines = (
+        "stop.leave_at_once()",
+        "stop.listen()",
+        "print('began', flush=True)",
+        "os.kill(os.getpid(), signal.SIGHUP)",
+        "print('went on')",
+    )
+    heeded = _python(*lines)
+    under_nohup = _python("signal.signal(signal.SIGHUP, signal.SIG_IGN)", *lines)
+    assert heeded.stdout == "began\n"
+    assert under_nohup.stdout == "began\nwent on\n"

@@ -217,7 +217,11 @@ class Cluster:
 
     def connect(self) -> Any:
         """A connection of redshift-connector over verified TLS."""
-        return redshift_connector.connect(**self.login)
+        with pytest.MonkeyPatch.context() as patch:
+            # Only now: another rig of this process has another authority.
+            for name in self.environment.keys() & {"SSL_CERT_FILE"}:
+                patch.setenv(name, self.environment[name])
+            return redshift_connector.connect(**self.login)
 
 
 def _environment(login: Mapping[str, Any], role: str) -> dict[str, str]:
@@ -251,10 +255,8 @@ def rig_cluster() -> Iterator[Cluster]:
     with (
         S3Server(access_key=_ACCESS_KEY, secret_key=_SECRET_KEY) as s3,
         WatchedRig(s3=s3, password=_PASSWORD) as rig,
-        pytest.MonkeyPatch.context() as patch,
     ):
         authority = str(rig.certificate_authority)
-        patch.setenv("SSL_CERT_FILE", authority)
         login = _login(rig.host, rig.port, rig.database, rig.user, rig.password)
         environment = s3.env() | _environment(login, rig.role) | {"SSL_CERT_FILE": authority}
         secrets = (_PASSWORD, _ACCESS_KEY, _SECRET_KEY)
