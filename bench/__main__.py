@@ -85,7 +85,7 @@ class Bench:
             minutes = max(1, round(predicted / 60))
             row.remark = f"not run: about {minutes} min by its figure for {basis:,}"
             return row
-        wanted = self.runs or (1 if job.records > 10_000_000 else 3)
+        wanted = self.runs or (1 if job.records > 1_000_000 else 3)
         try:
             done = [self._run(tool, job) for _ in range(wanted)]
             row.loaded, row.rejected = self._loaded
@@ -170,8 +170,8 @@ def main() -> int:
     parser.add_argument("--sizes", type=int, nargs="+", default=_SIZES, help="records of a file")
     parser.add_argument("--kinds", nargs="+", choices=_REJECTS, default=list(_REJECTS))
     parser.add_argument("--tools", nargs="+", help="only tools whose name has one of these words")
-    parser.add_argument("--runs", type=int, help="of each figure; default 3, above 10 million 1")
-    parser.add_argument("--limit", type=float, default=600, help="seconds that a run may take")
+    parser.add_argument("--runs", type=int, help="of each figure; default 3, above a million 1")
+    parser.add_argument("--limit", type=float, default=240, help="seconds that a run may take")
     parser.add_argument("--work", type=Path, help="folder for files; default a temporary one")
     parser.add_argument("--out", type=Path, default=ROOT / "bench", help="folder for results.*")
     parser.add_argument("--loader-python", type=Path, default=Path(".venv/bin/python"))

@@ -23,6 +23,12 @@ _TAKE_BACK = (
 )
 
 
+_REPLACE = (
+    f"{_RESTORE}, or load all the files again (`python -m loader load --reload FILE`, with any one"
+    " of them): the feed is in mode replace, so they take the place of whatever is there."
+)
+
+
 @dataclass(frozen=True)
 class Finding:
     """What one check of a feed found.
@@ -138,6 +144,7 @@ def check_feed(project: Project, feed: Feed, warehouse: Warehouse) -> list[Findi
 
 
 def _compared(feed: Feed, comparison: _Comparison, totals: dict[str, int], rows: Rows) -> Finding:
+    replaces = feed.options.mode == "replace" and "rollback" in comparison.advice
     if not rows:
         what = comparison.holds.format(**totals)
         return Finding(feed.name, comparison.name, "holds", what)
@@ -149,7 +156,7 @@ def _compared(feed: Feed, comparison: _Comparison, totals: dict[str, int], rows:
         f"not so: {comparison.holds.format(**totals)}",
         rows,
         lines,
-        comparison.advice,
+        _REPLACE if replaces else comparison.advice,
     )
 
 

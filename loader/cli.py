@@ -34,6 +34,9 @@ Exit codes: 0 done, 1 the data was refused, 2 a mistake in usage or configuratio
 that failed, 130 interrupted.
 """
 
+# As many as a ledger can hold.
+_LOAD_ID = click.IntRange(min=1, max=2**63 - 1)
+
 _INTERRUPTED = "interrupted; a load that had not committed left nothing"
 
 
@@ -324,7 +327,7 @@ def history(settings: _Settings, selected: tuple[str, ...]) -> None:
 
 @cli.command()
 @_select
-@click.option("--load", "load_id", type=int, help="Only what this load refused.")
+@click.option("--load", "load_id", type=_LOAD_ID, help="Only what this load refused.")
 @click.option("--file", "uri", help="Only what this file had, named as in `history`.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV, for a spreadsheet and `replay`.")
 @_common
@@ -361,7 +364,7 @@ def rejects(
 
 @cli.command()
 @click.option("--select", "-s", "feed_name", metavar="FEED", help="Whose; not needed for one feed.")
-@click.option("--load", "load_id", type=int, help="Only what this load refused.")
+@click.option("--load", "load_id", type=_LOAD_ID, help="Only what this load refused.")
 @click.option(
     "--from",
     "corrected",
@@ -435,7 +438,7 @@ def check(settings: _Settings, selected: tuple[str, ...]) -> None:
 
 
 @cli.command()
-@click.argument("load_id", type=click.IntRange(min=1), metavar="LOAD")
+@click.argument("load_id", type=_LOAD_ID, metavar="LOAD")
 @click.option("--select", "-s", "feed_name", metavar="FEED", help="Only if it is a load of this.")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 @click.option(
@@ -461,7 +464,6 @@ def rollback(
     project = settings.project()
     load = find_load(project, load_id, project.feed(feed_name) if feed_name else None)
     feed = project.feed(load.feed)
-    what = f"{load.loaded:,} landed and {load.rejected:,} refused records of load {load_id}"
     if not settings.as_json:
         print_table(
             f"{load.feed}: load {load_id} ({load.status})",
@@ -469,12 +471,17 @@ def rollback(
             load.files,
         )
     if not yes:
-        _confirm(f"rollback deletes {what}")
-    roll_back(project, feed, load_id, ProgressReport(settings.as_json), damaged)
+        _confirm(
+            f"rollback deletes {load.loaded:,} landed and {load.rejected:,} refused records of load"
+            f" {load_id}"
+        )
+    deleted = roll_back(project, feed, load_id, ProgressReport(settings.as_json), damaged)
     if not settings.as_json:
-        returned = f"; {load.taken:,} are in quarantine again" if load.taken else ""
-        say(f"{load.feed}: deleted {what}{returned}")
-    _build(settings, project, feed, to_json(load), f"load {load_id} is rolled back", started)
+        what = f"{deleted.landed:,} landed and {deleted.refused:,} refused records"
+        back = f"; {deleted.returned:,} are in quarantine again" if deleted.returned else ""
+        say(f"{load.feed}: deleted {what} of load {load_id}{back}")
+    done = to_json(load, deleted)
+    _build(settings, project, feed, done, f"load {load_id} is rolled back", started)
 
 
 def main() -> None:
@@ -498,7 +505,13 @@ def _each(feeds: list[Feed], work: Callable[[Feed], object]) -> None:
     errors: list[LoaderError] = []
     for feed in feeds:
         try:
-            work(feed)
+            try:
+                work(feed)
+            except BrokenPipeError:
+                raise
+            except OSError as error:
+                message = f"{error.filename or 'system'}: {error.strerror or error}"
+                raise StorageError(message) from None
         except LoaderError as error:
             errors.append(error)
             if len(feeds) > 1:

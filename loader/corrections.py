@@ -10,9 +10,13 @@ from typing import TextIO
 
 from loader.errors import ConfigError
 from loader.quarantine import Quarantined, decoded, encoded
+from loader.records import MAX_RECORD_BYTES
 from loader.report import shown
 
 __all__ = ["Corrections", "export_cell", "print_csv", "read_corrections"]
+
+# In base64 a record is a third longer; beyond that, what was corrected may have grown.
+_MAX_CELL = 4 * MAX_RECORD_BYTES
 
 # The bytes of a record by load, file and number.
 Corrections = dict[tuple[int, str, int], bytes]
@@ -52,6 +56,7 @@ def read_corrections(path: Path) -> Corrections:
     Raises ConfigError that names file and line.
     """
     corrections: Corrections = {}
+    csv.field_size_limit(_MAX_CELL)
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file, strict=True)

@@ -10,6 +10,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+from loader import owner
 from loader.contract import Feed
 from loader.copy_source import (
     CopyGroup,
@@ -137,8 +138,14 @@ class Landing:
             self._check_ledger(files, replaced, reloads)
             load_id = self._next_load_id()
             rows = [_ledger_row(load_id, file, verdict) for file, verdict in files]
-            self._execute(self._load_statements(load_id, staged, rows, replaced is not None))
-            self._check_landed(load_id, rows)
+            try:
+                self._execute(self._load_statements(load_id, staged, rows, replaced is not None))
+                self._check_landed(load_id, rows)
+            except WarehouseTransient:
+                raise
+            except (WarehouseError, ReconciliationError):
+                self._check_unchanged(files, store)
+                raise
             self._check_unchanged(files, store)
         return rows
 
@@ -269,7 +276,7 @@ class Landing:
                 options.delimiter,
                 options.quote,
                 kind,
-                f"{manifest.rstrip('/')}/{self._feed.name}/<load>/manifest-{number}.json",
+                f"{manifest.rstrip('/')}/{owner.slug(self._feed.name)}/<load>/manifest-{number}.json",
             )
             for number, ((columns, kind), paths) in enumerate(layouts.items(), start=1)
         ]

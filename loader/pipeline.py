@@ -6,7 +6,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -17,13 +17,14 @@ from loader.errors import (
     CommitUnknown,
     ConfigError,
     DataRefused,
+    FileChanged,
     StorageError,
     WarehouseTransient,
 )
 from loader.landing import Landing, LedgerRow
 from loader.project import Project
 from loader.spool import private_files, spool_folder
-from loader.storage import FileVersion, keep, open_store, plain_text
+from loader.storage import FileVersion, check_folder, keep, open_store, plain_text
 from loader.validate import Validator, Verdict
 
 __all__ = [
@@ -120,8 +121,9 @@ def make_plan(
 ) -> LoadPlan:
     """Compares a feed's location with the ledger. Reads nothing but listings.
 
-    reloads: uris of files to be loaded although they were rolled back; a feed in replace mode takes
-    its current files anyhow. Raises ConfigError for one that is not there.
+    reloads: uris of files to be loaded although they were rolled back. A feed in replace mode takes
+    all its current files if any is named, though none has changed. Raises ConfigError for one that
+    is not there.
     """
     files = open_store(feed.options.location, project.project_dir).find()
     loaded = landing.loaded_files()
@@ -142,9 +144,9 @@ def make_plan(
     new = [file for file in files if not is_among(file, keys, stamps)]
     if feed.options.mode == "replace":
         gone_files = {row.uri for row in loaded} - {file.uri for file in files}
-        if not files or not (new or gone_files):
+        if not files or not (new or gone_files or reloads):
             return LoadPlan(feed, [], len(files), keys)
-        return LoadPlan(feed, files, 0, keys, replaces=True)
+        return LoadPlan(feed, files, 0, keys, replaces=True, reloads=reloads)
     back = [file for file in landing.rolled_back_files() if file.uri not in reloads]
     taken_back = frozenset(file.key for file in back)
     stamps = {(file.uri, file.version) for file in back}
@@ -179,6 +181,10 @@ def judge_file(
             return validator.validate(name, text, advance)
     except DataRefused as error:
         return Verdict(name, refused=str(error))
+    except FileNotFoundError:
+        raise FileChanged(
+            f"{name}: it is gone since it was listed. Nothing was loaded; run again."
+        ) from None
     finally:
         advance(size)
 
@@ -199,8 +205,10 @@ def load(
     is as it was. What a retry may cure is tried again: the ledger knows what a try that lost its
     connection has done, so nothing is loaded twice.
     """
+    if rejects_to:
+        check_folder(rejects_to)
     judged: dict[tuple[str, str], Verdict] = {}
-    lost: set[tuple[str, str]] = set()
+    lost: dict[tuple[str, str], int] = {}
 
     def load_once(spool: Path) -> LoadReport:
         return _load_once(project, feed, spool, observer, judged, lost, rejects_to, reloads)
@@ -229,28 +237,38 @@ def _load_once(
     spool: Path,
     observer: Observer,
     judged: dict[tuple[str, str], Verdict],
-    lost: set[tuple[str, str]],
+    lost: dict[tuple[str, str], int],
     rejects_to: str | None,
     reloads: frozenset[str],
 ) -> LoadReport:
-    """One try. judged: verdicts, kept for the next; lost: files of a try lost at COMMIT.
+    """One try. judged: verdicts, kept for the next.
 
-    No connection is open while files are fetched and judged, which may take long.
+    lost: files of a try that was lost at COMMIT, and the newest load before it. No connection is
+    open while files are fetched and judged, which may take long.
     """
     with project.warehouse() as warehouse:
         landing = Landing(project, feed, warehouse)
         landing.remove_abandoned()
         plan = make_plan(project, feed, landing, reloads)
-        loaded = [row for row in landing.loaded_files() if row.key in lost] if lost else []
+        rows = landing.loaded_files()
+    done = [row for row in rows if row.load_id > lost.get(row.key, row.load_id)]
+    if lost and {row.key for row in done} == lost.keys():
+        # It was done after all. What has come since is for the next load.
+        report = _report(feed, replace(plan, new=[]), done, 0)
+        verdicts = [judged[row.key] for row in done]
+        return _with_rejects(report, verdicts, rejects_to, spool, observer)
+    newest = max((row.load_id for row in rows), default=0)
     files, back = _fetch_and_judge(project, plan, spool, observer, judged)
     verdicts = [verdict for _, verdict in files]
     read, rejected = sum(v.read for v in verdicts), sum(v.rejected for v in verdicts)
     if any(v.refused for v in verdicts) or not feed.options.rejects.allow(rejected, read):
-        local = rejects_to if rejects_to and "://" not in rejects_to else _REJECTS_FOLDER
         name = f"{feed.name}-refused-{datetime.now(UTC):%Y%m%dT%H%M%S%f}.jsonl"
-        raise RecordsRefused(feed, verdicts, _keep(verdicts, local, name, spool, observer))
+        kept = None
+        for place in dict.fromkeys((rejects_to or _REJECTS_FOLDER, _REJECTS_FOLDER)):
+            kept = kept or _keep(verdicts, place, name, spool, observer)
+        raise RecordsRefused(feed, verdicts, kept)
     if not files:
-        return _report(feed, plan, loaded, back)
+        return _report(feed, plan, [], back)
     store = open_store(feed.options.location, project.project_dir)
     records = sum(verdict.accepted for _, verdict in files)
     observer.start(f"{feed.name}: loading {records:,} records", None)
@@ -261,12 +279,24 @@ def _load_once(
             rows = landing.land(files, replaced, store, spool, reloads)
             report = _report(feed, plan, rows, back)
     except CommitUnknown:
-        lost.update(file.key for file, _ in files)
+        lost.clear()
+        lost.update((file.key, newest) for file, _ in files)
         raise
     finally:
         observer.finish()
+    return _with_rejects(report, verdicts, rejects_to, spool, observer)
+
+
+def _with_rejects(
+    report: LoadReport,
+    verdicts: Sequence[Verdict],
+    rejects_to: str | None,
+    spool: Path,
+    observer: Observer,
+) -> LoadReport:
+    """The report, once the refused records are written where somebody asked for them."""
     if rejects_to:
-        name = f"{feed.name}-load-{report.load_id}.jsonl"
+        name = f"{report.feed}-load-{report.load_id}.jsonl"
         report.rejects = _keep(verdicts, rejects_to, name, spool, observer)
     return report
 
@@ -327,6 +357,7 @@ def _fetch_and_judge(
         observer.finish()
     # A local file that was only touched shows its old ETag once it is read.
     unchanged = plan.replaces and {file.key for file, _ in files} == plan.loaded
+    unchanged = unchanged and not plan.reloads
     return [] if unchanged else files, back
 
 

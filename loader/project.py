@@ -6,6 +6,7 @@ The only module that imports dbt. dbt takes seconds to import, so it is imported
 from __future__ import annotations
 
 import ast
+import logging
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -188,6 +189,10 @@ class Project:
         from dbt_common.events.event_manager_client import cleanup_event_logger
 
         source = f"source:{feed.source_name}.{feed.table_name}"
+        # What dbt prints into a pipe that nobody reads any more is no reason for tracebacks.
+        logging.raiseExceptions = False
+        # Nor does dbt show the traceback of an interruption once somebody has asked for one.
+        logging.getLogger("stdout_log").addFilter(_until_stopped)
         outcome = dbtRunner(manifest=self._manifest).invoke(
             [
                 *(["--log-level", "none"] if quiet else []),
@@ -232,6 +237,10 @@ class Project:
         ]
 
 
+def _until_stopped(_record: logging.LogRecord) -> bool:
+    return not stop.requested()
+
+
 def _reached(start: str, edges: Mapping[str, Sequence[str]]) -> set[str]:
     """Every node that the edges lead to from one."""
     seen: set[str] = set()
@@ -248,11 +257,6 @@ class Warehouse:
 
     def __init__(self, adapter: Any) -> None:
         self._adapter = adapter
-
-    @property
-    def kind(self) -> str:
-        """The adapter's type, such as duckdb or redshift."""
-        return str(self._adapter.type())
 
     def render(self, macro: str, **arguments: Any) -> Any:
         """What one of the project's macros returns. Raises WarehouseError."""

@@ -68,7 +68,6 @@ class Block:
     faults: by position in the block.
     """
 
-    offset: int
     first_record: int
     first_line: int
     data: bytes
@@ -114,6 +113,11 @@ class Block:
     def has_crlf(self) -> bool:
         """Whether a line here ends in CRLF."""
         return bool((self.nexts - self.ends == len(b"\r\n")).any())
+
+    @cached_property
+    def has_empty(self) -> bool:
+        """Whether a record here is an empty line."""
+        return bool((self.ends == self.starts).any())
 
     def without(self, dropped: Sequence[int]) -> bytes:
         """The text of all records but some, in ascending order, every line ended by LF."""
@@ -196,7 +200,6 @@ def read_blocks(
         if consumed:
             text = data[:consumed]
             yield Block(
-                offset,
                 record,
                 line,
                 text,
@@ -208,7 +211,6 @@ def read_blocks(
                 _judge_form(text, dialect, width, cut),
             )
         carry = data[consumed:]
-        offset += consumed
         record += len(cut.nexts)
         line += int(np.searchsorted(cut.line_feeds, consumed))
         if len(carry) > _MAX_UNFINISHED_BYTES:

@@ -67,6 +67,13 @@ def print_json(value: Mapping[str, Any]) -> None:
     print(json.dumps(value, default=str), flush=True)
 
 
+class _Console(Console):
+    """Leaves it to the command line what becomes of a reader that has gone away."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
 def print_table(title: str, columns: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
     """A table, numbers to the right."""
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -80,7 +87,7 @@ def print_table(title: str, columns: Iterable[str], rows: Iterable[Iterable[obje
         cells = (f"{cell:,}" if isinstance(cell, int) else shown(cell) for cell in line)
         table.add_row(*(Text(cell) for cell in cells))
     # Into a pipe or a file, nothing is folded.
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else _PIPE_WIDTH)
+    console = _Console(highlight=False, width=None if sys.stdout.isatty() else _PIPE_WIDTH)
     if title:
         console.print(Text(shown(title), style="italic"))
     console.print(table)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from loader.contract import Feed
-from loader.errors import CommitUnknown, ConfigError, ReconciliationError
+from loader.errors import ConfigError, ReconciliationError
 from loader.landing import LEDGER
 from loader.pipeline import Observer, retried
 from loader.project import Project, Warehouse
 from loader.quarantine import QUARANTINE
 
-__all__ = ["StandingLoad", "find_load", "roll_back", "to_json"]
+__all__ = ["Deleted", "StandingLoad", "find_load", "roll_back", "to_json"]
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,14 @@ class StandingLoad:
         return self.loaded if self.status == "replayed" else 0
 
 
+class Deleted(NamedTuple):
+    """How many records were deleted, landed and refused ones, and how many are refused again."""
+
+    landed: int
+    refused: int
+    returned: int
+
+
 def find_load(project: Project, load_id: int, feed: Feed | None = None) -> StandingLoad:
     """A load that can be taken back. Raises ConfigError that says why one cannot."""
     with project.warehouse(create=False) as warehouse:
@@ -55,31 +63,32 @@ def find_load(project: Project, load_id: int, feed: Feed | None = None) -> Stand
 
 def roll_back(
     project: Project, feed: Feed, load_id: int, observer: Observer, damaged: bool = False
-) -> StandingLoad:
+) -> Deleted:
     """Deletes what a load landed and set aside, and marks it in the ledger; all of it or nothing.
 
     What it had taken out of quarantine is there again. damaged: also if the tables hold another
     number of its records than the ledger says. Raises ConfigError, WarehouseError or
     ReconciliationError; in each case the warehouse is as it was.
     """
-    lost = False
+    found: list[Deleted] = []
 
-    def once(_: object) -> StandingLoad:
-        nonlocal lost
-        try:
-            with project.warehouse(create=False) as warehouse:
-                return _roll_back_once(project, feed, warehouse, load_id, damaged, lost)
-        except CommitUnknown:
-            lost = True
-            raise
+    def once(_: object) -> Deleted:
+        with project.warehouse(create=False) as warehouse:
+            _roll_back_once(project, feed, warehouse, load_id, damaged, found)
+        return found[-1]
 
     return retried(feed, observer, once)
 
 
 def _roll_back_once(
-    project: Project, feed: Feed, warehouse: Warehouse, load_id: int, damaged: bool, lost: bool
-) -> StandingLoad:
-    """One try. lost: whether the one before was lost at COMMIT, so that it may have been done."""
+    project: Project,
+    feed: Feed,
+    warehouse: Warehouse,
+    load_id: int,
+    damaged: bool,
+    found: list[Deleted],
+) -> None:
+    """One try. found: what was there to delete is added to it."""
     landing, ledger, quarantine = (
         warehouse.relation(project.source(name)) for name in (feed.name, LEDGER, QUARANTINE)
     )
@@ -93,23 +102,24 @@ def _roll_back_once(
     def count(macro: str, table: str) -> int:
         return int(warehouse.query(sql(macro, table))[0]["records"])
 
-    def counts() -> list[int]:
-        return [
+    def counts() -> Deleted:
+        return Deleted(
             count("count_load", "landing"),
             count("count_rejected", "quarantine"),
             count("count_taken", "quarantine"),
-        ]
+        )
 
     lock = warehouse.render("lock_ledger", ledger=ledger)
     with warehouse.transaction():
         if lock:
             warehouse.execute(lock)
         load = _read(project, warehouse, load_id)
-        if lost and load.status == "rolled back":
-            return load
+        if found and load.status == "rolled back":
+            return  # the try before was lost at COMMIT, but done
         _refuse(project, warehouse, load)
+        found.append(counts())
         if not damaged:
-            _expect(load_id, counts(), [load.loaded, load.rejected, load.taken])
+            _expect(load_id, found[-1], [load.loaded, load.rejected, load.taken])
         for macro, table in (
             ("forget_landed", "landing"),
             ("forget_rejected", "quarantine"),
@@ -118,7 +128,6 @@ def _roll_back_once(
         ):
             warehouse.execute(sql(macro, table))
         _expect(load_id, counts(), [0, 0, 0])
-    return load
 
 
 def _read(project: Project, warehouse: Warehouse, load_id: int) -> StandingLoad:
@@ -170,13 +179,13 @@ def _expect(load_id: int, found: Sequence[int], expected: Sequence[int]) -> None
             )
 
 
-def to_json(load: StandingLoad) -> dict[str, Any]:
+def to_json(load: StandingLoad, deleted: Deleted) -> dict[str, Any]:
     """For machines."""
     return {
         "feed": load.feed,
         "load": load.load_id,
         "files": len(load.files),
-        "records_deleted": load.loaded,
-        "rejects_deleted": load.rejected,
-        "rejects_returned": load.taken,
+        "records_deleted": deleted.landed,
+        "rejects_deleted": deleted.refused,
+        "rejects_returned": deleted.returned,
     }

@@ -7,6 +7,7 @@ import gzip
 import hashlib
 import io
 import os
+import re
 import shutil
 import time
 import uuid
@@ -14,7 +15,7 @@ import weakref
 import zlib
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal
@@ -35,6 +36,7 @@ __all__ = [
     "S3Store",
     "Store",
     "WorkFolder",
+    "check_folder",
     "compression_of",
     "keep",
     "open_store",
@@ -52,6 +54,7 @@ _MAX_TEXT = 10 * 1024**3
 _MESSAGE_CHARACTERS = 300
 _ABANDONED_SECONDS = 24 * 60 * 60
 _WILDCARDS = "*?["
+_LOGIN = re.compile(r"//[^/\s]*@")
 _DAMAGED = (gzip.BadGzipFile, zlib.error, zstd.ZstdError)
 # Without a byte for so long, a request or a body is given up and tried again.
 _CONNECT_SECONDS, _READ_SECONDS = 10.0, 30.0
@@ -64,13 +67,14 @@ class FileVersion:
 
     etag: S3's, without quotes; for a local file the SHA-256 of its bytes, or None until it was
     read. version: S3's version id, if the bucket keeps versions; for a local file its size and
-    time of modification. bytes: as stored.
+    time of modification. bytes: as stored. stamp: of a local file, what no writer can set back.
     """
 
     uri: str
     bytes: int
     etag: str | None = None
     version: str | None = None
+    stamp: tuple[int, int] | None = field(default=None, compare=False, repr=False)
 
     @property
     def key(self) -> tuple[str, str]:
@@ -130,7 +134,8 @@ class LocalStore(Store):
 
     def find(self) -> list[FileVersion]:
         """Every file of the location, by name. Raises StorageError."""
-        paths = sorted(glob.glob(self._pattern, recursive=True))
+        # Once: where ** stands twice in a pattern, a path matches in several ways.
+        paths = sorted(set(glob.glob(self._pattern, recursive=True)))
         try:
             return [self.describe(Path(path)) for path in paths if not os.path.isdir(path)]
         except OSError as error:
@@ -148,7 +153,9 @@ class LocalStore(Store):
             uri.encode()
         except UnicodeEncodeError:
             raise StorageError(f"{path}: the file's name is not UTF-8; rename it") from None
-        return FileVersion(uri, status.st_size, version=f"{status.st_size}-{status.st_mtime_ns}")
+        version = f"{status.st_size}-{status.st_mtime_ns}"
+        stamp = (status.st_ino, status.st_ctime_ns)
+        return FileVersion(uri, status.st_size, version=version, stamp=stamp)
 
     def fetch(self, file: FileVersion, spool: Path) -> tuple[FileVersion, Path]:
         """The file where it lies, its bytes hashed. Raises FileChanged, StorageError."""
@@ -175,12 +182,12 @@ class LocalStore(Store):
         return str(self._base / file.uri)
 
     def check_unchanged(self, file: FileVersion) -> None:
-        """Raises FileChanged if size or time of modification differ, or the file is gone."""
+        """Raises FileChanged if the file was written to, moved, or touched, or is gone."""
         try:
             now = self.describe(self._base / file.uri)
         except OSError:
             raise FileChanged(_changed(file.uri, "it is gone")) from None
-        if now.version != file.version:
+        if (now.version, now.stamp) != (file.version, file.stamp):
             raise FileChanged(_changed(file.uri, "it was written to"))
 
 
@@ -249,6 +256,13 @@ class S3Store(Store):
 
     def _key(self, file: FileVersion) -> str:
         return file.uri.removeprefix(f"s3://{self._bucket}/")
+
+
+def check_folder(location: str) -> None:
+    """Raises ConfigError if the text is neither a local folder nor s3://bucket/prefix/."""
+    scheme, found, rest = location.partition("://")
+    if found and (scheme != "s3" or not rest.partition("/")[0]):
+        raise ConfigError(f"{location}: neither a folder nor s3://bucket/prefix/")
 
 
 def keep(source: Path, location: str, name: str) -> str:
@@ -335,8 +349,11 @@ def _max_text() -> int:
     text = os.environ.get("CTI_MAX_DECOMPRESSED_BYTES", "")
     if not text:
         return _MAX_TEXT
-    if not (text.isascii() and text.isdigit() and int(text)):
-        raise ConfigError(f"CTI_MAX_DECOMPRESSED_BYTES={text!r}: must be a whole number above 0")
+    if not re.fullmatch(r"[0-9]{1,18}", text) or not int(text):
+        raise ConfigError(
+            f"CTI_MAX_DECOMPRESSED_BYTES={text[:30]!r}: must be a whole number above 0, of up to 18"
+            " digits"
+        )
     return int(text)
 
 
@@ -393,7 +410,7 @@ class WorkFolder:
                 *key.removeprefix(self._feed).split("/")[0].split("_"),
                 *"___",
             )[:4]
-            if not started.isdigit() or not pid.isdigit():
+            if not started.isdecimal() or not pid.isdecimal():
                 continue  # not the loader's
             old = time.time() - int(started) > _ABANDONED_SECONDS
             if old or owner.is_dead(host, pid):
@@ -455,8 +472,8 @@ def _s3_errors(where: str) -> Iterator[None]:
         detail = error.response["Error"]
         raise _client_error(where, detail.get("Code", ""), detail.get("Message", "")) from None
     except (Boto3Error, BotoCoreError) as error:
-        # The address that it names may be long; what failed is said before it.
-        problem = str(error).rstrip(".")[:_MESSAGE_CHARACTERS]
+        # The address that it names may be long, or hold a password; what failed is said before it.
+        problem = _LOGIN.sub("//", str(error)).rstrip(".")[:_MESSAGE_CHARACTERS]
         raise StorageError(
             f"{where}: {problem}. Check the network and the endpoint, then try again."
         ) from None

@@ -208,7 +208,7 @@ class Validator:
         """
         if reading.header.line_end == b"\r\n":
             return None
-        read = value_bytes = 0
+        read, value_bytes, has_empty = 0, 0, False
         end = reading.header.data_offset
         table = OneTable(reading.header)
         with self._screening(reading) as screening:
@@ -220,6 +220,7 @@ class Validator:
                 read += len(block)
                 value_bytes += int(block.value_bytes.sum())
                 end += len(block.data)
+                has_empty |= block.has_empty
             if not reading.engine_takes(end):
                 return None
             seen = screening.result()
@@ -232,7 +233,7 @@ class Validator:
             accepted=read,
             text=reading.link,
             columns=reading.layout.columns,
-            plain=reading.is_plain(end),
+            plain=reading.is_plain(end) and not has_empty,
             header=reading.header.raw.decode(),
         )
 
@@ -264,7 +265,7 @@ class Validator:
         """The verdict on a file that has, or may have, records to refuse."""
         rejects = RejectLog(reading.stem.with_suffix(".rejects.jsonl"))
         text, read, end = reading.stem.with_suffix(".csv"), 0, reading.header.data_offset
-        has_crlf = reading.header.line_end == b"\r\n"
+        has_crlf, has_empty = reading.header.line_end == b"\r\n", False
         with text.open("wb") as out:
             out.write(reading.header.raw + b"\n")
             for blocks, unclear in self._screened(reading):
@@ -280,6 +281,7 @@ class Validator:
                     read += len(block)
                     end += len(block.data)
                     has_crlf |= block.has_crlf
+                    has_empty |= block.has_empty
         as_it_is = not (rejects.total or has_crlf) and reading.engine_takes(end)
         if as_it_is:
             text.unlink()
@@ -290,7 +292,7 @@ class Validator:
             rejects=rejects if rejects.total else None,
             text=reading.link if as_it_is else text,
             columns=reading.layout.columns,
-            plain=as_it_is and reading.is_plain(end),
+            plain=as_it_is and reading.is_plain(end) and not has_empty,
             header=reading.header.raw.decode(),
         )
 

@@ -15,6 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+from e2e.meddler import Meddler
+
+from loader import pipeline
+from loader.errors import WarehouseTransient
+from loader.project import Project, Warehouse
 
 if TYPE_CHECKING:
     from conftest import Loader
@@ -303,3 +309,39 @@ def test_a_model_that_does_not_build_is_told(
     assert "broken" in result.stderr
     assert "no_such_column" in result.stderr
     assert tables.count("raw.indicators") == 1
+
+
+@pytest.mark.parametrize("place", ["gs://lake/rejects", "s3:///rejects"])
+def test_a_place_for_rejects_that_is_none(
+    loader: Loader, good: Path, tables: Tables, project: Path, place: str
+) -> None:
+    # Not a local folder of that name, which a container would take with it.
+    told = loader("load", "--rejects-to", place, code=2).stderr
+    assert "neither a folder nor s3://bucket/prefix/" in told
+    assert not (project / "gs:").exists()
+    tables.assert_nothing_loaded()
+
+
+def test_a_commit_that_was_done_after_all_is_reported_whatever_came_since(
+    good: Path, project: Path, tables: Tables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # GIVEN a COMMIT that is done but whose answer is lost, and a bad file that comes just then
+    monkeypatch.setattr(pipeline, "_BACKOFF", (0.0,))
+    execute, lost = Warehouse.execute, list[str]()
+
+    def broken(self: Warehouse, sql: str) -> None:
+        execute(self, sql)
+        if sql == "commit" and not lost:
+            lost.append(sql)
+            (good / "z.csv").write_text(HEADER + BAD)
+            raise WarehouseTransient("connection reset")
+
+    monkeypatch.setattr(Warehouse, "execute", broken)
+    opened = Project(project)
+    try:
+        report = pipeline.load(opened, opened.feed("indicators"), Meddler("never", lambda: None))
+    finally:
+        DuckDBConnectionManager.close_all_connections()
+    # THEN the load is reported as what it is: done
+    assert (report.load_id, report.files, report.known) == (1, 1, 0)
+    assert report.records_loaded == tables.count("raw.indicators") > 0

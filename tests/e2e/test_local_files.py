@@ -75,6 +75,35 @@ def test_records_are_counted_even_if_no_date_tells(
     tables.assert_nothing_loaded()
 
 
+def test_other_bytes_of_the_same_size_and_date_are_not_loaded(
+    project: Path, feed_folder: Path, tables: Tables
+) -> None:
+    # GIVEN a file in which one letter changes after it was judged, and its date does not
+    path = feed_folder / "a.csv"
+    path.write_text(HEADER + RECORD)
+    before = path.stat()
+
+    def meddle() -> None:
+        path.write_text((HEADER + RECORD).replace("domain", "domaim"))
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+        assert path.stat().st_size == before.st_size
+
+    # WHEN it is loaded THEN what nobody judged is not landed
+    with pytest.raises(FileChanged, match="it was written to"):
+        load(project, Meddler("loading", meddle))
+    tables.assert_nothing_loaded()
+
+
+def test_a_file_that_is_cut_off_meanwhile_is_said_to_have_changed(
+    project: Path, feed_folder: Path, tables: Tables
+) -> None:
+    path = feed_folder / "a.csv"
+    path.write_text(HEADER + RECORD)
+    with pytest.raises(FileChanged, match="it was written to"):
+        load(project, Meddler("loading", lambda: path.write_text(HEADER)))
+    tables.assert_nothing_loaded()
+
+
 def test_a_file_that_was_loaded_by_another_meanwhile_is_not_loaded_again(
     project: Path, feed_folder: Path, tables: Tables
 ) -> None:

@@ -109,3 +109,19 @@ def test_a_file_that_is_only_touched_is_not_loaded_twice(
     write(feed_folder, "a.csv", "one")
     loader("load")
     assert tables.count("raw.indicators") == 3
+
+
+def test_a_damaged_table_is_made_whole_by_loading_all_again(
+    loader: Loader, replacing: Path, tables: Tables
+) -> None:
+    # GIVEN a table that somebody deleted a row of; the files are as they were
+    write(replacing, "a.csv", "one", "two")
+    write(replacing, "b.csv", "three")
+    loader("load")
+    tables.rows("delete from raw.indicators where indicator = 'one.example'")
+    assert "loader load --reload FILE" in loader("check", code=1).stdout
+    assert "nothing new" in loader("load").stdout
+    # WHEN its advice is followed THEN all is well
+    assert "2 files, 3 of 3 records" in loader("load", "--reload", "feed/a.csv").stdout
+    tables.assert_landed([(2, current(replacing))])
+    loader("check")

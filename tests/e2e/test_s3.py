@@ -129,3 +129,17 @@ def test_a_damaged_object_refuses_the_load(loader: Loader, raw: Lake, tables: Ta
     # THEN both are loaded
     loader("load")
     assert tables.count("raw.indicators") == 1001
+
+
+def test_the_rejects_of_a_refused_load_go_where_they_were_asked_for(
+    loader: Loader, project: Path, lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A container's own folder is gone with it.
+    monkeypatch.setenv("CTI_INDICATORS_LOCATION", lake.uri("raw/*.csv"))
+    lake.put("raw/a.csv", b"indicator,indicator_type,source,first_seen\nx\n")
+    told = loader("load", "--rejects-to", lake.uri("kept/"), code=1).stderr
+    assert f"The refused records are in {lake.uri('kept/')}cti.indicators-refused-" in told
+    assert not (project / "rejects").exists()
+    # Where that cannot be, they are kept here all the same.
+    told = loader("load", "--rejects-to", "s3://no-such-bucket/kept/", code=1).stderr
+    assert "The refused records are in rejects/cti.indicators-refused-" in told

@@ -14,7 +14,8 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from loader.cli import cli
+from loader.cli import _each, cli
+from loader.errors import LoaderError
 
 if TYPE_CHECKING:
     from conftest import Loader
@@ -317,6 +318,41 @@ def test_a_reader_that_goes_away_gets_no_traceback(files: Path) -> None:
     assert json.loads(done.stdout)["accepted"] == 3
     assert "Traceback" not in done.stderr
     assert "Exception ignored" not in done.stderr
+
+
+def test_a_table_that_nobody_reads_is_no_refused_data(loader: Loader, project: Path) -> None:
+    # As in `python -m loader history | true`; 1 would tell a scheduler that data was refused.
+    loader("load")
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-m", "loader", "history"],
+        cwd=project,
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        timeout=60,
+        check=False,
+    )
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (2, "")
+
+
+def test_one_feed_whose_file_is_gone_does_not_keep_the_others(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    done: list[str] = []
+
+    def work(feed: str) -> None:
+        if feed == "first":
+            raise FileNotFoundError(2, "No such file or directory", "a.csv")
+        done.append(feed)
+
+    with pytest.raises(LoaderError, match="1 of 2 feeds failed"):
+        _each(["first", "second"], work)  # type: ignore[arg-type, list-item]
+    assert done == ["second"]
+    assert "error: a.csv: No such file or directory" in capsys.readouterr().err
 
 
 def test_debug_shows_the_traceback_and_nothing_else_does(loader: Loader, project: Path) -> None:

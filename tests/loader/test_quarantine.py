@@ -212,3 +212,13 @@ def test_corrections_that_are_not_there(tmp_path: Path) -> None:
 def test_only_what_is_one_record_comes_to_stand_among_others(raw: bytes, whole: bool) -> None:
     # Else an open quote would take the records after it along.
     assert is_one_record(raw, Dialect(), 2) is whole
+
+
+def test_a_long_record_comes_back_too(make_feed: MakeFeed, tmp_path: Path) -> None:
+    # Python's csv takes cells of 128 KiB unless told otherwise; a record may be far longer.
+    text = b"x" * 1_000_000
+    out = io.StringIO()
+    print_csv(kept(make_feed({"a": {}}), tmp_path, text), out)
+    exported = tmp_path / "rejects.csv"
+    exported.write_text(out.getvalue(), encoding="utf-8", newline="")
+    assert read_corrections(exported) == {(7, "in/a.csv", 1): text}

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from backports import zstd
+from rig.ports import free_ports
 
 from loader.errors import ConfigError, DataRefused, FileChanged, StorageError
 from loader.storage import Store, open_store, plain_head, plain_text
@@ -42,6 +43,7 @@ def folder(tmp_path: Path) -> Path:
         ("data/*.csv", ["data/a.csv", "data/b.csv"]),
         ("data/*.csv*", ["data/a.csv", "data/a.csv.gz", "data/b.csv"]),
         ("data/**/*.csv", ["data/a.csv", "data/b.csv", "data/deep/er/c.csv"]),
+        ("data/**/**/c.csv", ["data/deep/er/c.csv"]),
         ("data/[ab].csv", ["data/a.csv", "data/b.csv"]),
         ("data/a.csv", ["data/a.csv"]),
         ("./data/a.csv", ["data/a.csv"]),
@@ -111,7 +113,7 @@ def test_a_local_file_is_known_by_its_bytes(folder: Path, tmp_path: Path) -> Non
     assert store.fetch(touched, tmp_path)[0].key == fetched.key
 
 
-@pytest.mark.parametrize("change", ["write", "touch", "delete", "folder"])
+@pytest.mark.parametrize("change", ["write", "write, all set back", "touch", "delete", "folder"])
 def test_a_local_file_that_changes_is_noticed(folder: Path, tmp_path: Path, change: str) -> None:
     # GIVEN a file that was found
     store, path = open_store("data/a.csv", folder), folder / "data/a.csv"
@@ -121,6 +123,10 @@ def test_a_local_file_that_changes_is_noticed(folder: Path, tmp_path: Path, chan
     match change:
         case "write":
             path.write_bytes(b"a.csv, longer")
+        case "write, all set back":
+            before = path.stat()
+            path.write_bytes(b"z.csv")
+            os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
         case "touch":
             os.utime(path, ns=(1, 1))
         case _:
@@ -361,3 +367,24 @@ def test_a_header_is_read_from_no_more_than_it_may_take(tmp_path: Path) -> None:
     head = plain_head("a.csv.zst", zstd.compress(b"a,b\n" + b"1,2\n" * 8_000_000))
     assert head.startswith(b"a,b\n1,2\n")
     assert len(head) < 5_000_000
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "1e9", "٣", "9" * 5000])
+def test_a_limit_that_is_no_number_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    monkeypatch.setenv("CTI_MAX_DECOMPRESSED_BYTES", text)
+    (tmp_path / "a.csv.gz").write_bytes(gzip.compress(b"a"))
+    with pytest.raises(ConfigError, match="must be a whole number above 0"):
+        plain_text("a.csv.gz", tmp_path / "a.csv.gz", tmp_path)
+
+
+def test_no_password_of_an_endpoint_is_told(
+    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (port,) = free_ports(1)
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", f"http://user:hunter2@127.0.0.1:{port}")
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    with pytest.raises(StorageError, match="Check the network and the endpoint") as caught:
+        open_store(lake.uri("x"), tmp_path).find()
+    assert "hunter2" not in str(caught.value)

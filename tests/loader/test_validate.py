@@ -204,6 +204,18 @@ def test_what_another_reader_may_take_otherwise_is_not_called_plain(
     assert not verdict.plain
 
 
+def test_a_single_column_with_empty_records_is_not_called_plain(
+    make_feed: MakeFeed, tmp_path: Path
+) -> None:
+    # What COPY makes of empty lines no documentation says.
+    path, spool = tmp_path / "x.csv", tmp_path / "spool"
+    path.write_bytes(b"note\na\n\nb\n")
+    spool.mkdir()
+    with Validator(make_feed({"note": {}}), spool) as validator:
+        verdict = validator.validate("x.csv", path)
+    assert (verdict.accepted, verdict.plain) == (3, False)
+
+
 def test_a_validator_judges_many_files(
     make_feed: MakeFeed, judge_bytes: JudgeBytes, tmp_path: Path
 ) -> None:
