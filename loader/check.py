@@ -21,8 +21,6 @@ _TAKE_BACK = (
     f"{_RESTORE}, or take the load back (`python -m loader rollback LOAD --damaged`) and load its"
     " files again (`python -m loader load --reload FILE`)."
 )
-
-
 _REPLACE = (
     f"{_RESTORE}, or load all the files again (`python -m loader load --reload FILE`, with any one"
     " of them): the feed is in mode replace, so they take the place of whatever is there."
@@ -59,13 +57,18 @@ class Finding:
 
 @dataclass(frozen=True)
 class _Comparison:
-    """Two counts that a macro compares. holds: what is so if nothing differs; line: of a row."""
+    """Two counts that a macro compares.
+
+    holds: what is so if nothing differs; line: of a row. replacing: advice for a feed in replace
+    mode, whose loads cannot be taken back, where that is another.
+    """
 
     name: str
     macro: str
     holds: str
     line: str
     advice: str
+    replacing: str = ""
 
 
 _COMPARISONS = (
@@ -75,6 +78,7 @@ _COMPARISONS = (
         "{records_loaded:,} records of {loads:,} loads are landed as the ledger says",
         "{load}: {ledger_records:,} records by the ledger, {landed_records:,} landed",
         f"{_TAKE_BACK} Rows of a load that does not stand are to be deleted.",
+        _REPLACE,
     ),
     _Comparison(
         "quarantine",
@@ -83,6 +87,7 @@ _COMPARISONS = (
         "{load}, {uri}: {ledger_records:,} refused records by the ledger, {quarantine_records:,} in"
         " quarantine",
         _TAKE_BACK,
+        f"{_RESTORE}.",
     ),
     _Comparison(
         "replays",
@@ -108,6 +113,7 @@ _COMPARISONS = (
         "{uri}, ETag {etag}: {times} times, from load {first_load_id} to load {last_load_id}",
         "Take the later load back (`python -m loader rollback LOAD`); what else it had comes again"
         " with `python -m loader load --reload FILE`.",
+        _REPLACE,
     ),
 )
 
@@ -144,7 +150,6 @@ def check_feed(project: Project, feed: Feed, warehouse: Warehouse) -> list[Findi
 
 
 def _compared(feed: Feed, comparison: _Comparison, totals: dict[str, int], rows: Rows) -> Finding:
-    replaces = feed.options.mode == "replace" and "rollback" in comparison.advice
     if not rows:
         what = comparison.holds.format(**totals)
         return Finding(feed.name, comparison.name, "holds", what)
@@ -156,7 +161,7 @@ def _compared(feed: Feed, comparison: _Comparison, totals: dict[str, int], rows:
         f"not so: {comparison.holds.format(**totals)}",
         rows,
         lines,
-        _REPLACE if replaces else comparison.advice,
+        (feed.options.mode == "replace" and comparison.replacing) or comparison.advice,
     )
 
 

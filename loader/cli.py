@@ -505,14 +505,11 @@ def _each(feeds: list[Feed], work: Callable[[Feed], object]) -> None:
     errors: list[LoaderError] = []
     for feed in feeds:
         try:
-            try:
-                work(feed)
-            except BrokenPipeError:
-                raise
-            except OSError as error:
-                message = f"{error.filename or 'system'}: {error.strerror or error}"
-                raise StorageError(message) from None
-        except LoaderError as error:
+            work(feed)
+        except BrokenPipeError:
+            raise  # nobody listens any more
+        except (LoaderError, OSError) as caught:
+            error = StorageError(_refusal(caught)) if isinstance(caught, OSError) else caught
             errors.append(error)
             if len(feeds) > 1:
                 say(f"error: {error}", error.details, error=True)
@@ -798,6 +795,11 @@ def _errors_explained(debug: bool) -> Iterator[None]:
         sys.exit(code)
 
 
+def _refusal(error: OSError) -> str:
+    """What the system did not let be done, and to what."""
+    return f"{error.filename or 'system'}: {error.strerror or error}"
+
+
 def _explained(error: BaseException) -> tuple[int, str]:
     """Exit code and message of whatever ended the work."""
     # Once asked to stop, what else goes wrong comes of that.
@@ -811,7 +813,7 @@ def _explained(error: BaseException) -> tuple[int, str]:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 2, ""
         case OSError():
-            return 2, f"{error.filename or 'system'}: {error.strerror or error}"
+            return 2, _refusal(error)
         case MemoryError():
             return 2, "out of memory; give the process more"
         case _:

@@ -430,10 +430,10 @@ class WorkFolder:
                 self._client.delete_object(Bucket=self._bucket, Key=key)
 
 
-def _s3_client(owner: object) -> S3Client:
-    """A client whose connections are closed when its owner is gone."""
+def _s3_client(holder: object) -> S3Client:
+    """A client whose connections are closed when its holder is gone."""
     client = _new_client()
-    weakref.finalize(owner, client.close)
+    weakref.finalize(holder, client.close)
     return client
 
 

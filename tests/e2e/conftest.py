@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
 from e2e.oracle import COLUMNS, Row, Winner, expected_mart, read_aliases
+
+from loader import pipeline
+from loader.errors import WarehouseTransient
+from loader.project import Warehouse
 
 
 class Tables:
@@ -96,6 +100,26 @@ class Dbt:
 def dbt() -> Dbt:
     """Runs dbt."""
     return Dbt()
+
+
+@pytest.fixture
+def lose_commit(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], object]], None]:
+    """Has the next COMMIT done and its answer lost, and something happen just then."""
+
+    def lose(meanwhile: Callable[[], object]) -> None:
+        monkeypatch.setattr(pipeline, "_BACKOFF", (0.0,))
+        execute, lost = Warehouse.execute, list[str]()
+
+        def broken(self: Warehouse, sql: str) -> None:
+            execute(self, sql)
+            if sql == "commit" and not lost:
+                lost.append(sql)
+                meanwhile()
+                raise WarehouseTransient("connection reset")
+
+        monkeypatch.setattr(Warehouse, "execute", broken)
+
+    return lose
 
 
 @pytest.fixture

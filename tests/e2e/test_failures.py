@@ -9,7 +9,7 @@ import re
 import resource
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,8 +19,7 @@ from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from e2e.meddler import Meddler
 
 from loader import pipeline
-from loader.errors import WarehouseTransient
-from loader.project import Project, Warehouse
+from loader.project import Project
 
 if TYPE_CHECKING:
     from conftest import Loader
@@ -323,25 +322,19 @@ def test_a_place_for_rejects_that_is_none(
 
 
 def test_a_commit_that_was_done_after_all_is_reported_whatever_came_since(
-    good: Path, project: Path, tables: Tables, monkeypatch: pytest.MonkeyPatch
+    good: Path,
+    project: Path,
+    tables: Tables,
+    lose_commit: Callable[[Callable[[], object]], None],
 ) -> None:
     # GIVEN a COMMIT that is done but whose answer is lost, and a bad file that comes just then
-    monkeypatch.setattr(pipeline, "_BACKOFF", (0.0,))
-    execute, lost = Warehouse.execute, list[str]()
-
-    def broken(self: Warehouse, sql: str) -> None:
-        execute(self, sql)
-        if sql == "commit" and not lost:
-            lost.append(sql)
-            (good / "z.csv").write_text(HEADER + BAD)
-            raise WarehouseTransient("connection reset")
-
-    monkeypatch.setattr(Warehouse, "execute", broken)
+    lose_commit(lambda: (good / "z.csv").write_text(HEADER + BAD))
     opened = Project(project)
     try:
         report = pipeline.load(opened, opened.feed("indicators"), Meddler("never", lambda: None))
     finally:
         DuckDBConnectionManager.close_all_connections()
+    assert (good / "z.csv").exists()
     # THEN the load is reported as what it is: done
     assert (report.load_id, report.files, report.known) == (1, 1, 0)
     assert report.records_loaded == tables.count("raw.indicators") > 0

@@ -125,3 +125,18 @@ def test_a_damaged_table_is_made_whole_by_loading_all_again(
     assert "2 files, 3 of 3 records" in loader("load", "--reload", "feed/a.csv").stdout
     tables.assert_landed([(2, current(replacing))])
     loader("check")
+
+
+def test_no_advice_that_is_refused_is_given(
+    loader: Loader, replacing: Path, tables: Tables, project: Path
+) -> None:
+    # GIVEN refused records that somebody deleted: loading again makes new ones, of another load
+    contract = project / "models/staging/cti/_cti__sources.yml"
+    contract.write_text(contract.read_text().replace("max_fraction: 0.01", "max_fraction: 0.9"))
+    (replacing / "a.csv").write_text(f"{HEADER}a.example,domain,me,2026-01-01\nshort\n")
+    loader("load")
+    tables.rows("delete from raw._rejected_records")
+    told = loader("check", code=1).stdout
+    assert "restore it from a backup." in told
+    assert "rollback" not in told
+    assert "--reload" not in told

@@ -7,6 +7,7 @@ import os
 import pty
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from e2e.meddler import Meddler
 from faults.extent import some
 
 from loader import pipeline
-from loader.project import Project, Warehouse
+from loader.project import Project
 from loader.rollback import roll_back
 
 if TYPE_CHECKING:
@@ -302,21 +303,14 @@ def test_a_loader_that_planned_before_does_not_bring_it_back(
 
 
 def test_a_commit_whose_answer_was_lost_is_not_an_error(
-    tables: Tables, project: Path, loads: Path, monkeypatch: pytest.MonkeyPatch
+    tables: Tables,
+    project: Path,
+    loads: Path,
+    lose_commit: Callable[[Callable[[], object]], None],
 ) -> None:
     # GIVEN a COMMIT that is done, and a connection that breaks before that is known
-    monkeypatch.setattr(pipeline, "_BACKOFF", (0.0,))
-    execute, lost = Warehouse.execute, list[str]()
-
-    def broken(self: Warehouse, sql: str) -> None:
-        execute(self, sql)
-        if sql == "commit" and not lost:
-            lost.append(sql)
-            from loader.errors import WarehouseTransient
-
-            raise WarehouseTransient("connection reset")
-
-    monkeypatch.setattr(Warehouse, "execute", broken)
+    lost: list[str] = []
+    lose_commit(lambda: lost.append("commit"))
     opened = Project(project)
     quiet = Meddler("never", lambda: None)
     try:

@@ -29,6 +29,25 @@ HEADER = "indicator,indicator_type,source,confidence,first_seen,last_seen,descri
 RECORDS = 600_000
 
 
+def stopped(
+    project: Path, command: str, stream: str, says: str, sign: signal.Signals, **variables: str
+) -> tuple[int, str, str]:
+    """Exit code and output of a command that gets a signal once it says something."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "loader", command],
+        cwd=project,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **variables},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        lines = iter(getattr(process, stream).readline, "")
+        assert any(says in line for line in lines)
+        process.send_signal(sign)
+        out, err = process.communicate(timeout=60)
+    return process.returncode, out, err
+
+
 @pytest.fixture
 def big(feed_folder: Path) -> Path:
     """A file that takes some seconds to load."""
@@ -55,25 +74,12 @@ def test_a_stopped_load_leaves_nothing_and_the_next_is_complete(
     # GIVEN a load that has come to a step
     spool = tmp_path / "spool"
     spool.mkdir()
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(spool)}
-    with subprocess.Popen(
-        [sys.executable, "-m", "loader", "load"],
-        cwd=project,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stderr is not None
-        lines = iter(process.stderr.readline, "")
-        assert any(step in line for line in lines)
-        # WHEN it is stopped
-        process.send_signal(sign)
-        out, err = process.communicate(timeout=60)
+    # WHEN it is stopped
+    code, out, err = stopped(project, "load", "stderr", step, sign, TMPDIR=str(spool))
     # THEN nothing is loaded
     tables.assert_nothing_loaded()
     # AND it says so in one line, and leaves no spool folder
-    assert process.returncode == 130
+    assert code == 130
     assert err == "error: interrupted; a load that had not committed left nothing\n"
     assert out == ""
     assert list(spool.iterdir()) == []
@@ -115,19 +121,7 @@ def test_a_signal_that_goes_unheard_stops_the_load_all_the_same(
 
 def test_a_stopped_build_shows_no_traceback(project: Path) -> None:
     # dbt prints one for whatever ends it, unless it is kept from doing so.
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    with subprocess.Popen(
-        [sys.executable, "-m", "loader", "run"],
-        cwd=project,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stdout is not None
-        assert any("1 of " in line for line in iter(process.stdout.readline, ""))
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
-    assert process.returncode == 130
+    code, out, err = stopped(project, "run", "stdout", "1 of ", signal.SIGINT)
+    assert code == 130
     assert "Traceback" not in out + err
     assert err.endswith("error: interrupted; a load that had not committed left nothing\n")

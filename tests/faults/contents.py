@@ -7,7 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Contents", "read_contents"]
+from redshift.commands import Outcome
+
+__all__ = ["Contents", "not_made_up_for", "read_contents"]
 
 Query = Callable[[str], Sequence[Sequence[Any]]]
 
@@ -70,3 +72,15 @@ def read_contents(query: Query) -> Contents:
         selected = query(f"select {_TABLES[table]} from {table}")
         rows.update((table, *map(str, row)) for row in selected)
     return Contents(rows, relations)
+
+
+def not_made_up_for(state: str, again: Outcome, lost: int, doubled: int) -> list[str]:
+    """What is wrong, in words, with a load that was struck, the next one, and what it left."""
+    wrong = []
+    if state == "part":
+        wrong.append("the load was there in part")
+    if again.code:
+        wrong.append(f"the next one ended with {again.code}: {again.text[-600:]}")
+    if lost or doubled:
+        wrong.append(f"{lost} rows lost, {doubled} doubled")
+    return wrong

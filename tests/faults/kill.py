@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import cycle
 
-from faults.contents import Contents
+from faults.contents import Contents, not_made_up_for
 from faults.duckdb_site import DuckdbSite
 from faults.steps import EXECUTE, STEPS, Step, When, at_default, end_at, write_statements
 from faults.tally import Result, record
@@ -103,12 +103,7 @@ def kill_and_repair(site: DuckdbSite, kill: Kill, undisturbed: Undisturbed) -> l
     again = site.start("loader", kill.command, "--json").wait()
     found = site.contents()
     lost, doubled = found.lost_and_doubled(undisturbed.after)
-    if state == "part":
-        wrong.append("the load was there in part")
-    if again.code:
-        wrong.append(f"the next one ended with {again.code}: {again.text[-600:]}")
-    if lost or doubled:
-        wrong.append(f"{lost} rows lost, {doubled} doubled")
+    wrong += not_made_up_for(state, again, lost, doubled)
     if found.relations != undisturbed.after.relations:
         wrong.append(f"other relations: {found.relations ^ undisturbed.after.relations}")
     if any(site.spool.iterdir()):

@@ -7,6 +7,7 @@ import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from faults.contents import not_made_up_for
 from faults.rig_site import Disturbed, RigSite, wait_for
 from faults.tally import Result, record
 from redshift.commands import Outcome
@@ -99,12 +100,7 @@ def repair(
     again = on.load()
     found = on.contents()
     lost, doubled = found.lost_and_doubled(undisturbed.after)
-    if loaded == "part":
-        wrong.append("the load was there in part")
-    if again.code:
-        wrong.append(f"the next one ended with {again.code}: {again.text[-600:]}")
-    if lost or doubled:
-        wrong.append(f"{lost} rows lost, {doubled} doubled")
+    wrong += not_made_up_for(loaded, again, lost, doubled)
     if left := on.leftovers():
         wrong.append(f"left after the next one: {left}")
     on.site.commands.close()
