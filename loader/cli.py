@@ -9,7 +9,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
@@ -791,7 +791,9 @@ def _errors_explained(debug: bool) -> Iterator[None]:
             say_text("".join(traceback.format_exception(error)), error=True)
         code, message = _explained(error)
         if message:
-            say(f"error: {message}", getattr(error, "details", ()), error=True)
+            # Where nobody can be told, the exit code still has its meaning.
+            with suppress(OSError):
+                say(f"error: {message}", getattr(error, "details", ()), error=True)
         sys.exit(code)
 
 

@@ -34,6 +34,9 @@ _TRANSIENT = re.compile(
     re.IGNORECASE,
 )
 
+# What the driver of Redshift says where it gets no connection at all.
+_UNREACHED = re.compile(r"'communication error', \w+\((?:-?\d+, )?['\"](.+?)['\"]\)")
+
 # PostgreSQL: "Error and Notice Message Fields"; S is the severity.
 _FIELDS = re.compile(r"\{'S': .*\}", re.DOTALL)
 
@@ -172,6 +175,14 @@ class Project:
         try:
             with _database_errors(), adapter.connection_named("loader"):
                 yield Warehouse(adapter)
+        except WarehouseTransient as error:
+            if found := _UNREACHED.search(str(error)):
+                where = f"{config.credentials.host}:{config.credentials.port}"
+                raise WarehouseTransient(
+                    f"cannot reach the warehouse at {where}: {found[1]}. Check host and port, and"
+                    " that this machine may connect to it."
+                ) from None
+            raise
         finally:
             adapter.cleanup_connections()
             reset_adapters()

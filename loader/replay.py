@@ -135,14 +135,14 @@ def _judge_again(
     # A malformed one might take its neighbours with it, so it does not come to stand among them.
     whole: list[Quarantined] = []
     for record in records:
-        if is_one_record(record.raw, dialect, width):
+        if is_one_record(_text(record, dialect), dialect, width):
             whole.append(record)
         else:
             report.refused[record.reject.column, record.reject.rule] += 1
     path = folder / f"replay-{report.judged}-{load_id}.csv"
     with path.open("wb") as out:
         out.write(header.encode() + b"\n")
-        out.writelines(record.raw + b"\n" for record in whole)
+        out.writelines(_text(record, dialect) + b"\n" for record in whole)
     verdict = validator.validate(uri, path)
     if verdict.refused:
         report.refused[None, "header"] += len(whole)
@@ -162,3 +162,8 @@ def _judge_again(
     )
     if passed:
         yield Replay(load_id, uri, records[0].etag, passed, verdict)
+
+
+def _text(record: Quarantined, dialect: Dialect) -> bytes:
+    """The record as it came; an empty one quoted, since an empty line would be none."""
+    return record.raw or bytes([dialect.quote]) * 2

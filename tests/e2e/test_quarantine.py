@@ -290,3 +290,33 @@ def test_two_replays_at_once_take_a_record_once(
     assert overtaken == [1]
     assert tables.count("raw.indicators") == 98
     assert tables.rows("select count(*) from raw._loaded_files where status = 'replayed'") == [(1,)]
+
+
+def test_an_empty_record_of_a_single_column_comes_back(
+    loader: Loader, tables: Tables, project: Path
+) -> None:
+    # GIVEN a feed of one column in which an empty record was refused
+    contract = project / "models/staging/_names__sources.yml"
+    contract.write_text(
+        "sources:\n"
+        "  - name: lists\n"
+        "    schema: raw\n"
+        "    tables:\n"
+        "      - name: names\n"
+        f"        config: {{meta: {{feed: {{location: '{project}/names.csv',"
+        " rejects: {max_rows: 1}}}}\n"
+        "        columns:\n"
+        "          - {name: name, data_type: varchar(9), config: {meta: {required: true}}}\n"
+    )
+    (project / "names.csv").write_text("name\nann\n\nbob\n")
+    first = loader("load", "--select", "names").output
+    assert "2 of 3 records loaded, 1 rejected" in first
+    # WHEN the rule is widened
+    contract.write_text(contract.read_text().replace("required: true", "required: false"))
+    assert "1 of 1 records loaded" in loader("replay", "--select", "names").output
+    # THEN it is landed as the engine reads an empty field
+    assert tables.rows("select coalesce(name, '') from raw.names order by 1") == [
+        ("",),
+        ("ann",),
+        ("bob",),
+    ]

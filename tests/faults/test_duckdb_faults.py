@@ -85,7 +85,8 @@ def test_a_file_that_somebody_opens_meanwhile(
 def test_a_disk_that_is_full(site: DuckdbSite, undisturbed: Undisturbed) -> None:
     # The less room there is, the earlier it is full: opening, landing, committing, closing.
     wrong = []
-    for room in some(_ROOMS, 1):
+    # Not without any room: the command's own messages go to a file here.
+    for room in some(_ROOMS[1:], 1):
         site.put_back("loaded")
         outcome = site.start("loader", "load", prepare=partial(limit_file_size, room)).wait()
         wrong += _repaired(site, "file size limit", outcome, undisturbed)

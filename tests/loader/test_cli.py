@@ -362,3 +362,10 @@ def test_debug_shows_the_traceback_and_nothing_else_does(loader: Loader, project
     assert loud.exit_code == 2
     assert "Traceback" in loud.stderr
     assert "ConfigError" in loud.stderr
+
+
+def test_an_error_that_cannot_be_written_keeps_its_exit_code() -> None:
+    command = [sys.executable, "-m", "loader", "validate", "--feed", "nosuch", "x.csv"]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, stderr=full, stdout=subprocess.DEVNULL, cwd=ROOT)
+    assert done.returncode == 2

@@ -141,3 +141,9 @@ def test_an_object_that_may_not_be_read_is_named(loaded: Site, rig: WatchedRig) 
 def test_no_place_for_manifests_is_said(loaded: Site, rig: WatchedRig) -> None:
     loaded.put("in/new.csv", indicators("new"))
     loaded.load(CTI_WORK_LOCATION="").refused(2, "CTI_WORK_LOCATION")
+
+
+def test_a_warehouse_that_is_not_there_is_named(loaded: Site) -> None:
+    loaded.start("loader", "history", impatient=True, more={"REDSHIFT_PORT": "1"}).wait().refused(
+        2, "cannot reach the warehouse at localhost:1: Connection refused", "Check host and port"
+    )
