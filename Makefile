@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fuzz test-large test-faults test-redshift test-deploy redshift-local bench lint format lock clean
+.PHONY: help run test test-fuzz test-large test-faults test-redshift test-airflow test-deploy redshift-local bench lint format lock clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ test-faults: .venv/dev profiles.yml ## Kill, cut and fill up at every step; prin
 test-redshift: .venv/dev profiles.yml ## Run the Redshift suite, on a cluster if REDSHIFT_E2E_HOST is set
 	$(BIN)/python -m pytest tests/redshift
 
+test-airflow: .venv-airflow/airflow .venv/runtime profiles.yml ## Test the Airflow DAG, in an environment of its own
+	.venv-airflow/bin/python -m pytest -c tests/airflow/pytest.ini tests/airflow
+
 test-deploy: .venv-deploy/deploy .venv/runtime profiles.yml ## Test terraform/, if terraform is on PATH
 	.venv-deploy/bin/python -m pytest -c tests/deploy/pytest.ini tests/deploy
 
@@ -50,13 +53,13 @@ format: .venv/dev ## Rewrite the Python code in its one style
 	$(BIN)/ruff format
 
 lock: .venv/dev ## Remake the hash-pinned requirements from the .in files
-	for set in uv runtime dev bench deploy; do \
+	for set in uv runtime dev bench deploy airflow; do \
 	  $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	    --custom-compile-command "make lock" requirements/$$set.in -o requirements/$$set.txt; \
 	done
 
 clean: ## Remove what was built; the warehouse cti.duckdb stays
-	rm -rf .venv .venv-bench .venv-deploy target logs .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv .venv-bench .venv-deploy .venv-airflow target logs .pytest_cache .mypy_cache .ruff_cache
 
 profiles.yml:
 	cp profiles.yml.example profiles.yml
@@ -78,6 +81,9 @@ endef
 
 # What the benchmark compares with must not disturb what the loader is pinned to.
 .venv-bench/%: requirements/%.txt requirements/uv.txt
+	$(install)
+
+.venv-airflow/%: requirements/%.txt requirements/uv.txt
 	$(install)
 
 .venv-deploy/%: requirements/%.txt requirements/uv.txt

@@ -1,0 +1,195 @@
+"""The DAG as Airflow sees it, and run: as plain tasks, and in containers if Docker answers."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import uuid
+import warnings
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import docker
+import pytest
+from airflow.dag_processing.dagbag import DagBag
+
+DAGS = Path(__file__).parents[2] / "airflow" / "dags"
+SECRET = "s3cr3t-of-the-test"
+EMPTY = dict.fromkeys(("access_key", "iam", "hostname", "port", "database", "username"), "")
+VARIABLE: dict[str, Any] = {
+    **EMPTY,
+    "secret_key": "",
+    "password": SECRET,
+    "cpus": 1,
+    "mem": "2g",
+    "shm_size": "64m",
+    "table": "indicators",
+    "target": "duckdb",
+}
+
+
+def dag(monkeypatch: pytest.MonkeyPatch, run_in: str) -> Any:
+    monkeypatch.setenv("CTI_RUN_IN", run_in)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        bag = DagBag(DAGS, bundle_path=DAGS, bundle_name="dags-folder")
+    assert bag.import_errors == {}
+    assert not bag.captured_warnings
+    assert set(bag.dags) == {"cti_etl"}
+    return bag.dags["cti_etl"]
+
+
+def states(run: Any) -> dict[str, tuple[str, int]]:
+    return {i.task_id: (str(i.state), i.try_number) for i in run.get_task_instances()}
+
+
+def variable(monkeypatch: pytest.MonkeyPatch, **changes: Any) -> None:
+    monkeypatch.setenv("AIRFLOW_VAR_JOB_SECRET", json.dumps({**VARIABLE, **changes}))
+
+
+def query(path: Path, sql: str) -> str:
+    """One value, by the project's own Python: Airflow's has no DuckDB."""
+    code = (
+        "import duckdb, sys; print(duckdb.connect(sys.argv[1]).sql(sys.argv[2]).fetchall()[0][0])"
+    )
+    done = subprocess.run(
+        [os.environ["CTI_PYTHON"], "-c", code, path, sql],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return done.stdout.strip()
+
+
+@pytest.mark.parametrize(
+    ("run_in", "tasks"),
+    [("docker", ["docker_load", "docker_transform"]), ("plain", ["load", "transform"])],
+)
+def test_structure(monkeypatch: pytest.MonkeyPatch, run_in: str, tasks: list[str]) -> None:
+    monkeypatch.delenv("AIRFLOW_VAR_JOB_SECRET", raising=False)  # parsing reads no variable
+    found = dag(monkeypatch, run_in)
+    first, second = (found.task_dict[name] for name in tasks)
+    assert list(found.task_dict) == tasks
+    assert first.downstream_task_ids == {tasks[1]}
+    assert (first.loader_command, second.loader_command) == ("load", "run")
+    assert (found.catchup, found.max_active_runs, found.tags) == (False, 1, {"cti", "elt"})
+    assert found.doc_md
+    assert found.default_args["on_failure_callback"]
+    for task in (first, second):
+        assert task.retries == 3
+        assert task.retry_exponential_backoff
+        assert task.execution_timeout == timedelta(hours=2)
+
+
+@pytest.fixture
+def plain(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    for name, value in {
+        "CTI_DUCKDB_PATH": tmp_path / "cti.duckdb",
+        "DBT_PROFILES_DIR": tmp_path,
+        "DBT_TARGET_PATH": tmp_path / "target",
+        "DBT_LOG_PATH": tmp_path / "logs",
+        "CTI_REJECTS_LOCATION": tmp_path / "rejects",
+    }.items():
+        monkeypatch.setenv(name, str(value))
+    profile = (DAGS.parents[1] / "profiles.yml.example").read_text()
+    (tmp_path / "profiles.yml").write_text(profile)
+    return tmp_path
+
+
+def test_plain_tasks_load_and_build_the_samples(
+    monkeypatch: pytest.MonkeyPatch, plain: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    variable(monkeypatch)
+    run = dag(monkeypatch, "plain").test()
+    assert states(run) == {"load": ("success", 1), "transform": ("success", 1)}
+    assert query(plain / "cti.duckdb", "select count(*) from analytics.indicators") == "4218"
+    assert SECRET not in "".join(capfd.readouterr())
+
+
+def test_refused_data_fails_without_a_retry(
+    monkeypatch: pytest.MonkeyPatch, plain: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (plain / "bad.csv").write_text("no,header,of,this,feed\n1,2,3,4,5\n")
+    variable(monkeypatch, location=str(plain / "*.csv"))
+    run = dag(monkeypatch, "plain").test()
+    assert states(run)["load"] == ("failed", 1)
+    assert states(run)["transform"][0] == "upstream_failed"
+
+
+def test_a_wrong_variable_fails_at_the_start_without_a_retry(
+    monkeypatch: pytest.MonkeyPatch, plain: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    variable(monkeypatch, port="x", cpus=SECRET)
+    run = dag(monkeypatch, "plain").test()
+    assert states(run)["load"] == ("failed", 1)
+    assert not (plain / "cti.duckdb").exists()
+    told = "".join(capfd.readouterr())
+    assert "cpus is not a number of cores above 0; port is not a port" in told
+
+
+@pytest.fixture
+def volume() -> Iterator[str]:
+    """A Docker volume for the DuckDB file, where an API answers and has the image."""
+    try:
+        client = docker.from_env()
+        client.ping()
+        client.images.get("cti_etl")
+    except docker.errors.DockerException as error:
+        pytest.skip(f"no Docker API with the image cti_etl (DOCKER_HOST): {type(error).__name__}")
+    name = f"cti-test-{uuid.uuid4().hex[:8]}"
+    made = client.volumes.create(name)
+    yield name
+    made.remove(force=True)
+
+
+def test_containers_load_and_build_the_samples(
+    monkeypatch: pytest.MonkeyPatch, volume: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    variable(monkeypatch, volume=volume, network=os.environ.get("CTI_TEST_NETWORK", ""))
+    run = dag(monkeypatch, "docker").test()
+    told = "".join(capfd.readouterr())
+    assert states(run) == {"docker_load": ("success", 1), "docker_transform": ("success", 1)}, told
+    assert "4,218" in told
+    assert SECRET not in told
+
+
+def test_data_refused_in_a_container_fails_without_a_retry(
+    monkeypatch: pytest.MonkeyPatch, volume: str
+) -> None:
+    variable(
+        monkeypatch,
+        volume=volume,
+        network=os.environ.get("CTI_TEST_NETWORK", ""),
+        location="dbt_project.yml",
+    )
+    run = dag(monkeypatch, "docker").test()
+    assert states(run)["docker_load"] == ("failed", 1)
+
+
+def test_secrets_go_to_the_container_by_its_environment_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What the task hands to Docker, and what it keeps afterwards, with the API replaced."""
+    from airflow.providers.docker.operators.docker import DockerOperator
+
+    seen: dict[str, Any] = {}
+
+    def execute(self: Any, context: Any) -> None:
+        seen.update(
+            private=self._private_environment, public=self.environment, command=self.command,
+            limits=(self.image, self.cpus, self.mem_limit, self.shm_size),
+        )  # fmt: skip
+
+    monkeypatch.setattr(DockerOperator, "execute", execute)
+    variable(monkeypatch, image="cti_etl:7")
+    task = dag(monkeypatch, "docker").task_dict["docker_load"]
+    task.execute({})
+    assert seen["private"]["DBT_ENV_SECRET_REDSHIFT_PASSWORD"] == SECRET
+    assert seen["public"] == {}
+    assert seen["command"] == ["load", "--select", "indicators"]
+    assert seen["limits"] == ("cti_etl:7", 1.0, "2g", "64m")
+    assert SECRET not in repr(vars(task))
+    assert "_private_environment" not in task.template_fields
