@@ -32,7 +32,7 @@ test-redshift: .venv/dev profiles.yml ## Run the Redshift suite, on a cluster if
 test-airflow: .venv-airflow/airflow .venv/runtime profiles.yml ## Test the Airflow DAG, in an environment of its own
 	.venv-airflow/bin/python -m pytest -c tests/airflow/pytest.ini tests/airflow
 
-test-deploy: .venv-deploy/deploy .venv/runtime profiles.yml ## Test terraform/, if terraform is on PATH
+test-deploy: .venv-deploy/deploy .venv/runtime profiles.yml ## Test image, compose file, and, if it is on PATH, terraform
 	.venv-deploy/bin/python -m pytest -c tests/deploy/pytest.ini tests/deploy
 
 redshift-local: .venv/dev profiles.yml ## Start a local stand-in for Redshift and S3 to try things on

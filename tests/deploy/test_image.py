@@ -1,0 +1,110 @@
+"""The Dockerfile, what reaches its build, and the compose file."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PROJECT = Path(__file__).parents[2]
+HADOLINT = Path(sys.executable).with_name("hadolint")
+
+
+def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def compose(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Docker Compose itself; the wrapper of the package ends with 0 whatever becomes of it."""
+    spec = find_spec("compose")
+    assert spec is not None
+    assert spec.origin is not None
+    return run(Path(spec.origin).with_name("docker-compose"), *arguments)
+
+
+def test_hadolint_finds_nothing() -> None:
+    done = run(HADOLINT, PROJECT / "Dockerfile")
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_hadolint_finds_something_in_a_bad_one(tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text("FROM python\nRUN cd x; sudo pip install y\n")
+    assert run(HADOLINT, tmp_path / "Dockerfile").returncode == 1
+
+
+def test_nothing_reaches_the_build_but_what_is_named() -> None:
+    """A list of what may be there keeps out what nobody thought of, so there is one first `*`."""
+    lines = (PROJECT / ".dockerignore").read_text().splitlines()
+    rules = [line for line in lines if line and not line.startswith("#")]
+    assert rules[0] == "*"
+    allowed = [rule[1:] for rule in rules if rule.startswith("!")]
+    for name in allowed:
+        assert (PROJECT / name).exists()
+        assert "*" not in name
+    for secret in ("profiles.yml", ".env", ".git", ".venv", "cti.duckdb", "terraform", "airflow"):
+        assert not any(Path(name).parts[0] == secret for name in allowed)
+    assert {"**/.env*", "**/*.pem", "**/*.key"} <= set(rules[rules.index(f"!{allowed[-1]}") :])
+
+
+@pytest.fixture
+def demo(tmp_path: Path) -> Path:
+    """A copy of the demo, with its passwords drawn."""
+    folder = tmp_path / "airflow"
+    folder.mkdir()
+    for name in ("docker-compose.yml", "demo_env.sh"):
+        shutil.copy(PROJECT / "airflow" / name, folder)
+    subprocess.run([folder / "demo_env.sh"], check=True, capture_output=True)
+    return folder
+
+
+def config(demo: Path) -> dict[str, Any]:
+    done = compose("-f", demo / "docker-compose.yml", "config", "--format", "json")
+    assert done.returncode == 0, done.stderr
+    return dict(json.loads(done.stdout))
+
+
+def test_compose_takes_the_demo_and_ports_are_the_machines_own(demo: Path) -> None:
+    services = config(demo)["services"]
+    ports = {name: service.get("ports", []) for name, service in services.items()}
+    assert {name for name, open_ports in ports.items() if open_ports} == {"api-server", "s3"}
+    assert {port["host_ip"] for each in ports.values() for port in each} == {"127.0.0.1"}
+
+
+def test_the_demos_variable_is_one_that_the_tasks_take(demo: Path) -> None:
+    sys.path.insert(0, str(PROJECT / "airflow" / "dags"))
+    try:
+        from cti_job import read_job
+    finally:
+        sys.path.pop(0)
+    scheduler = config(demo)["services"]["scheduler"]
+    job = read_job(scheduler["environment"]["AIRFLOW_VAR_JOB_SECRET"])
+    assert job.environment["AWS_ENDPOINT_URL_S3"] == "http://s3:8333"
+    assert (job.volume, job.network) == ("cti_warehouse", "cti_default")
+
+
+def test_compose_refuses_a_broken_file(demo: Path) -> None:
+    path = demo / "docker-compose.yml"
+    path.write_text(path.read_text().replace("image: cti_etl\n", "imagge: cti_etl\n", 1))
+    assert compose("-f", path, "config", "-q").returncode != 0
+
+
+@pytest.mark.parametrize("name", ["POSTGRES_PASSWORD", "S3_SECRET_KEY", "JWT_SECRET", "FERNET_KEY"])
+def test_no_password_has_a_default(demo: Path, name: str) -> None:
+    lines = (demo / ".env").read_text().splitlines()
+    (demo / ".env").write_text("\n".join(x for x in lines if not x.startswith(name)))
+    done = compose("-f", demo / "docker-compose.yml", "config", "-q")
+    assert done.returncode != 0
+    assert name in done.stderr
+
+
+def test_two_demos_draw_different_passwords(demo: Path) -> None:
+    first = (demo / ".env").read_text()
+    (demo / ".env").unlink()
+    subprocess.run([demo / "demo_env.sh"], check=True, capture_output=True)
+    assert (demo / ".env").read_text() != first
