@@ -452,7 +452,9 @@ def _new_client() -> S3Client:
             ),
         )
     except Exception as error:  # botocore has no common root for what a bad profile raises
-        raise ConfigError(f"S3: {error}. Check AWS_PROFILE, AWS_REGION and ~/.aws.") from None
+        raise ConfigError(
+            f"S3: {error}. Check AWS_PROFILE, AWS_DEFAULT_REGION and ~/.aws."
+        ) from None
 
 
 @contextmanager
@@ -511,7 +513,7 @@ def _client_error(where: str, code: str, message: str) -> StorageError:
             )
         case "PermanentRedirect" | "301" | "307" | "AuthorizationHeaderMalformed":
             return StorageError(
-                f"{where}: the bucket is in another region ({code}). Set AWS_REGION to the"
+                f"{where}: the bucket is in another region ({code}). Set AWS_DEFAULT_REGION to the"
                 " bucket's."
             )
         case _:

@@ -118,7 +118,7 @@ def _unknown(found: Mapping[str, Any]) -> list[str]:
     missing = [f"{key} is missing" for key in sorted(known - OPTIONAL - set(found))]
     # An unknown key may be a secret put in the wrong place, so it is counted and not shown.
     extra = len(set(found) - known)
-    return [*missing, *([f"{extra} keys are unknown; see airflow/README.md"] if extra else [])]
+    return [*missing, *([f"unknown keys: {extra}; see airflow/README.md"] if extra else [])]
 
 
 def _malformed(found: Mapping[str, Any]) -> list[str]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException, Airfl
 from airflow.sdk.log import mask_secret
 from cti_job import Job, JobSecretError, read_job
 from docker.types import Mount
+from docker.utils import parse_bytes
 
 __all__ = ["DockerLoader", "PlainLoader"]
 
@@ -27,7 +27,7 @@ _REFUSED = 1
 _REFUSAL = "the data was refused, or a test or check of the tables failed; the log says which"
 
 
-class DockerLoader(DockerOperator):  # type: ignore[misc,unused-ignore]
+class DockerLoader(DockerOperator):
     """Runs a command of the loader in the image that the variable names."""
 
     def __init__(self, *, loader_command: str, **arguments: Any) -> None:
@@ -46,7 +46,7 @@ class DockerLoader(DockerOperator):  # type: ignore[misc,unused-ignore]
         self.image = job.image
         self.cpus = job.cpus
         self.mem_limit = job.mem
-        self.shm_size = job.shm_size  # type: ignore[assignment,unused-ignore]
+        self.shm_size = parse_bytes(job.shm_size)
         self.command = [self.loader_command, "--select", job.table]
         self.network_mode = job.network
         if job.volume:
@@ -60,7 +60,7 @@ class DockerLoader(DockerOperator):  # type: ignore[misc,unused-ignore]
             self._private_environment = {}
 
 
-class PlainLoader(BaseOperator):  # type: ignore[misc,unused-ignore]
+class PlainLoader(BaseOperator):
     """Runs a command of the loader as a process.
 
     CTI_PYTHON: the Python that has the loader's requirements. CTI_PROJECT_DIR: the project.
@@ -106,9 +106,9 @@ class PlainLoader(BaseOperator):  # type: ignore[misc,unused-ignore]
             self._process.send_signal(signal.SIGTERM)
 
 
-def _job(get: Callable[..., Any] = Variable.get) -> Job:
+def _job() -> Job:
     try:
-        job = read_job(get("job_secret", default=None))
+        job = read_job(Variable.get("job_secret", default=None))
     except JobSecretError as error:
         # What is written there will not be right at the next try either.
         raise AirflowFailException(str(error)) from None

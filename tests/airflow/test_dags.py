@@ -109,9 +109,7 @@ def test_plain_tasks_load_and_build_the_samples(
     assert SECRET not in "".join(capfd.readouterr())
 
 
-def test_refused_data_fails_without_a_retry(
-    monkeypatch: pytest.MonkeyPatch, plain: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_refused_data_fails_without_a_retry(monkeypatch: pytest.MonkeyPatch, plain: Path) -> None:
     (plain / "bad.csv").write_text("no,header,of,this,feed\n1,2,3,4,5\n")
     variable(monkeypatch, location=str(plain / "*.csv"))
     run = dag(monkeypatch, "plain").test()
@@ -190,6 +188,6 @@ def test_secrets_go_to_the_container_by_its_environment_alone(
     assert seen["private"]["DBT_ENV_SECRET_REDSHIFT_PASSWORD"] == SECRET
     assert seen["public"] == {}
     assert seen["command"] == ["load", "--select", "indicators"]
-    assert seen["limits"] == ("cti_etl:7", 1.0, "2g", "64m")
+    assert seen["limits"] == ("cti_etl:7", 1.0, "2g", 64 * 2**20)
     assert SECRET not in repr(vars(task))
     assert "_private_environment" not in task.template_fields

@@ -60,9 +60,9 @@ CASES = [
     Case("clock skew", "head", SKEWED, None, "access denied"),
     *[Case("redirect to a region", at, GONE_REGION, 1) for at in ("list", "get", "head")],
     *[Case("signed for another region", at, MALFORMED, 1) for at in ("list", "get")],
-    *[Case("redirect to a region", at, GONE_REGION, None, "AWS_REGION")
+    *[Case("redirect to a region", at, GONE_REGION, None, "AWS_DEFAULT_REGION")
       for at in ("list", "get", "head")],
-    Case("signed for another region", "list", MALFORMED, None, "AWS_REGION"),
+    Case("signed for another region", "list", MALFORMED, None, "AWS_DEFAULT_REGION"),
     # The way to it.
     *[Case("reset before the answer", at, faults.reset(-1), 3) for at in ("list", "get", "head")],
     *[Case("reset before the answer", at, faults.reset(-1), None, "closed")
