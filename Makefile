@@ -23,7 +23,7 @@ test-large: .venv/dev profiles.yml ## Load five million records with one of each
 test-faults: .venv/dev profiles.yml ## Kill, cut and fill up at every step; prints what became of it
 	@mkdir -p target && rm -f target/faults.jsonl
 	FAULTS=all FAULTS_TALLY=$(CURDIR)/target/faults.jsonl \
-	  $(BIN)/python -m pytest tests/faults tests/e2e/test_rollback.py -n 3 --dist loadfile
+	  $(BIN)/python -m pytest tests/faults tests/e2e/test_rollback.py -n 3 --dist worksteal
 	@$(BIN)/python tests/faults/tally.py target/faults.jsonl tests/faults/figures.md
 
 test-redshift: .venv/dev profiles.yml ## Run the Redshift suite, on a cluster if REDSHIFT_E2E_HOST is set

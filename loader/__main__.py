@@ -1,10 +1,22 @@
 """Entry point of `python -m loader`."""
 
+import os
+import sys
+
 from loader import stop
+
+
+def _stand_in_for_closed_streams() -> None:
+    """Else the first file that is opened would take the place of stdout, and what is printed."""
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "r" if name == "stdin" else "w"))  # noqa: SIM115
+
 
 if __name__ == "__main__":
     # Before the import, which takes a moment in which somebody may press Ctrl-C.
     stop.leave_at_once()
+    _stand_in_for_closed_streams()
     from loader.cli import main
 
     main()

@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from loader import engine
+from loader.archives import Compression, compression_of
 from loader.contract import Feed
 from loader.errors import ConfigError
 from loader.records import MAX_RECORD_BYTES
 from loader.spool import private_files
-from loader.storage import Compression, FileVersion, WorkFolder, compression_of
+from loader.storage import FileVersion
 from loader.validate import Verdict
+from loader.work import WorkFolder
 
 __all__ = ["CopyGroup", "local_groups", "manifest_text", "s3_groups", "work_folder"]
 

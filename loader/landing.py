@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from loader import owner
+from loader.archives import Compression, compression_of, plain_head
 from loader.contract import Feed
 from loader.copy_source import (
     CopyGroup,
@@ -25,7 +26,7 @@ from loader.project import Project, Warehouse
 from loader.quarantine import COLUMNS, QUARANTINE, Quarantined, write_rejected, written_out
 from loader.records import Dialect, read_header
 from loader.spool import private_files
-from loader.storage import Compression, FileVersion, Store, compression_of, plain_head
+from loader.storage import FileVersion, Store
 from loader.validate import Verdict
 
 __all__ = ["LEDGER", "Landing", "LedgerRow", "Replay"]

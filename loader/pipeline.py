@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from loader import stop
+from loader.archives import plain_text
 from loader.contract import Feed
 from loader.errors import (
     CommitUnknown,
@@ -24,8 +25,9 @@ from loader.errors import (
 from loader.landing import Landing, LedgerRow
 from loader.project import Project
 from loader.spool import private_files, spool_folder
-from loader.storage import FileVersion, check_folder, keep, open_store, plain_text
+from loader.storage import FileVersion, open_store
 from loader.validate import Validator, Verdict
+from loader.work import check_folder, keep
 
 __all__ = [
     "LoadPlan",

@@ -129,6 +129,16 @@ class Verdict:
         """How many records were refused."""
         return self.rejects.total if self.rejects else 0
 
+    def to_json(self) -> dict[str, str | int | None]:
+        """What is printed of it."""
+        return {
+            "file": self.file,
+            "read": self.read,
+            "accepted": self.accepted,
+            "rejected": self.rejected,
+            "refused": self.refused,
+        }
+
 
 class Validator:
     """Validates the files of one feed, leaving what it writes in a spool folder."""

@@ -27,7 +27,8 @@ from typing import Any
 import boto3
 import pytest
 
-from loader.storage import S3Store, WorkFolder
+from loader.storage import S3Store
+from loader.work import WorkFolder
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "terraform/README.md").read_text()

@@ -104,7 +104,9 @@ def test_its_files_come_again_only_if_asked_for(
     # WHEN it is asked for THEN plan tells so, and it is loaded as a new load, once
     assert "1 of the new ones by --reload" in loader("plan", "--reload", "feed/a.csv").stdout
     assert "load 4: 1 files, 3 of 5" in loader("load", "--reload", "feed/a.csv").stdout
-    assert "nothing new; 3 files" in loader("load", "--reload", "feed/a.csv").stdout
+    told = loader("load", "--reload", "feed/a.csv").stdout
+    assert "nothing new; 3 files" in told
+    assert "--reload takes only a file whose load was rolled back" in told
     assert "nothing new; 3 files" in loader("load").stdout
     assert [row[::2] for row in ledger(tables)] == [
         (1, "rolled back"),

@@ -14,8 +14,9 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from loader.cli import _each, cli
+from loader.cli import cli
 from loader.errors import LoaderError
+from loader.exits import for_each
 
 if TYPE_CHECKING:
     from conftest import Loader
@@ -320,6 +321,20 @@ def test_a_reader_that_goes_away_gets_no_traceback(files: Path) -> None:
     assert "Exception ignored" not in done.stderr
 
 
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_are_no_error(files: Path, closed: str) -> None:
+    for name, code in (("good.csv", 0), ("missing.csv", 2)):
+        done = subprocess.run(
+            ["/bin/sh", "-c", f"{sys.executable} -m loader validate {files / name} {closed}"],
+            capture_output=True,
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            timeout=60,
+            check=False,
+        )
+        assert (done.returncode, "unexpected" in done.stderr) == (code, False)
+
+
 def test_a_table_that_nobody_reads_is_no_refused_data(loader: Loader, project: Path) -> None:
     # As in `python -m loader history | true`; 1 would tell a scheduler that data was refused.
     loader("load")
@@ -350,7 +365,7 @@ def test_one_feed_whose_file_is_gone_does_not_keep_the_others(
         done.append(feed)
 
     with pytest.raises(LoaderError, match="1 of 2 feeds failed"):
-        _each(["first", "second"], work)  # type: ignore[arg-type, list-item]
+        for_each(["first", "second"], work)  # type: ignore[arg-type, list-item]
     assert done == ["second"]
     assert "error: a.csv: No such file or directory" in capsys.readouterr().err
 

@@ -13,8 +13,9 @@ import pytest
 from backports import zstd
 from rig.ports import free_ports
 
+from loader.archives import plain_head, plain_text
 from loader.errors import ConfigError, DataRefused, FileChanged, StorageError
-from loader.storage import Store, open_store, plain_head, plain_text
+from loader.storage import Store, open_store
 
 if TYPE_CHECKING:
     from conftest import Lake

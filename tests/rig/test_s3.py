@@ -10,7 +10,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from rig.ports import accepts_connections
+from rig.ports import accepts_connections, free_ports
 from rig.s3 import S3Server
 
 
@@ -76,3 +76,19 @@ def test_stop_leaves_nothing() -> None:
     sockets = Path("/tmp").glob("seaweedfs-*.sock")  # noqa: S108
     assert not [s for s in sockets if any(f"-{port}." in s.name for port in ports)]
     server.stop()
+
+
+def test_two_servers_that_choose_the_same_ports_both_come_up(
+    server: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As two processes may that start at once; the later one must not take the other's sockets away.
+    taken = list(server._ports)
+    choices = iter([taken])
+    monkeypatch.setattr("rig.s3.free_ports", lambda count: next(choices, None) or free_ports(count))
+    ours = sorted(Path("/tmp").glob("seaweedfs-*.sock"))  # noqa: S108
+    with S3Server() as second:
+        assert not set(second._ports) & set(taken)
+        second.client().put_object(Bucket="lake", Key="a", Body=b"a")
+    ours = [path for path in ours if any(f"-{port}." in path.name for port in taken)]
+    assert ours
+    assert all(path.exists() for path in ours)

@@ -1,0 +1,102 @@
+"""Compressed files: what compresses them, and their text on disk or of their first bytes."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import os
+import re
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, Literal
+
+from backports import zstd
+
+from loader.errors import ConfigError, DataRefused
+
+__all__ = ["Compression", "compression_of", "plain_head", "plain_text"]
+
+Compression = Literal["none", "gzip", "zstd"]
+
+_CHUNK = 1024 * 1024
+# A header is no longer than a record may be (records.py).
+_HEAD_TEXT = 4 * 1024 * 1024
+_MAX_TEXT = 10 * 1024**3
+_DAMAGED = (gzip.BadGzipFile, zlib.error, zstd.ZstdError)
+_SUFFIXES: dict[str, Compression] = {".gz": "gzip", ".zst": "zstd"}
+
+
+def compression_of(name: str, compression: Compression | None = None) -> Compression:
+    """How a file is compressed: as the contract says, else by its suffix."""
+    return compression or _SUFFIXES.get(Path(name).suffix.lower(), "none")
+
+
+def plain_text(name: str, path: Path, spool: Path, compression: Compression | None = None) -> Path:
+    """The file itself if it is not compressed, else its text in the spool.
+
+    name: its suffix, .gz or .zst, says how it is compressed unless compression does. Raises
+    DataRefused for an archive that is cut off or damaged, or holds more than is allowed.
+    """
+    kind = compression_of(name, compression)
+    if kind == "none":
+        return path
+    target = spool / f"{hashlib.sha256(name.encode()).hexdigest()[:24]}.txt"
+    left = limit = _max_text()
+    with path.open("rb") as raw, target.open("wb") as out:
+        try:
+            for chunk in _decompressed(raw, kind):
+                left -= len(chunk)
+                if left < 0:
+                    target.unlink()
+                    raise DataRefused(
+                        f"the {kind} archive of {path.stat().st_size:,} bytes holds more than"
+                        f" {limit:,} bytes of text; split it, or if it is sound, set"
+                        " CTI_MAX_DECOMPRESSED_BYTES to more"
+                    )
+                out.write(chunk)
+        except EOFError:
+            raise DataRefused(
+                f"the {kind} archive ends before its end: the file is cut off; get it again"
+            ) from None
+        except _DAMAGED as error:
+            raise DataRefused(f"this is no sound {kind} archive ({error}); get it again") from None
+    return target
+
+
+def plain_head(name: str, head: bytes, compression: Compression | None = None) -> bytes:
+    """The text of a file's first bytes, as far as they go. Raises DataRefused as plain_text."""
+    kind = compression_of(name, compression)
+    if kind == "none":
+        return head
+    text = b""
+    try:
+        for chunk in _decompressed(io.BytesIO(head), kind, chunk=4096):
+            text += chunk
+            if len(text) >= _HEAD_TEXT:
+                break
+    except EOFError:
+        pass  # only the head of the archive is here
+    except _DAMAGED as error:
+        raise DataRefused(f"{name}: this is no sound {kind} archive ({error})") from None
+    return text
+
+
+def _max_text() -> int:
+    """How many bytes an archive may hold. Raises ConfigError."""
+    text = os.environ.get("CTI_MAX_DECOMPRESSED_BYTES", "")
+    if not text:
+        return _MAX_TEXT
+    if not re.fullmatch(r"[0-9]{1,18}", text) or not int(text):
+        raise ConfigError(
+            f"CTI_MAX_DECOMPRESSED_BYTES={text[:30]!r}: must be a whole number above 0, of up to 18"
+            " digits"
+        )
+    return int(text)
+
+
+def _decompressed(raw: BinaryIO, kind: Compression, chunk: int = _CHUNK) -> Iterator[bytes]:
+    stream = gzip.GzipFile(fileobj=raw) if kind == "gzip" else zstd.ZstdFile(raw)
+    while data := stream.read(chunk):
+        yield data
