@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fuzz test-large test-faults test-redshift test-airflow test-deploy redshift-local bench lint format lock clean
+.PHONY: help run test test-slow test-fuzz test-large test-faults test-redshift test-airflow test-deploy redshift-local bench lint format lock clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -10,8 +10,11 @@ help: ## Show this help
 run: .venv/runtime profiles.yml ## Set up, then load the new files and build and test the tables
 	@$(BIN)/python -m loader run
 
-test: .venv/dev profiles.yml ## Set up, then run every test
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+test: .venv/dev profiles.yml ## Set up, then run the tests, but for the slowest
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
+
+test-slow: .venv/dev profiles.yml ## Run the slowest tests: rollbacks, recovery, two versions at once, the alarm
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m slow
 
 test-fuzz: .venv/dev profiles.yml ## Throw new hostile files at the loader; FUZZ="--fuzz-seconds 600" for longer
 	$(BIN)/python -m pytest tests/fuzz --fuzz-seed fresh --fuzz-seconds 120 $(FUZZ)
@@ -23,7 +26,8 @@ test-large: .venv/dev profiles.yml ## Load five million records with one of each
 test-faults: .venv/dev profiles.yml ## Kill, cut and fill up at every step; prints what became of it
 	@mkdir -p target && rm -f target/faults.jsonl
 	FAULTS=all FAULTS_TALLY=$(CURDIR)/target/faults.jsonl \
-	  $(BIN)/python -m pytest tests/faults tests/e2e/test_rollback.py -n 3 --dist worksteal
+	  $(BIN)/python -m pytest tests/faults tests/e2e/test_rollback.py -n 3 --dist worksteal \
+	  --durations 20
 	@$(BIN)/python tests/faults/tally.py target/faults.jsonl tests/faults/figures.md
 
 test-redshift: .venv/dev profiles.yml ## Run the Redshift suite, on a cluster if REDSHIFT_E2E_HOST is set
@@ -71,7 +75,7 @@ define install
 @test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
 @echo '*' > $(@D)/.gitignore
 @$(@D)/bin/python -m pip install --quiet --quiet --require-hashes -r requirements/uv.txt
-@$(@D)/bin/uv pip install --quiet --no-deps --require-hashes --python $(@D)/bin/python -r $< \
+@$(@D)/bin/uv pip install --quiet --compile-bytecode --no-deps --require-hashes --python $(@D)/bin/python -r $< \
   || $(@D)/bin/python -m pip install --quiet --quiet --no-deps --require-hashes -r $<
 @touch $@
 endef

@@ -23,8 +23,9 @@ __all__ = [
     "write_text",
 ]
 
-# Enough for the reader's buffers on every core; the validator keeps no rows.
-_MEMORY_LIMIT = "512MB"
+# Enough for the reader's buffers (select_text) of so many threads; the validator keeps no rows. On
+# a machine of more cores, one thread for each would want more memory than there is a use for.
+_MEMORY_LIMIT, _MAX_THREADS = "512MB", 8
 
 
 def connect(spool: Path | None = None) -> duckdb.DuckDBPyConnection:
@@ -41,6 +42,9 @@ def connect(spool: Path | None = None) -> duckdb.DuckDBPyConnection:
         }
     )
     connection.execute("set enable_progress_bar = false")
+    row = connection.execute("select current_setting('threads')").fetchone()
+    if row and row[0] > _MAX_THREADS:
+        connection.execute(f"set threads = {_MAX_THREADS}")
     return connection
 
 

@@ -8,7 +8,17 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow.sdk import DAG
-from cti_operators import DockerLoader, PlainLoader
+
+# What runs the tasks; only its provider has to be installed.
+match _RUN_IN := os.environ.get("CTI_RUN_IN", "docker"):
+    case "docker":
+        from cti_docker import DockerLoader as Loader
+    case "plain":
+        from cti_plain import PlainLoader as Loader  # type: ignore[assignment]
+    case "kubernetes":
+        from cti_pods import PodLoader as Loader  # type: ignore[assignment]
+    case _:
+        raise ValueError(f"CTI_RUN_IN={_RUN_IN!r}: must be docker, plain or kubernetes")
 
 _log = logging.getLogger(__name__)
 
@@ -17,8 +27,9 @@ _DOC = """
 
 `load` judges new files against their contract and loads them, once; `transform` runs `dbt build`
 on all that depends on them and checks that no record was lost. All settings are in the Airflow
-Variable `job_secret`. A task that fails at once, without a retry, has refused data or a wrong
-variable: its log says which. Everything else is tried again, which is safe at any point.
+Variable `job_secret`, on Kubernetes in the Secret `cti-etl`. A task that fails at once, without a
+retry, has refused data or a wrong variable: its log says which. Everything else is tried again,
+which is safe at any point.
 """
 
 
@@ -50,11 +61,7 @@ with DAG(
     # `run` in the second task, since it builds and checks, and its exit code tells a failed test
     # (no retry) from a failed system (retry), which dbt's own does not. It loads first what came
     # since the first task; mostly that is nothing.
-    if os.environ.get("CTI_RUN_IN", "docker") == "plain":
-        PlainLoader(task_id="load", loader_command="load") >> PlainLoader(
-            task_id="transform", loader_command="run"
-        )
-    else:
-        DockerLoader(task_id="docker_load", loader_command="load") >> DockerLoader(
-            task_id="docker_transform", loader_command="run"
-        )
+    prefix = "docker_" if _RUN_IN == "docker" else ""
+    Loader(task_id=f"{prefix}load", loader_command="load") >> Loader(
+        task_id=f"{prefix}transform", loader_command="run"
+    )

@@ -11,7 +11,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["ENVIRONMENT", "OPTIONAL", "RESOURCES", "SECRETS", "Job", "JobSecretError", "read_job"]
+__all__ = [
+    "ENVIRONMENT",
+    "OPTIONAL",
+    "REFUSAL",
+    "REFUSED",
+    "RESOURCES",
+    "SECRETS",
+    "Job",
+    "JobSecretError",
+    "read_job",
+]
+
+# The loader's exit code for refused data and failed tests, which no retry cures.
+REFUSED = 1
+REFUSAL = "the data was refused, or a test or check of the tables failed; the log says which"
 
 # Key of the variable: the environment variables that it becomes.
 ENVIRONMENT: Mapping[str, tuple[str, ...]] = {

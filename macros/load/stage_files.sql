@@ -46,8 +46,19 @@ from read_csv(
     columns = { {{- places | join(', ') -}} }
 )
     {%- endset -%}
-    {#- In any order rows are written by all cores at once, in less memory; no reader asks for one. -#}
-    {{ return(['set preserve_insertion_order = false', statement]) }}
+    {#-
+        In any order rows are written by all cores at once, in less memory; no reader asks for one.
+        Without a limit DuckDB would keep in memory what it has written; with more threads, each
+        with its buffers, the limit would not do. All three end with the loader's connection, so
+        dbt build has the profile's own.
+    -#}
+    {%- set threads = run_query("select least(current_setting('threads'), 8) as threads") -%}
+    {{ return([
+        'set preserve_insertion_order = false',
+        'set threads = ' ~ threads.columns[0].values()[0],
+        "set memory_limit = '512MB'",
+        statement
+    ]) }}
 {% endmacro %}
 
 

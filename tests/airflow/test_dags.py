@@ -13,8 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import docker
+import kubernetes_validate
 import pytest
 from airflow.dag_processing.dagbag import DagBag
+from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from airflow.sdk.execution_time.context import VariableAccessor
+from kubernetes.client import ApiClient
 
 DAGS = Path(__file__).parents[2] / "airflow" / "dags"
 SECRET = "s3cr3t-of-the-test"
@@ -28,6 +33,16 @@ VARIABLE: dict[str, Any] = {
     "shm_size": "64m",
     "table": "indicators",
     "target": "duckdb",
+}
+
+
+KUBE_CONFIG = {
+    "apiVersion": "v1",
+    "kind": "Config",
+    "clusters": [{"name": "none", "cluster": {"server": "https://127.0.0.1:1"}}],
+    "users": [{"name": "none", "user": {}}],
+    "contexts": [{"name": "none", "context": {"cluster": "none", "user": "none"}}],
+    "current-context": "none",
 }
 
 
@@ -66,7 +81,11 @@ def query(path: Path, sql: str) -> str:
 
 @pytest.mark.parametrize(
     ("run_in", "tasks"),
-    [("docker", ["docker_load", "docker_transform"]), ("plain", ["load", "transform"])],
+    [
+        ("docker", ["docker_load", "docker_transform"]),
+        ("plain", ["load", "transform"]),
+        ("kubernetes", ["load", "transform"]),
+    ],
 )
 def test_structure(monkeypatch: pytest.MonkeyPatch, run_in: str, tasks: list[str]) -> None:
     monkeypatch.delenv("AIRFLOW_VAR_JOB_SECRET", raising=False)  # parsing reads no variable
@@ -82,6 +101,50 @@ def test_structure(monkeypatch: pytest.MonkeyPatch, run_in: str, tasks: list[str
         assert task.retries == 3
         assert task.retry_exponential_backoff
         assert task.execution_timeout == timedelta(hours=2)
+
+
+def test_an_unknown_way_to_run_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CTI_RUN_IN", "podman")
+    bag = DagBag(DAGS, bundle_path=DAGS, bundle_name="dags-folder")
+    (error,) = bag.import_errors.values()
+    assert "CTI_RUN_IN='podman': must be docker, plain or kubernetes" in error
+
+
+def test_the_pod_is_sound_and_holds_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    variable(monkeypatch)
+    monkeypatch.setenv("AIRFLOW_VAR_CTI_ETL_IMAGE", "registry.example/cti_etl:7")
+    # A cluster to be named in the request; none is asked.
+    connection = {"conn_type": "kubernetes", "extra": {"kube_config": json.dumps(KUBE_CONFIG)}}
+    monkeypatch.setenv("AIRFLOW_CONN_KUBERNETES_DEFAULT", json.dumps(connection))
+    task = dag(monkeypatch, "kubernetes").task_dict["load"]
+    task.render_template_fields({"var": {"value": VariableAccessor(deserialize_json=False)}})
+    pod = ApiClient().sanitize_for_serialization(task.build_pod_request_obj())
+    # As the API server would judge it.
+    kubernetes_validate.validate(pod, "1.31", strict=True)
+    (container,) = pod["spec"]["containers"]
+    assert container["image"] == "registry.example/cti_etl:7"
+    assert container["args"] == ["load"]
+    assert "command" not in container or container["command"] == []
+    assert container["envFrom"] == [{"secretRef": {"name": "cti-etl"}}]
+    assert SECRET not in json.dumps(pod)
+    # What the image can do with: a read-only root, its own user, one folder to write to.
+    assert container["securityContext"]["readOnlyRootFilesystem"] is True
+    assert pod["spec"]["securityContext"]["runAsUser"] == 10001
+    assert [mount["mountPath"] for mount in container["volumeMounts"]] == ["/scratch"]
+    assert pod["spec"]["automountServiceAccountToken"] is False
+
+
+def test_data_refused_in_a_pod_fails_without_a_retry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the task makes of exit code 1, with the pod replaced: there is no Kubernetes here."""
+
+    def execute(self: Any, context: Any) -> None:
+        assert self.skip_on_exit_code == [1]
+        raise AirflowSkipException
+
+    monkeypatch.setattr(KubernetesPodOperator, "execute", execute)
+    task = dag(monkeypatch, "kubernetes").task_dict["load"]
+    with pytest.raises(AirflowFailException, match="the data was refused"):
+        task.execute({})
 
 
 @pytest.fixture

@@ -18,6 +18,8 @@ import pytest
 if TYPE_CHECKING:
     from conftest import Loader
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 FEED = "cti.indicators"
 _PATTERN = re.compile(r'^    (?:plain|json) += (".*")$', re.MULTILINE)

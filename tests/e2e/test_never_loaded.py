@@ -47,3 +47,16 @@ def test_plan_touches_nothing(loader: Loader, project: Path, tables: Tables) -> 
     # AND once they are loaded, it has nothing left
     loader("load")
     assert f"nothing new; {len(plan['new'])} files of" in loader("plan").stdout
+
+
+def test_a_load_on_many_cores_keeps_to_its_memory(loader: Loader, project: Path) -> None:
+    # Each thread has buffers of its own, which do not grow with what a load may use.
+    profiles = project / "profiles.yml"
+    text = profiles.read_text()
+    assert "threads: 4" in text
+    more = "threads: 4\n      settings: {threads: 64}"
+    profiles.write_text(text.replace("threads: 4", more, 1))
+    sql = json.loads(loader("plan", "--json").stdout)["sql"]
+    assert "set threads = 8" in sql
+    assert "set memory_limit = '512MB'" in sql
+    assert "load 1:" in loader("load").stdout

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from conftest import Loader
     from e2e.conftest import Dbt, Tables
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 HEADER = "indicator,indicator_type,source,confidence,first_seen\n"
 

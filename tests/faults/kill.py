@@ -13,11 +13,21 @@ from itertools import cycle
 
 from faults.contents import Contents, not_made_up_for
 from faults.duckdb_site import DuckdbSite
-from faults.steps import EXECUTE, STEPS, Step, When, at_default, end_at, write_statements
+from faults.steps import (
+    ADD_QUERY,
+    EXECUTE,
+    OF_A_NODE,
+    STEPS,
+    Step,
+    When,
+    at_default,
+    end_at,
+    write_statements,
+)
 from faults.tally import Result, record
 from redshift.commands import Outcome, Running
 
-__all__ = ["Kill", "Undisturbed", "kill_and_repair", "random_kills", "step_kills"]
+__all__ = ["Kill", "Undisturbed", "build_kills", "kill_and_repair", "random_kills", "step_kills"]
 
 _MESSAGE = "error: interrupted; a load that had not committed left nothing"
 _TURNS = (signal.SIGTERM, signal.SIGINT)
@@ -56,13 +66,17 @@ class Undisturbed:
     seconds: float
 
     @classmethod
-    def of(cls, site: DuckdbSite, command: str, start: str) -> Undisturbed:
-        """Runs it once."""
+    def of(
+        cls, site: DuckdbSite, command: str, start: str, target: str = EXECUTE, matching: str = ""
+    ) -> Undisturbed:
+        """Runs it once. target, matching: the statements that are of interest."""
         path = site.folder / f"{command}-{start}.sql"
         path.unlink(missing_ok=True)
         site.put_back(start)
         before = site.contents()
-        outcome = site.do("loader", command, prepare=partial(write_statements, path))
+        outcome = site.do(
+            "loader", command, prepare=partial(write_statements, path, target, matching)
+        )
         return cls(before, site.contents(), path.read_text().splitlines(), outcome.seconds)
 
 
@@ -79,6 +93,17 @@ def step_kills(command: str, start: str, undisturbed: Undisturbed) -> list[Kill]
     return [
         Kill(command, start, sign, step) for step in steps for sign in (signal.SIGKILL, next(turns))
     ]
+
+
+def build_kills(start: str, undisturbed: Undisturbed, number: int) -> list[Kill]:
+    """At so many of the statements of a run's dbt build, evenly spread."""
+    signs = cycle((signal.SIGKILL, *_TURNS))
+    total = len(undisturbed.statements)
+    kills = []
+    for nth in range(1, total + 1, max(1, total // number)):
+        step = Step(f"statement {nth} of dbt build", ADD_QUERY, nth=nth, matching=OF_A_NODE)
+        kills.append(Kill("run", start, next(signs), step))
+    return kills
 
 
 def random_kills(

@@ -19,7 +19,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 __all__ = [
+    "ADD_QUERY",
     "EXECUTE",
+    "OF_A_NODE",
     "STEPS",
     "Step",
     "When",
@@ -33,6 +35,10 @@ __all__ = [
 When = Literal["before", "inside", "after"]
 
 EXECUTE = "loader.project:Warehouse.execute"
+# Every statement of dbt's, too.
+ADD_QUERY = "dbt.adapters.sql.connections:SQLConnectionManager.add_query"
+# What dbt writes into the statements of a model, test or seed.
+OF_A_NODE = '"node_id"'
 # How long a step has been going on when the signal comes "inside", in seconds.
 _INSIDE = 0.002
 _WAIT_SECONDS = 60.0
@@ -125,15 +131,17 @@ def at_default() -> None:
         signal.signal(number, signal.SIG_DFL)
 
 
-def write_statements(path: Path) -> None:
-    """Makes this process write each statement that the loader executes to a file, a line each."""
+def write_statements(path: Path, target: str = EXECUTE, matching: str = "") -> None:
+    """Makes this process write the statements that it executes to a file, a line each."""
 
     def around(original: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
-        with path.open("a", encoding="utf-8") as out:
-            out.write(" ".join(arguments[1].split()) + "\n")
+        line = " ".join(arguments[1].split())
+        if re.search(matching, line, re.IGNORECASE):
+            with path.open("a", encoding="utf-8") as out:
+                out.write(line + "\n")
         return original(*arguments, **named)
 
-    _wrap(EXECUTE, around)
+    _wrap(target, around)
 
 
 def _later(deed: Callable[[], None]) -> None:

@@ -11,7 +11,15 @@ from collections.abc import Sequence
 import pytest
 from faults.duckdb_site import DuckdbSite
 from faults.extent import some
-from faults.kill import Kill, Undisturbed, kill_and_repair, random_kills, step_kills
+from faults.kill import (
+    Kill,
+    Undisturbed,
+    build_kills,
+    kill_and_repair,
+    random_kills,
+    step_kills,
+)
+from faults.steps import ADD_QUERY, OF_A_NODE
 
 
 def _all_repaired(site: DuckdbSite, kills: Sequence[Kill], undisturbed: Undisturbed) -> None:
@@ -29,14 +37,14 @@ def test_a_load_killed_at_any_step_is_made_up_for(site: DuckdbSite, start: str) 
 
 def test_a_load_killed_at_any_moment_is_made_up_for(site: DuckdbSite) -> None:
     undisturbed = Undisturbed.of(site, "load", "loaded")
-    moments = [random.Random(1).random() for _ in range(45)]
+    moments = [random.Random(1).random() for _ in range(24)]
     kills = random_kills("load", "loaded", undisturbed, moments)
     _all_repaired(site, some(kills, 1), undisturbed)
 
 
 def test_a_run_killed_while_dbt_builds_is_made_up_for(site: DuckdbSite) -> None:
     # The data is there by then; the tables that are made of it must come to be as well.
-    undisturbed = Undisturbed.of(site, "run", "loaded")
-    moments = [random.Random(2).uniform(0.2, 0.95) for _ in range(21)]
-    kills = random_kills("run", "loaded", undisturbed, moments)
+    undisturbed = Undisturbed.of(site, "run", "loaded", ADD_QUERY, OF_A_NODE)
+    kills = build_kills("loaded", undisturbed, 20)
+    assert len(kills) >= 20
     _all_repaired(site, some(kills, 1), undisturbed)

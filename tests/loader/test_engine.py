@@ -44,6 +44,20 @@ HOSTILE = [
 ]
 
 
+def test_many_cores_do_not_ask_for_more_memory_than_there_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # With a thread for each of 64 cores, the buffers of a large file did not fit into the limit.
+    connect = duckdb.connect
+
+    def on_many_cores(config: dict[str, Any]) -> duckdb.DuckDBPyConnection:
+        return connect(config=config | {"threads": 64})
+
+    monkeypatch.setattr(duckdb, "connect", on_many_cores)
+    with engine.connect() as connection:
+        assert connection.execute("select current_setting('threads')").fetchone() == (8,)
+
+
 @pytest.mark.parametrize("text", HOSTILE)
 def test_text_comes_back_as_it_went_in(text: str) -> None:
     with engine.connect() as connection:

@@ -11,6 +11,8 @@ from rig.faults import Fault, When
 from redshift.cluster import Moment, WatchedRig
 from redshift.site import Site, indicators
 
+pytestmark = pytest.mark.slow
+
 # Statements of a load, in the order in which they come. The COMMIT is the one of the data's own
 # transaction: it is the first after the ledger's row.
 _COPY, _LOCK, _INSERT, _LEDGER, _COMMIT = (

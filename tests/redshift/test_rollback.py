@@ -13,6 +13,8 @@ from rig.faults import Fault
 from redshift.cluster import TEST_MARK, WatchedRig
 from redshift.site import Site
 
+pytestmark = pytest.mark.slow
+
 _DELETE, _MARK, _COMMIT = "^delete from .*measurements", "^update .*_loaded_files", "^commit"
 # A feed without a mart, so that what is built after a rollback is little.
 _SELECT = ("--select", "measurements")
