@@ -10,7 +10,8 @@ def _stand_in_for_closed_streams() -> None:
     """Else the first file that is opened would take the place of stdout, and what is printed."""
     for name in ("stdin", "stdout", "stderr"):
         if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, "r" if name == "stdin" else "w"))  # noqa: SIM115
+            mode = "r" if name == "stdin" else "w"
+            setattr(sys, name, open(os.devnull, mode, errors="backslashreplace"))  # noqa: SIM115
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from typing import Any
 from airflow.sdk import DAG
 
 # What runs the tasks; only its provider has to be installed.
-match _RUN_IN := os.environ.get("CTI_RUN_IN", "docker"):
+match _RUN_IN := os.environ.get("CTI_RUN_IN") or "docker":
     case "docker":
         from cti_docker import DockerLoader as Loader
     case "plain":

@@ -28,6 +28,8 @@ class PodLoader(KubernetesPodOperator):
         super().__init__(
             image="{{ var.value.get('cti_etl_image', 'cti_etl') }}",
             arguments=[loader_command],
+            # Nothing that a pod writes stays, so it has to be Redshift.
+            env_vars={"CTI_TARGET": "redshift"},
             env_from=[k8s.V1EnvFromSource(secret_ref=k8s.V1SecretEnvSource(name=_SETTINGS))],
             volumes=[
                 k8s.V1Volume(

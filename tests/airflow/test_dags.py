@@ -125,6 +125,7 @@ def test_the_pod_is_sound_and_holds_no_secret(monkeypatch: pytest.MonkeyPatch) -
     assert container["image"] == "registry.example/cti_etl:7"
     assert container["args"] == ["load"]
     assert "command" not in container or container["command"] == []
+    assert container["env"] == [{"name": "CTI_TARGET", "value": "redshift"}]
     assert container["envFrom"] == [{"secretRef": {"name": "cti-etl"}}]
     assert SECRET not in json.dumps(pod)
     # What the image can do with: a read-only root, its own user, one folder to write to.

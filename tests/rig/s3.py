@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
 import os
 import shutil
@@ -69,7 +71,8 @@ def _weed() -> str:
 def _answers(socket_file: Path) -> bool:
     """Whether somebody listens on a Unix socket."""
     with socket.socket(socket.AF_UNIX) as sock:
-        return sock.connect_ex(str(socket_file)) == 0
+        sock.settimeout(1)
+        return sock.connect_ex(str(socket_file)) != errno.ECONNREFUSED
 
 
 class S3Server:
@@ -236,7 +239,8 @@ class S3Server:
             # answers is another server's, which took the port first.
             for socket_file in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):  # noqa: S108
                 if not _answers(socket_file):
-                    socket_file.unlink(missing_ok=True)
+                    with contextlib.suppress(OSError):
+                        socket_file.unlink()
         self._ports = []
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
