@@ -126,7 +126,7 @@ def validate(
     from loader.spool import spool_folder
     from loader.validate import Validator, Verdict
 
-    feed = one_feed(settings.project(), feed_name)
+    feed = one_feed(settings.project(), feed_name, "--feed")
     targets = out_files(paths, out)
     observer = ProgressReport(quiet=settings.as_json)
     verdicts: list[Verdict] = []
@@ -300,7 +300,7 @@ def replay(
 
     project = settings.project()
     corrections = read_corrections(corrected) if corrected else None
-    feed = one_feed(project, feed_name)
+    feed = one_feed(project, feed_name, "--select")
     observer = ProgressReport(settings.as_json)
     report = replay_feed(project, feed, observer, load_id, corrections)
     refused = report.judged - report.loaded

@@ -49,6 +49,7 @@ def for_each(feeds: list[Feed], work: Callable[[Feed], object]) -> None:
 
     errors: list[LoaderError] = []
     for feed in feeds:
+        stop.check()
         try:
             work(feed)
         except BrokenPipeError:
@@ -57,7 +58,8 @@ def for_each(feeds: list[Feed], work: Callable[[Feed], object]) -> None:
             error = StorageError(_refusal(caught)) if isinstance(caught, OSError) else caught
             errors.append(error)
             if len(feeds) > 1:
-                say(f"error: {error}", error.details, error=True)
+                with suppress(OSError):
+                    say(f"error: {error}", error.details, error=True)
     if len(feeds) > 1 and errors:
         names = f"{len(errors)} of {len(feeds)} feeds failed"
         worst = max(errors, key=lambda error: error.exit_code)

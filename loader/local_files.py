@@ -1,4 +1,4 @@
-"""Local files that `validate` judges: opened with care, their results written beside each other."""
+"""The local files of `validate`: what can be read of them, and where their results go."""
 
 from __future__ import annotations
 
@@ -33,7 +33,9 @@ def out_files(paths: tuple[Path, ...], out: Path | None) -> list[tuple[Path, Pat
     inputs = {path.resolve() for path in paths}
     for result in (path for pair in results for path in pair):
         if result.resolve() in inputs:
-            raise ConfigError(f"{result} is to be validated and would be written over; give --out")
+            raise ConfigError(
+                f"{result} is to be validated and would be written over; give another --out"
+            )
     return results
 
 

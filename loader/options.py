@@ -125,11 +125,11 @@ def feeds_of(
     return feeds
 
 
-def one_feed(project: Project, name: str | None) -> Feed:
-    """The named feed, or the only one. Raises ConfigError."""
+def one_feed(project: Project, name: str | None, option: str) -> Feed:
+    """The feed that the option names, or the only one. Raises ConfigError."""
     if name:
         return project.feed(name)
     feeds = feeds_of(project, ())
     if len(feeds) > 1:
-        raise ConfigError(f"several feeds: {', '.join(f.name for f in feeds)}. Give --feed.")
+        raise ConfigError(f"several feeds: {', '.join(f.name for f in feeds)}. Give {option}.")
     return feeds[0]
