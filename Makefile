@@ -27,7 +27,7 @@ test-faults: .venv/dev profiles.yml ## Kill, cut and fill up at every step; prin
 	@mkdir -p target && rm -f target/faults.jsonl
 	FAULTS=all FAULTS_TALLY=$(CURDIR)/target/faults.jsonl \
 	  $(BIN)/python -m pytest tests/faults tests/e2e/test_rollback.py -n 3 --dist worksteal \
-	  --durations 20
+	  -k "faults or kill"
 	@$(BIN)/python tests/faults/tally.py target/faults.jsonl tests/faults/figures.md
 
 test-redshift: .venv/dev profiles.yml ## Run the Redshift suite, on a cluster if REDSHIFT_E2E_HOST is set

@@ -31,6 +31,8 @@ _SIZES = [500_000, 5_000_000, 20_000_000]
 _REJECTS = {"clean": 0.0, "1% rejects": 0.01}
 # A run that was let start may take this many times as long as it was predicted to at most.
 _PATIENCE = 2.0
+# What is predicted to take at most so many seconds is run three times.
+_SHORT = 30.0
 
 
 @dataclass
@@ -42,17 +44,15 @@ class Bench:
     runs: int | None
     limit: float
     rows: list[Row] = field(default_factory=list)
-    startups: dict[str, float] = field(default_factory=dict)
     wrong: list[str] = field(default_factory=list)
 
-    def start_up(self, tools: Iterable[Tool]) -> None:
-        """Times every tool on a file of one record, once warm."""
-        job = self._job("start-up", 1, 0.0)
+    def __post_init__(self) -> None:
+        self._least = self._job("least", 1, 0.0)
+
+    def warm_up(self, tools: Iterable[Tool]) -> None:
+        """Runs every tool once on a file of one record. Raises Wrong."""
         for tool in tools:
-            _, *walls = (self._run(tool, job).wall for _ in range(1 + (self.runs or 3)))
-            self.startups[tool.name] = statistics.median(walls)
-            say(f"start-up: {tool.name}: {self.startups[tool.name]:.2f} s")
-        job.path.unlink()
+            say(f"start-up: {tool.name}: {self._run(tool, self._least)[0].wall:.1f} s, not counted")
 
     def file(self, records: int, kind: str, tools: Iterable[Tool]) -> None:
         """Measures every tool on one file."""
@@ -79,22 +79,28 @@ class Bench:
         return Job(path, records, rejects, self.work / "run", self.loader_python)
 
     def _row(self, tool: Tool, job: Job, kind: str) -> Row:
-        row = Row(job.records, kind, tool.name, startup=self.startups[tool.name])
+        row = Row(job.records, kind, tool.name)
         predicted, basis = self._predicted(tool, job, kind)
         if predicted > self.limit:
             minutes = max(1, round(predicted / 60))
             row.remark = f"not run: about {minutes} min by its figure for {basis:,}"
             return row
-        wanted = self.runs or (1 if job.records > 1_000_000 else 3)
+        wanted = self.runs or (3 if predicted <= _SHORT else 1)
+        done: list[Measurement] = []
         try:
-            done = [self._run(tool, job) for _ in range(wanted)]
-            row.loaded, row.rejected = self._loaded
+            # Start-up before and after each run: machines are not equally fast all the time.
+            starts = [self._run(tool, self._least)[0].wall]
+            for _ in range(wanted):
+                measured, (row.loaded, row.rejected) = self._run(tool, job)
+                done.append(measured)
+                starts.append(self._run(tool, self._least)[0].wall)
         except Wrong as error:
             say(f"error: {error}")
             self.wrong.append(str(error))
             row.remark = f"failed: {error}"
             return row
         row.runs = len(done)
+        row.startup = statistics.median(starts)
         row.wall = statistics.median(one.wall for one in done)
         row.cpu = statistics.median(one.cpu for one in done)
         row.peak = round(statistics.median(one.peak for one in done))
@@ -108,8 +114,11 @@ class Bench:
                 return row.startup + row.beyond * job.records / row.records, row.records
         return 0.0, 0
 
-    def _run(self, tool: Tool, job: Job) -> Measurement:
-        """Runs a tool once, in an empty folder, and checks what it loaded. Raises Wrong."""
+    def _run(self, tool: Tool, job: Job) -> tuple[Measurement, tuple[int, int]]:
+        """Runs a tool once, in an empty folder: its figures, records loaded and rejected.
+
+        Raises Wrong if it did not load what it claims to.
+        """
         shutil.rmtree(job.folder, ignore_errors=True)
         job.folder.mkdir()
         tool.prepare(job)
@@ -122,10 +131,9 @@ class Bench:
                 said = [*done.output.splitlines(), *log.read_text().splitlines()]
                 last = next((line for line in reversed(said) if line.strip()), "no message")
                 raise Wrong(f"{tool.name}: exit code {done.exit_code}: {last.strip()[:300]}")
-            self._loaded = tool.result(job, done.output)
+            return done, tool.result(job, done.output)
         finally:
             shutil.rmtree(job.folder, ignore_errors=True)
-        return done
 
     def write(self, out: Path, machine: list[str], records: int) -> None:
         """Writes the results so far; the chart is of this size."""
@@ -170,7 +178,7 @@ def main() -> int:
     parser.add_argument("--sizes", type=int, nargs="+", default=_SIZES, help="records of a file")
     parser.add_argument("--kinds", nargs="+", choices=_REJECTS, default=list(_REJECTS))
     parser.add_argument("--tools", nargs="+", help="only tools whose name has one of these words")
-    parser.add_argument("--runs", type=int, help="of each figure; default 3, above a million 1")
+    parser.add_argument("--runs", type=int, help="of each figure; default 3, of long ones 1")
     parser.add_argument("--limit", type=float, default=240, help="seconds that a run may take")
     parser.add_argument("--work", type=Path, help="folder for files; default a temporary one")
     parser.add_argument("--out", type=Path, default=ROOT / "bench", help="folder for results.*")
@@ -188,7 +196,7 @@ def main() -> int:
         machine = describe(python)
         bench = Bench(Path(work).resolve(), python, arguments.runs, arguments.limit)
         try:
-            bench.start_up(tools)
+            bench.warm_up(tools)
         except Wrong as error:
             say(f"error: {error}")
             return 1

@@ -77,10 +77,11 @@ def table(rows: Sequence[Row], machine: Sequence[str]) -> str:
         [
             *["| " + " | ".join(line) + " |" for line in lines],
             "",
-            "start-up: the same command on a file of one record. x floor: (wall - start-up) as a"
-            " multiple of the same of bare DuckDB on the clean file of that size, for files with"
-            " rejects too, of which bare DuckDB skips a part. CPU and memory are of all processes;"
-            " memory that several share counts once. Figures are medians of the runs.",
+            "start-up: the same command on a file of one record, before and after each run."
+            " x floor: (wall - start-up) as a multiple of the same of bare DuckDB on the clean file"
+            " of that size, for files with rejects too, of which bare DuckDB skips a part. CPU and"
+            " memory are of all processes; memory that several share counts once. Figures are"
+            " medians of the runs.",
             "",
             *[f"- {tool.name}: {tool.note}" for tool in TOOLS],
             "",

@@ -11,7 +11,7 @@ from loader.landing import LEDGER
 from loader.project import Mart, Project, Warehouse
 from loader.quarantine import QUARANTINE
 
-__all__ = ["Finding", "check_feed"]
+__all__ = ["Finding", "check_feed", "differing"]
 
 Rows = Sequence[dict[str, Any]]
 
@@ -53,6 +53,11 @@ class Finding:
             "differences": list(self.rows),
             "advice": self.advice or None,
         }
+
+
+def differing(findings: list[Finding]) -> list[Finding]:
+    """The checks that do not hold."""
+    return [finding for finding in findings if finding.state == "differs"]
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from loader.options import (
     reload_option,
     select_option,
 )
-from loader.run import before, build_feed, differing, load_feed, nothing_new, run_feed
+from loader.run import build_feed, load_feed, run_feed
 
 __all__ = ["main"]
 
@@ -58,7 +58,7 @@ def plan(settings: Settings, selected: tuple[str, ...], reloads: tuple[str, ...]
     """
     from loader.landing import Landing
     from loader.pipeline import make_plan
-    from loader.report import print_json, print_table, say, say_text
+    from loader.report import before, nothing_new, print_json, print_table, say, say_text
     from loader.storage import open_store
 
     project = settings.project()
@@ -331,7 +331,7 @@ def check(settings: Settings, selected: tuple[str, ...]) -> None:
     \b
     Example: python -m loader check
     """
-    from loader.check import check_feed
+    from loader.check import check_feed, differing
     from loader.report import print_findings, print_json
 
     project = settings.project()

@@ -88,7 +88,9 @@ class Project:
     def _manifest(self) -> Any:
         from dbt.cli.main import dbtRunner
 
-        outcome = dbtRunner().invoke(["--log-level", "none", "parse", *self._options])
+        # Its manifest.json is for others; `dbt build` writes it.
+        quiet = ["--log-level", "none", "--no-write-json"]
+        outcome = dbtRunner().invoke([*quiet, "parse", *self._options])
         if outcome.success:
             return outcome.result
         raise ConfigError(_advice(_message(outcome.exception)))

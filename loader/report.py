@@ -6,7 +6,7 @@ import json
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -16,12 +16,15 @@ from rich.text import Text
 
 if TYPE_CHECKING:
     from loader.check import Finding
+    from loader.contract import Feed
     from loader.quarantine import Quarantined
     from loader.replay import ReplayReport
     from loader.validate import Verdict
 
 __all__ = [
     "ProgressReport",
+    "before",
+    "nothing_new",
     "print_findings",
     "print_json",
     "print_quarantine",
@@ -60,6 +63,25 @@ def say_text(text: str, *, error: bool = False) -> None:
     """Text whose lines are its own, such as SQL or a traceback."""
     lines = [shown(line) for line in text.split("\n")]
     print("\n".join(lines), file=sys.stderr if error else sys.stdout, flush=True)
+
+
+def nothing_new(feed: Feed, known: int, held: int, reloads: Collection[str]) -> str:
+    """What is said of a feed without a new file.
+
+    known: files loaded before; held: files rolled back; reloads: files that --reload named.
+    """
+    location = feed.options.location
+    if not known + held:
+        return f"{feed.name}: nothing to load; no file matches {location}"
+    hint = "; --reload FILE loads one again" if held else ""
+    if reloads:
+        hint = "; --reload takes only a file whose load was rolled back, see `rollback --help`"
+    return f"{feed.name}: nothing new; {before(known, held, f' files of {location}')}{hint}"
+
+
+def before(known: int, held: int, what: str = "") -> str:
+    """What became of the files that are not new."""
+    return f"{known}{what} loaded before" + (f", {held} rolled back" if held else "")
 
 
 def print_json(value: Mapping[str, Any]) -> None:

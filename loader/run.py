@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from loader import stop
 from loader.errors import DataRefused, LoaderError
 
 if TYPE_CHECKING:
-    from loader.check import Finding
     from loader.contract import Feed
     from loader.pipeline import LoadReport
     from loader.project import Project, Warehouse
 
-__all__ = ["before", "build_feed", "differing", "load_feed", "nothing_new", "run_feed"]
+__all__ = ["build_feed", "load_feed", "run_feed"]
 
 
 def run_feed(
@@ -51,7 +49,7 @@ def load_feed(
 ) -> LoadReport:
     """Loads a feed and says what became of it."""
     from loader import pipeline
-    from loader.report import ProgressReport, print_json, print_rejects, say
+    from loader.report import ProgressReport, nothing_new, print_json, print_rejects, say
 
     started = time.monotonic()
     try:
@@ -109,7 +107,7 @@ def build_feed(
 
     done: what was done before, for the summary; told: the same for an error message.
     """
-    from loader.check import check_feed
+    from loader.check import check_feed, differing
     from loader.report import print_findings, print_json, print_table
 
     build = project.build(feed, quiet=as_json)
@@ -147,30 +145,6 @@ def build_feed(
     if problems:
         listed = (*build.failures, *(f"check {f.check}: {f.what}" for f in failed))
         raise DataRefused(f"{told}, but {' and '.join(problems)}:", listed)
-
-
-def differing(findings: list[Finding]) -> list[Finding]:
-    """The checks that do not hold."""
-    return [finding for finding in findings if finding.state == "differs"]
-
-
-def nothing_new(feed: Feed, known: int, held: int, reloads: Collection[str]) -> str:
-    """What is said of a feed without a new file.
-
-    known: files loaded before; held: files rolled back; reloads: files that --reload named.
-    """
-    location = feed.options.location
-    if not known + held:
-        return f"{feed.name}: nothing to load; no file matches {location}"
-    hint = "; --reload FILE loads one again" if held else ""
-    if reloads:
-        hint = "; --reload takes only a file whose load was rolled back, see `rollback --help`"
-    return f"{feed.name}: nothing new; {before(known, held, f' files of {location}')}{hint}"
-
-
-def before(known: int, held: int, what: str = "") -> str:
-    """What became of the files that are not new."""
-    return f"{known}{what} loaded before" + (f", {held} rolled back" if held else "")
 
 
 def _mart_sizes(project: Project, feed: Feed, warehouse: Warehouse) -> list[tuple[int, int]]:

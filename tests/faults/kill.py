@@ -19,7 +19,6 @@ from faults.steps import (
     OF_A_NODE,
     STEPS,
     Step,
-    When,
     at_default,
     end_at,
     write_statements,
@@ -31,7 +30,7 @@ __all__ = ["Kill", "Undisturbed", "build_kills", "kill_and_repair", "random_kill
 
 _MESSAGE = "error: interrupted; a load that had not committed left nothing"
 _TURNS = (signal.SIGTERM, signal.SIGINT)
-_AROUND: tuple[When, ...] = ("before", "inside")
+_SIGNS = (signal.SIGKILL, *_TURNS)
 _BEGIN_SECONDS = 60.0
 
 
@@ -81,23 +80,25 @@ class Undisturbed:
 
 
 def step_kills(command: str, start: str, undisturbed: Undisturbed) -> list[Kill]:
-    """Every named step, each statement, and the end of the last; by SIGKILL and by another."""
-    steps = list(STEPS)
+    """Every named step, before and inside each statement, and the end of the last.
+
+    At a statement the three signals take turns; at the rest SIGKILL and one of the others.
+    """
+    turns, signs = cycle(_TURNS), cycle(_SIGNS)
+    kills = []
     for number, sql in enumerate(undisturbed.statements, start=1):
-        name = f"statement {number}, {sql[:60]}"
-        step = Step(name, EXECUTE, nth=number)
-        steps += [replace(step, when=when) for when in _AROUND]
+        step = Step(f"statement {number}, {sql[:60]}", EXECUTE, nth=number)
+        kills.append(Kill(command, start, next(signs), step))
+        kills.append(Kill(command, start, next(signs), replace(step, when="inside")))
     # After a statement is before the next one; after the last it is committed.
-    steps.append(replace(step, when="after"))
-    turns = cycle(_TURNS)
-    return [
-        Kill(command, start, sign, step) for step in steps for sign in (signal.SIGKILL, next(turns))
-    ]
+    for named in (*STEPS, replace(step, when="after")):
+        kills += [Kill(command, start, sign, named) for sign in (signal.SIGKILL, next(turns))]
+    return kills
 
 
 def build_kills(start: str, undisturbed: Undisturbed, number: int) -> list[Kill]:
     """At so many of the statements of a run's dbt build, evenly spread."""
-    signs = cycle((signal.SIGKILL, *_TURNS))
+    signs = cycle(_SIGNS)
     total = len(undisturbed.statements)
     kills = []
     for nth in range(1, total + 1, max(1, total // number)):
@@ -110,7 +111,7 @@ def random_kills(
     command: str, start: str, undisturbed: Undisturbed, moments: Sequence[float]
 ) -> list[Kill]:
     """At parts, from 0 to 1, of the time that the command takes; the signals take turns."""
-    signs = cycle((signal.SIGKILL, *_TURNS))
+    signs = cycle(_SIGNS)
     return [
         Kill(command, start, next(signs), seconds=undisturbed.seconds * moment)
         for moment in moments

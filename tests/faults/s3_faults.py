@@ -36,7 +36,9 @@ def refuse(status: int, code: str, message: str = "so it is") -> Deed:
             f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>{message}</Message></Error>"
         )
         body = b"" if request.method == "HEAD" else text.encode()
-        return Answer(status, (("Content-Type", "application/xml"),), body, then="close")
+        # Announced, or the client might send its next request on a connection that is closing.
+        headers = (("Content-Type", "application/xml"), ("Connection", "close"))
+        return Answer(status, headers, body, then="close")
 
     return deed
 

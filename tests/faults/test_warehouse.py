@@ -7,7 +7,7 @@ nothing left behind. And one more load ends in the tables of an undisturbed one.
 from __future__ import annotations
 
 import pytest
-from faults.extent import some
+from faults.extent import PARTS, part_of, some
 from faults.rig_site import Disturbed, RigSite
 from faults.strike import STRIKES, Strike, repair, strike_and_repair
 
@@ -18,14 +18,17 @@ def loaded(on: RigSite) -> Disturbed:
     return on.undisturbed("loaded")
 
 
+@pytest.mark.parametrize("part", PARTS)
 @pytest.mark.parametrize("strike", some(STRIKES, 3), ids=lambda strike: strike.kind)
 def test_a_fault_at_any_statement_is_made_up_for(
-    on: RigSite, loaded: Disturbed, strike: Strike
+    on: RigSite, loaded: Disturbed, strike: Strike, part: int
 ) -> None:
     numbers = [n for n, sql in enumerate(loaded.statements, start=1) if strike.of(n, sql)]
     # In the short run the last of them, which is the commit or close to it.
     wrong = [
-        w for nth in some(numbers, 1) for w in strike_and_repair(on, "loaded", strike, nth, loaded)
+        what
+        for nth in part_of(numbers, part, 1)
+        for what in strike_and_repair(on, "loaded", strike, nth, loaded)
     ]
     assert not wrong, "\n".join(wrong)
 
