@@ -39,7 +39,9 @@ ENV PATH=/venv/bin:$PATH \
     CTI_DUCKDB_PATH=/data/cti.duckdb \
     CTI_REJECTS_LOCATION=/scratch/rejects
 
-RUN mkdir -m 1777 /scratch \
+# A clone's files may be its owner's alone, and keep that here.
+RUN chmod -R a+rX /app \
+ && mkdir -m 1777 /scratch \
  && install -d -o 10001 -g 10001 /data \
  && mv profiles.yml.example profiles.yml \
  && dbt --quiet parse --target-path /app/target --log-path /app/target \
@@ -52,5 +54,6 @@ RUN mkdir -m 1777 /scratch \
 ENV DBT_PARTIAL_PARSE_FILE_PATH=/app/target/partial_parse.msgpack
 
 USER 10001:10001
+RUN ["python", "-m", "loader", "--version"]
 ENTRYPOINT ["python", "-m", "loader"]
 CMD ["--help"]

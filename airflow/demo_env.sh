@@ -13,6 +13,7 @@ POSTGRES_PASSWORD=$(draw)
 S3_ACCESS_KEY=demo$(draw | tr -d '_-' | head -c 12)
 S3_SECRET_KEY=$(draw)
 JWT_SECRET=$(draw)$(draw)
+API_SECRET_KEY=$(draw)
 FERNET_KEY=$(head -c 32 /dev/urandom | base64 | tr '+/' '-_')
 DOCKER_GROUP=$(stat -c %g /var/run/docker.sock 2>/dev/null || echo 0)
 ENV

@@ -8,10 +8,15 @@ from airflow.providers.docker.operators.docker import DockerOperator
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from cti_job import REFUSAL, REFUSED
 from cti_variable import current_job
+from docker.errors import DockerException
 from docker.types import Mount
 from docker.utils import parse_bytes
+from requests.exceptions import RequestException
 
 __all__ = ["DockerLoader"]
+
+# Seconds in which the loader can roll back and tidy up; Docker's own default is 10.
+_GRACE = 60
 
 
 class DockerLoader(DockerOperator):
@@ -20,7 +25,8 @@ class DockerLoader(DockerOperator):
     def __init__(self, *, loader_command: str, **arguments: Any) -> None:
         super().__init__(
             image="cti_etl",
-            auto_remove="force",
+            # Not by the operator, which would kill a loader that takes too long.
+            auto_remove="never",
             mount_tmp_dir=False,
             skip_on_exit_code=REFUSED,
             **arguments,
@@ -45,3 +51,20 @@ class DockerLoader(DockerOperator):
             raise AirflowFailException(REFUSAL) from None
         finally:
             self._private_environment = {}
+            self._end()
+
+    def on_kill(self) -> None:
+        """Ends the loader as Ctrl-C does."""
+        self._end()
+
+    def _end(self) -> None:
+        """Stops the container if it still runs, and removes it; once."""
+        if self.container is None:
+            return
+        container, self.container = self.container["Id"], None
+        try:
+            self.cli.stop(container, timeout=_GRACE)
+            self.cli.remove_container(container, force=True)
+        except (DockerException, RequestException) as error:
+            # Why the task ends is more important.
+            self.log.warning("the container %s may still be there: %s", container[:12], error)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,9 @@ from cti_job import REFUSAL, REFUSED
 from cti_variable import current_job
 
 __all__ = ["PlainLoader"]
+
+# Seconds in which the loader can roll back and tidy up.
+_GRACE = 60
 
 
 class PlainLoader(BaseOperator):
@@ -37,29 +39,61 @@ class PlainLoader(BaseOperator):
             for name, value in os.environ.items()
             if not name.lstrip("_").startswith("AIRFLOW") and name != "PYTHONPATH"
         }
+        if "AWS_ACCESS_KEY_ID" in job.environment:
+            # The worker's own would make one identity of two.
+            for name in ("AWS_SESSION_TOKEN", "AWS_PROFILE"):
+                environment.pop(name, None)
+        environment |= job.environment
+        _try(python, project, environment)
         self._process = subprocess.Popen(
             [python, "-m", "loader", self.loader_command, "--select", job.table],
             cwd=project,
-            env={**environment, **job.environment},
+            env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
         )
-        with self._process as process:
-            assert process.stdout is not None
-            for line in process.stdout:
+        try:
+            assert self._process.stdout is not None
+            for line in self._process.stdout:
                 self.log.info("%s", line.rstrip("\n"))
-        if process.returncode == REFUSED:
+            code = self._process.wait()
+        finally:
+            # Of a task that takes too long, Airflow calls on_kill only after this.
+            self.on_kill()
+        if code == REFUSED:
             raise AirflowFailException(REFUSAL)
-        if process.returncode:
-            raise AirflowException(f"the loader ended with exit code {process.returncode}")
+        if code:
+            raise AirflowException(f"the loader ended with exit code {code}")
 
     def on_kill(self) -> None:
-        """Lets the loader roll back and tidy up, as at Ctrl-C."""
-        if self._process and self._process.poll() is None:
-            self._process.send_signal(signal.SIGTERM)
+        """Lets the loader roll back and tidy up, as at Ctrl-C, if it still runs."""
+        if self._process is None or self._process.poll() is not None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(_GRACE)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
+def _try(python: str, project: str, environment: dict[str, str]) -> None:
+    """Raises AirflowFailException if that Python does not start: its exit code 1 says no more."""
+    done = subprocess.run(
+        [python, "-m", "loader", "--version"],
+        cwd=project,
+        env=environment,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    if done.returncode:
+        said = done.stderr.strip().splitlines() or ["nothing"]
+        raise AirflowFailException(f"CTI_PYTHON does not run the loader; it says: {said[-1]}")
 
 
 def _setting(name: str) -> str:

@@ -38,7 +38,8 @@ class PodLoader(KubernetesPodOperator):
             ],
             volume_mounts=[k8s.V1VolumeMount(name="scratch", mount_path=_SCRATCH)],
             container_resources=k8s.V1ResourceRequirements(
-                requests={"cpu": "1", "memory": "2Gi"}, limits={"memory": "4Gi"}
+                requests={"cpu": "1", "memory": "2Gi", "ephemeral-storage": "10Gi"},
+                limits={"memory": "4Gi", "ephemeral-storage": "50Gi"},
             ),
             security_context=k8s.V1PodSecurityContext(
                 run_as_non_root=True,
@@ -53,6 +54,8 @@ class PodLoader(KubernetesPodOperator):
                 capabilities=k8s.V1Capabilities(drop=["ALL"]),
             ),
             automount_service_account_token=False,
+            # A new node has to fetch the image first.
+            startup_timeout_seconds=600,
             skip_on_exit_code=REFUSED,
             **arguments,
         )

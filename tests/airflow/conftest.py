@@ -6,7 +6,12 @@ import os
 import subprocess
 import sys
 import tempfile
+import uuid
+from collections.abc import Iterator
 from pathlib import Path
+
+import docker
+import pytest
 
 PROJECT = Path(__file__).parents[2]
 
@@ -25,3 +30,24 @@ os.environ.update(
 subprocess.run(
     [Path(sys.executable).with_name("airflow"), "db", "migrate"], check=True, capture_output=True
 )
+
+
+@pytest.fixture(scope="session")
+def docker_client() -> docker.DockerClient:
+    """Docker's API, where one answers and has the image."""
+    try:
+        client = docker.from_env()
+        client.ping()
+        client.images.get("cti_etl")
+    except docker.errors.DockerException as error:
+        pytest.skip(f"no Docker API with the image cti_etl (DOCKER_HOST): {type(error).__name__}")
+    return client
+
+
+@pytest.fixture
+def volume(docker_client: docker.DockerClient) -> Iterator[str]:
+    """A Docker volume for the DuckDB file."""
+    name = f"cti-test-{uuid.uuid4().hex[:8]}"
+    made = docker_client.volumes.create(name)
+    yield name
+    made.remove(force=True)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
-import uuid
+import time
 import warnings
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -97,6 +97,9 @@ def test_structure(monkeypatch: pytest.MonkeyPatch, run_in: str, tasks: list[str
     assert (found.catchup, found.max_active_runs, found.tags) == (False, 1, {"cti", "elt"})
     assert found.doc_md
     assert found.default_args["on_failure_callback"]
+    # A run that takes too long ends no task of its own, so it has to alert by itself.
+    assert found.on_failure_callback
+    assert found.dagrun_timeout > 2 * (1 + first.retries) * first.execution_timeout
     for task in (first, second):
         assert task.retries == 3
         assert task.retry_exponential_backoff
@@ -192,19 +195,79 @@ def test_a_wrong_variable_fails_at_the_start_without_a_retry(
     assert "cpus is not a number of cores above 0; port is not a port" in told
 
 
-@pytest.fixture
-def volume() -> Iterator[str]:
-    """A Docker volume for the DuckDB file, where an API answers and has the image."""
-    try:
-        client = docker.from_env()
-        client.ping()
-        client.images.get("cti_etl")
-    except docker.errors.DockerException as error:
-        pytest.skip(f"no Docker API with the image cti_etl (DOCKER_HOST): {type(error).__name__}")
-    name = f"cti-test-{uuid.uuid4().hex[:8]}"
-    made = client.volumes.create(name)
-    yield name
-    made.remove(force=True)
+def _stub(folder: Path, monkeypatch: pytest.MonkeyPatch, code: str) -> None:
+    """A project whose loader is this code."""
+    (folder / "loader").mkdir()
+    start = "import sys\nif '--version' in sys.argv: sys.exit(0)\n"
+    (folder / "loader/__main__.py").write_text(start + code)
+    monkeypatch.setenv("CTI_PROJECT_DIR", str(folder))
+
+
+def test_a_plain_task_that_takes_too_long_ends_the_loader(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    # GIVEN a loader that says when it ends by SIGTERM, as after a rollback
+    code = (
+        "import pathlib, signal, time\n"
+        "def end(*_): pathlib.Path('ended').touch(); sys.exit(130)\n"
+        "signal.signal(signal.SIGTERM, end)\n"
+        "print('begun', flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    _stub(tmp_path, monkeypatch, code)
+    variable(monkeypatch)
+    task = dag(monkeypatch, "plain").task_dict["load"]
+    monkeypatch.setattr(task, "retries", 0)
+    monkeypatch.setattr(task, "execution_timeout", timedelta(seconds=3))
+    started = time.monotonic()
+    run = task.dag.test()
+    assert states(run)["load"] == ("failed", 1)
+    assert (tmp_path / "ended").exists()
+    assert time.monotonic() - started < 40
+
+
+def test_a_loader_that_does_not_start_is_no_refused_data(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("CTI_PROJECT_DIR", str(tmp_path))
+    variable(monkeypatch)
+    task = dag(monkeypatch, "plain").task_dict["load"]
+    with pytest.raises(AirflowFailException, match="No module named loader"):
+        task.execute({})
+
+
+def test_a_plain_task_has_one_identity(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    code = (
+        "import json, os, pathlib\npathlib.Path('seen').write_text(json.dumps(dict(os.environ)))\n"
+    )
+    _stub(tmp_path, monkeypatch, code)
+    for name in (
+        "AWS_SESSION_TOKEN",
+        "AWS_PROFILE",
+        "AWS_CONFIG_FILE",
+        "AIRFLOW__CORE__FERNET_KEY",
+    ):
+        monkeypatch.setenv(name, "the-workers")
+    variable(monkeypatch, access_key="AKIAEXAMPLE", secret_key=SECRET)
+    dag(monkeypatch, "plain").task_dict["load"].execute({})
+    seen = json.loads((tmp_path / "seen").read_text())
+    assert seen["AWS_ACCESS_KEY_ID"] == "AKIAEXAMPLE"
+    assert [name for name, value in seen.items() if value == "the-workers"] == ["AWS_CONFIG_FILE"]
+
+
+def test_the_demos_password_file_is_one_that_airflow_takes(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from airflow.api_fastapi.auth.managers.simple.simple_auth_manager import SimpleAuthManager
+
+    shutil.copy(DAGS.parent / "demo_env.sh", tmp_path)
+    subprocess.run([tmp_path / "demo_env.sh"], check=True, capture_output=True)
+    passwords = tmp_path / ".passwords.json"
+    drawn = json.loads(passwords.read_text())
+    monkeypatch.setenv("AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS", "admin:admin")
+    monkeypatch.setenv("AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE", str(passwords))
+    SimpleAuthManager().init()
+    assert SimpleAuthManager.get_passwords() == drawn
 
 
 def test_containers_load_and_build_the_samples(
@@ -255,3 +318,33 @@ def test_secrets_go_to_the_container_by_its_environment_alone(
     assert seen["limits"] == ("cti_etl:7", 1.0, "2g", 64 * 2**20)
     assert SECRET not in repr(vars(task))
     assert "_private_environment" not in task.template_fields
+
+
+def test_a_container_that_takes_too_long_is_stopped_then_removed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What the task asks of Docker when it is interrupted, with the API replaced."""
+    from airflow.providers.docker.operators.docker import DockerOperator
+
+    asked: list[tuple[str, dict[str, Any]]] = []
+
+    class Api:
+        def stop(self, container: str, **options: Any) -> None:
+            asked.append((f"stop {container}", options))
+
+        def remove_container(self, container: str, **options: Any) -> None:
+            asked.append((f"remove {container}", options))
+            raise docker.errors.NotFound("gone")
+
+    def execute(self: Any, context: Any) -> None:
+        self.container = {"Id": "c1"}
+        raise TimeoutError
+
+    monkeypatch.setattr(DockerOperator, "execute", execute)
+    monkeypatch.setattr(DockerOperator, "cli", Api())
+    variable(monkeypatch)
+    task = dag(monkeypatch, "docker").task_dict["docker_load"]
+    with pytest.raises(TimeoutError):
+        task.execute({})
+    task.on_kill()
+    assert asked == [("stop c1", {"timeout": 60}), ("remove c1", {"force": True})]

@@ -94,7 +94,35 @@ def test_compose_refuses_a_broken_file(demo: Path) -> None:
     assert compose("-f", path, "config", "-q").returncode != 0
 
 
-@pytest.mark.parametrize("name", ["POSTGRES_PASSWORD", "S3_SECRET_KEY", "JWT_SECRET", "FERNET_KEY"])
+def test_only_what_runs_the_tasks_has_dockers_socket(demo: Path) -> None:
+    services = config(demo)["services"]
+    mounted = {
+        name
+        for name, service in services.items()
+        if any(volume["source"].endswith("docker.sock") for volume in service.get("volumes", []))
+    }
+    assert mounted == {"scheduler"}
+    assert services["scheduler"]["group_add"]
+    # One service builds the image that all of Airflow's run; two at a time would be in each
+    # other's way.
+    built = [s["image"] for s in services.values() if "build" in s]
+    assert sorted(built) == ["cti_airflow", "cti_etl"]
+    others = [s for s in services.values() if "build" not in s and s["image"] in built]
+    assert {s.get("pull_policy") for s in others} == {"never"}
+
+
+def test_the_password_is_where_airflow_may_write(demo: Path) -> None:
+    server = config(demo)["services"]["api-server"]
+    path = server["environment"]["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE"]
+    (secret,) = server["secrets"]
+    assert f"cp /run/secrets/{secret['source']} {path}" in server["command"][-1]
+    assert json.loads((demo / ".passwords.json").read_text()).keys() == {"admin"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["POSTGRES_PASSWORD", "S3_SECRET_KEY", "JWT_SECRET", "FERNET_KEY", "API_SECRET_KEY"],
+)
 def test_no_password_has_a_default(demo: Path, name: str) -> None:
     lines = (demo / ".env").read_text().splitlines()
     (demo / ".env").write_text("\n".join(x for x in lines if not x.startswith(name)))

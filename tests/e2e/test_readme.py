@@ -69,7 +69,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The project as somebody has it who cloned it, set up already."""
     folder = tmp_path_factory.mktemp("readme") / "cti_etl"
     left_out = shutil.ignore_patterns(
-        *(".venv", ".git", "target", "logs", "*.duckdb*", ".*_cache", "profiles.yml", "rig")
+        *(".venv*", ".git", "target", "logs", "*.duckdb*", ".*_cache", "profiles.yml", "rig")
     )
     shutil.copytree(ROOT, folder, ignore=left_out)
     # The environment of this test stands for the one that make would set up.
