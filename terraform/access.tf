@@ -1,10 +1,12 @@
 locals {
+  account = data.aws_caller_identity.current.account_id
+
   # Who asks Redshift to use the role: it passes this as external id when it assumes it (Redshift
-  # Management Guide, "Restricting access to IAM roles"), so nobody else's warehouse can use ours.
+  # Management Guide, "Restricting access to IAM roles"), so nobody else's warehouse can use ours. For
+  # Serverless it has the workgroup's id, which AWS chooses, and which is not known before the role is.
   copying_user = join(":", [
-    "arn", data.aws_partition.current.partition, "redshift", data.aws_region.current.name,
-    data.aws_caller_identity.current.account_id, "dbuser",
-    "${coalesce(var.existing_cluster, var.name)}/${var.database_user}",
+    "arn", data.aws_partition.current.partition, "redshift", data.aws_region.current.name, local.account, "dbuser",
+    "${local.serverless ? "serverless-${local.account}-*" : var.existing_cluster}/${var.database_user}",
   ])
 
   list_raw_and_work = {
@@ -33,7 +35,7 @@ resource "aws_iam_role" "copy" {
       Effect    = "Allow"
       Principal = { Service = ["redshift.amazonaws.com", "redshift-serverless.amazonaws.com"] }
       Action    = "sts:AssumeRole"
-      Condition = { StringEquals = { "sts:ExternalId" = local.copying_user } }
+      Condition = { (local.serverless ? "StringLike" : "StringEquals") = { "sts:ExternalId" = local.copying_user } }
     }]
   })
 }
@@ -57,7 +59,8 @@ resource "aws_iam_role_policy" "copy" {
 }
 
 # What the loader asks of S3, call by call: ListObjectsV2; GetObject and HeadObject of raw files;
-# PutObject and DeleteObject of work files, which it never reads back.
+# PutObject and DeleteObject of work files, which it never reads back; PutObject of refused records, which
+# is also what an upload in parts needs.
 resource "aws_iam_policy" "loader" {
   name        = "${var.name}-loader"
   description = "For the role that the loader runs as: its files in S3."
@@ -77,6 +80,12 @@ resource "aws_iam_policy" "loader" {
         Effect   = "Allow"
         Action   = ["s3:PutObject", "s3:DeleteObject"]
         Resource = [local.work_arn]
+      },
+      {
+        Sid      = "WriteRejects"
+        Effect   = "Allow"
+        Action   = ["s3:PutObject"]
+        Resource = [local.rejects_arn]
       },
     ]
   })

@@ -1,8 +1,8 @@
 locals {
   # The lines in which `load` and `run` say that records of a feed (%s) were loaded, without and with
-  # --json. What replay, validate and history print matches neither.
+  # --json. What replay, validate and history print matches neither. A minus excludes: loads of no record.
   load_patterns = {
-    plain = "\"%s: load\" \"records loaded,\""
+    plain = "\"%s: load\" \"records loaded,\" -\", 0 of \""
     json  = "{ ($.feed = \"%s\") && ($.files > 0) && ($.records_loaded > 0) }"
   }
 

@@ -1,8 +1,9 @@
 locals {
   # Known before the bucket exists, so that a plan shows whole policies.
-  bucket_arn = "arn:${data.aws_partition.current.partition}:s3:::${var.bucket}"
-  raw_arn    = "${local.bucket_arn}/${var.raw_prefix}*"
-  work_arn   = "${local.bucket_arn}/${var.work_prefix}*"
+  bucket_arn  = "arn:${data.aws_partition.current.partition}:s3:::${var.bucket}"
+  raw_arn     = "${local.bucket_arn}/${var.raw_prefix}*"
+  work_arn    = "${local.bucket_arn}/${var.work_prefix}*"
+  rejects_arn = "${local.bucket_arn}/${var.rejects_prefix}*"
 }
 
 resource "aws_s3_bucket" "raw" {

@@ -4,6 +4,7 @@ locals {
     CTI_TARGET              = "redshift"
     CTI_INDICATORS_LOCATION = "s3://${aws_s3_bucket.raw.bucket}/${var.raw_prefix}indicators/*.csv*"
     CTI_WORK_LOCATION       = "s3://${aws_s3_bucket.raw.bucket}/${var.work_prefix}"
+    CTI_REJECTS_LOCATION    = "s3://${aws_s3_bucket.raw.bucket}/${var.rejects_prefix}"
     CTI_COPY_ROLE           = aws_iam_role.copy.arn
     REDSHIFT_HOST           = local.endpoint.host
     REDSHIFT_PORT           = tostring(local.endpoint.port)
@@ -24,7 +25,7 @@ output "exports" {
 }
 
 output "secret_arn" {
-  description = "The secret that holds the password, as JSON with the keys username and password; null if none is known."
+  description = "The secret that holds the password, as JSON with the keys username and password; null if none is known, or `serverless_admin` is another user."
   value       = one(local.secrets)
 }
 

@@ -1,9 +1,13 @@
 locals {
   serverless = var.existing_cluster == null
+  admin      = coalesce(var.serverless_admin, var.database_user)
 
-  # Where the password is. Nobody but Redshift and Secrets Manager ever sees it: it is in no plan and
-  # in no state.
-  secrets = local.serverless ? aws_redshiftserverless_namespace.warehouse[*].admin_password_secret_arn : compact([var.existing_cluster_secret])
+  # Where the loader's password is. Nobody but Redshift and Secrets Manager ever sees it: it is in no
+  # plan and in no state. An administrator's who is not the loader is none of its business.
+  secrets = local.serverless ? [
+    for namespace in aws_redshiftserverless_namespace.warehouse :
+    namespace.admin_password_secret_arn if local.admin == var.database_user
+  ] : compact([var.existing_cluster_secret])
 
   endpoint = one(local.serverless ? [
     for workgroup in aws_redshiftserverless_workgroup.warehouse :
@@ -19,7 +23,7 @@ resource "aws_redshiftserverless_namespace" "warehouse" {
 
   namespace_name = var.name
   db_name        = var.database
-  admin_username = var.database_user
+  admin_username = local.admin
   # Redshift makes the password, keeps it in Secrets Manager and changes it every 30 days.
   manage_admin_password = true
   iam_roles             = [aws_iam_role.copy.arn]
@@ -28,8 +32,7 @@ resource "aws_redshiftserverless_namespace" "warehouse" {
 resource "aws_redshiftserverless_workgroup" "warehouse" {
   count = local.serverless ? 1 : 0
 
-  namespace_name = aws_redshiftserverless_namespace.warehouse[0].namespace_name
-  # The trust of the COPY role names it.
+  namespace_name      = aws_redshiftserverless_namespace.warehouse[0].namespace_name
   workgroup_name      = var.name
   base_capacity       = var.base_capacity
   publicly_accessible = false

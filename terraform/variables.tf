@@ -1,5 +1,5 @@
 variable "bucket" {
-  description = "Name of the bucket to create for raw and work files; no other bucket in the world may have it."
+  description = "Name of the bucket to create for raw files, work files and refused records; no other bucket in the world may have it."
   type        = string
 
   validation {
@@ -44,6 +44,25 @@ variable "work_prefix" {
     # The one is never deleted by itself, the other is.
     condition     = !startswith(var.work_prefix, var.raw_prefix) && !startswith(var.raw_prefix, var.work_prefix)
     error_message = "work_prefix: neither it nor raw_prefix may lie within the other, or raw files would expire."
+  }
+}
+
+variable "rejects_prefix" {
+  description = "Where the loader keeps refused records as JSON lines; nothing under it is deleted."
+  type        = string
+  default     = "rejects/"
+
+  validation {
+    condition     = can(regex("^([A-Za-z0-9_-]+/)+$", var.rejects_prefix))
+    error_message = "rejects_prefix: letters, digits, _ and -, with a slash at the end, such as rejects/."
+  }
+
+  validation {
+    condition = alltrue([
+      for prefix in [var.raw_prefix, var.work_prefix] :
+      !startswith(var.rejects_prefix, prefix) && !startswith(prefix, var.rejects_prefix)
+    ])
+    error_message = "rejects_prefix: neither it nor raw_prefix or work_prefix may lie within the other, or refused records would be loaded or expire."
   }
 }
 
@@ -115,13 +134,24 @@ variable "database" {
 }
 
 variable "database_user" {
-  description = "The user that the loader logs in as, and the only one that may COPY with the role; Serverless's administrator."
+  description = "The user that the loader logs in as, and the only one that may COPY with the role."
   type        = string
   default     = "cti_admin"
 
   validation {
     condition     = can(regex("^[a-z][a-z0-9_]{0,126}$", var.database_user)) && var.database_user != "public"
     error_message = "database_user: lower-case letters, digits and _, the first a letter; not public."
+  }
+}
+
+variable "serverless_admin" {
+  description = "Serverless: its administrator, where that is not to be `database_user`; null for that one."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.serverless_admin == null || (can(regex("^[a-z][a-z0-9_]{0,126}$", var.serverless_admin)) && var.serverless_admin != "public")
+    error_message = "serverless_admin: lower-case letters, digits and _, the first a letter; not public."
   }
 }
 

@@ -44,13 +44,13 @@ run "serverless" {
         Principal = { Service = ["redshift.amazonaws.com", "redshift-serverless.amazonaws.com"] }
         Action    = "sts:AssumeRole"
         Condition = {
-          StringEquals = {
-            "sts:ExternalId" = "arn:aws:redshift:eu-central-1:123456789012:dbuser:cti-etl/cti_admin"
+          StringLike = {
+            "sts:ExternalId" = "arn:aws:redshift:eu-central-1:123456789012:dbuser:serverless-123456789012-*/cti_admin"
           }
         }
       }]
     }
-    error_message = "Others than the loader's user of our warehouse may use the role: ${aws_iam_role.copy.assume_role_policy}"
+    error_message = "Others than the loader's user in our account's Serverless may use the role: ${aws_iam_role.copy.assume_role_policy}"
   }
 
   assert {
@@ -75,6 +75,12 @@ run "serverless" {
           Effect   = "Allow"
           Action   = ["s3:PutObject", "s3:DeleteObject"]
           Resource = ["arn:aws:s3:::cti-lake/work/*"]
+        },
+        {
+          Sid      = "WriteRejects"
+          Effect   = "Allow"
+          Action   = ["s3:PutObject"]
+          Resource = ["arn:aws:s3:::cti-lake/rejects/*"]
         },
       ]
     }
@@ -111,43 +117,66 @@ run "serverless" {
           !can(statement.NotAction), !can(statement.NotResource),
           [for action in statement.Action : !strcontains(action, "*")],
           # A * stands at the end, behind the name of one bucket's prefix or one log group.
-          [for resource in statement.Resource : can(regex("^arn:aws:(s3:::cti-lake(/(raw|work)/[*])?|logs:[^*]*:[*]|secretsmanager:[^*]*)$", resource))],
+          [for resource in statement.Resource : can(regex("^arn:aws:(s3:::cti-lake(/(raw|work|rejects)/[*])?|logs:[^*]*:[*]|secretsmanager:[^*]*)$", resource))],
         ]
       ]
     ]))
     error_message = "A policy has a wildcard action, or a resource that is not ours."
   }
 
-  # Only the work prefix is written to or deleted from.
+  # Only work files and refused records are written, and only work files deleted.
   assert {
     condition = alltrue(flatten([
       for policy in [aws_iam_role_policy.copy.policy, aws_iam_policy.loader.policy, aws_iam_policy.runner.policy] : [
         for statement in jsondecode(policy).Statement : [
-          for action in statement.Action : statement.Resource == ["arn:aws:s3:::cti-lake/work/*"]
+          for action in statement.Action : contains([
+            ["s3:PutObject", "arn:aws:s3:::cti-lake/work/*"],
+            ["s3:PutObject", "arn:aws:s3:::cti-lake/rejects/*"],
+            ["s3:DeleteObject", "arn:aws:s3:::cti-lake/work/*"],
+          ], concat([action], statement.Resource))
           if startswith(action, "s3:") && !contains(["s3:ListBucket", "s3:GetObject"], action)
         ]
       ]
     ]))
-    error_message = "Something other than work files may be changed."
+    error_message = "Something other than work files and refused records may be changed."
   }
 }
 
 run "other_prefixes" {
   variables {
-    raw_prefix  = "feeds/cti/"
-    work_prefix = "tmp/"
+    raw_prefix     = "feeds/cti/"
+    work_prefix    = "tmp/"
+    rejects_prefix = "refused/"
   }
 
   assert {
     condition = alltrue(flatten([
       for policy in [aws_iam_role_policy.copy.policy, aws_iam_policy.loader.policy] : [
         jsondecode(policy).Statement[0].Condition.StringLike["s3:prefix"] == ["feeds/cti/*", "tmp/*"],
-        distinct(flatten(jsondecode(policy).Statement[*].Resource)) == tolist([
+        setsubtract(flatten(jsondecode(policy).Statement[*].Resource), ["arn:aws:s3:::cti-lake/refused/*"]) == toset([
           "arn:aws:s3:::cti-lake", "arn:aws:s3:::cti-lake/feeds/cti/*", "arn:aws:s3:::cti-lake/tmp/*",
         ]),
       ]
-    ]))
+    ])) && jsondecode(aws_iam_policy.loader.policy).Statement[3].Resource == ["arn:aws:s3:::cti-lake/refused/*"]
     error_message = "The policies do not follow the prefixes."
+  }
+}
+
+# The administrator's password is not the loader's to read.
+run "serverless_with_another_administrator" {
+  variables {
+    database_user    = "loader"
+    serverless_admin = "cti_admin"
+  }
+
+  assert {
+    condition     = endswith(jsondecode(aws_iam_role.copy.assume_role_policy).Statement[0].Condition.StringLike["sts:ExternalId"], "-*/loader")
+    error_message = "Another user than the loader's may use the role: ${aws_iam_role.copy.assume_role_policy}"
+  }
+
+  assert {
+    condition     = jsondecode(aws_iam_policy.runner.policy).Statement[*].Sid == ["WriteLog"]
+    error_message = "The runner may read the administrator's password: ${aws_iam_policy.runner.policy}"
   }
 }
 

@@ -15,9 +15,9 @@ run "alarm" {
   assert {
     condition = { for name, filter in aws_cloudwatch_log_metric_filter.loads : name => filter.pattern } == {
       "cti.indicators-json"  = "{ ($.feed = \"cti.indicators\") && ($.files > 0) && ($.records_loaded > 0) }"
-      "cti.indicators-plain" = "\"cti.indicators: load\" \"records loaded,\""
+      "cti.indicators-plain" = "\"cti.indicators: load\" \"records loaded,\" -\", 0 of \""
       "shop.orders-json"     = "{ ($.feed = \"shop.orders\") && ($.files > 0) && ($.records_loaded > 0) }"
-      "shop.orders-plain"    = "\"shop.orders: load\" \"records loaded,\""
+      "shop.orders-plain"    = "\"shop.orders: load\" \"records loaded,\" -\", 0 of \""
     }
     error_message = "Not both kinds of lines of each feed are counted."
   }

@@ -1,4 +1,5 @@
-# The bucket: private, encrypted, only by TLS; raw files stay, work files and old versions go.
+# The bucket: private, encrypted, only by TLS; raw files and refused records stay, work files and old
+# versions go.
 
 mock_provider "aws" {
   source = "./tests/mocks"
@@ -85,13 +86,14 @@ run "lifecycle" {
     error_message = "Files are deleted otherwise than the variables say: ${jsonencode(aws_s3_bucket_lifecycle_configuration.raw.rule)}"
   }
 
-  # A rule that deletes current files and is not limited to the work prefix would delete raw files.
+  # A rule that deletes current files and is not limited to the work prefix would delete raw files
+  # or refused records.
   assert {
     condition = [
       for rule in aws_s3_bucket_lifecycle_configuration.raw.rule : one(rule.filter[*].prefix)
       if anytrue([for expiration in rule.expiration : expiration.days > 0 || expiration.date != null])
     ] == ["tmp/"]
-    error_message = "Raw files would expire."
+    error_message = "Other than work files would expire."
   }
 
   assert {

@@ -30,8 +30,8 @@ run "serverless" {
 
   # The trust of the COPY role has this name in it.
   assert {
-    condition     = strcontains(aws_iam_role.copy.assume_role_policy, ":dbuser:${aws_redshiftserverless_workgroup.warehouse[0].workgroup_name}/${aws_redshiftserverless_namespace.warehouse[0].admin_username}\"")
-    error_message = "The role trusts another workgroup or user than there is."
+    condition     = strcontains(aws_iam_role.copy.assume_role_policy, "-*/${aws_redshiftserverless_namespace.warehouse[0].admin_username}\"")
+    error_message = "The role trusts another user than there is."
   }
 
   assert {
@@ -45,6 +45,7 @@ run "serverless" {
       CTI_TARGET              = "redshift"
       CTI_INDICATORS_LOCATION = "s3://cti-lake/raw/indicators/*.csv*"
       CTI_WORK_LOCATION       = "s3://cti-lake/work/"
+      CTI_REJECTS_LOCATION    = "s3://cti-lake/rejects/"
       CTI_COPY_ROLE           = "arn:aws:iam::123456789012:role/cti-etl-copy"
       REDSHIFT_HOST           = "cti-etl.123456789012.eu-central-1.redshift-serverless.amazonaws.com"
       REDSHIFT_PORT           = "5439"
@@ -93,6 +94,23 @@ run "serverless_in_a_network_of_ones_own" {
   }
 }
 
+run "serverless_with_another_administrator" {
+  variables {
+    database_user    = "loader"
+    serverless_admin = "cti_admin"
+  }
+
+  assert {
+    condition     = aws_redshiftserverless_namespace.warehouse[0].admin_username == "cti_admin" && output.environment.REDSHIFT_USER == "loader"
+    error_message = "The loader is the administrator, or would log in as the administrator."
+  }
+
+  assert {
+    condition     = output.secret_arn == null
+    error_message = "The administrator's password is given out as the loader's."
+  }
+}
+
 run "existing_cluster" {
   variables {
     existing_cluster        = "warehouse-1"
@@ -112,6 +130,7 @@ run "existing_cluster" {
       CTI_TARGET              = "redshift"
       CTI_INDICATORS_LOCATION = "s3://cti-lake/raw/indicators/*.csv*"
       CTI_WORK_LOCATION       = "s3://cti-lake/work/"
+      CTI_REJECTS_LOCATION    = "s3://cti-lake/rejects/"
       CTI_COPY_ROLE           = "arn:aws:iam::123456789012:role/cti-etl-copy"
       REDSHIFT_HOST           = "warehouse-1.abc.eu-central-1.redshift.amazonaws.com"
       REDSHIFT_PORT           = "5440"

@@ -51,11 +51,16 @@ run "bad_values_beside_good_ones" {
 
   variables {
     work_prefix             = "/work/"
+    serverless_admin        = "public"
     existing_cluster        = "warehouse-1"
     existing_cluster_secret = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:*"
   }
 
-  expect_failures = [var.work_prefix, var.existing_cluster_secret]
+  expect_failures = [
+    var.work_prefix,
+    var.serverless_admin,
+    var.existing_cluster_secret,
+  ]
 }
 
 # existing_cluster_secret: there is no existing_cluster.
@@ -125,6 +130,46 @@ run "raw_in_work" {
   }
 
   expect_failures = [var.work_prefix]
+}
+
+run "rejects_without_a_slash" {
+  command = plan
+
+  variables {
+    rejects_prefix = "rejects"
+  }
+
+  expect_failures = [var.rejects_prefix]
+}
+
+run "rejects_in_raw" {
+  command = plan
+
+  variables {
+    rejects_prefix = "raw/rejects/"
+  }
+
+  expect_failures = [var.rejects_prefix]
+}
+
+run "rejects_in_work" {
+  command = plan
+
+  variables {
+    rejects_prefix = "work/rejects/"
+  }
+
+  expect_failures = [var.rejects_prefix]
+}
+
+run "work_in_rejects" {
+  command = plan
+
+  variables {
+    work_prefix = "rejects/work/"
+  }
+
+  expect_failures = [var.rejects_prefix]
 }
 
 # The bounds themselves are taken.

@@ -28,7 +28,7 @@ import boto3
 import pytest
 
 from loader.storage import S3Store
-from loader.work import WorkFolder
+from loader.work import WorkFolder, keep
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "terraform/README.md").read_text()
@@ -190,11 +190,13 @@ def test_the_page_lists_the_outputs_as_they_are() -> None:
 
 
 def test_the_environment_is_what_the_loader_and_the_profile_read() -> None:
-    # GIVEN what the profile and the macros of the Redshift target read from the environment
+    # GIVEN what the profile, the macros and the loader's options read from the environment
     profile = (ROOT / "profiles.yml.example").read_text().split("    redshift:\n")[1]
     macros = "".join(path.read_text() for path in (ROOT / "macros").rglob("*.sql"))
     feed = (ROOT / "models/staging/cti/_cti__sources.yml").read_text()
-    read = set(re.findall(r"env_var\('(\w+)'", profile + macros + feed)) | {"CTI_TARGET"}
+    options = (ROOT / "loader/options.py").read_text()
+    read = set(re.findall(r"env_var\('(\w+)'", profile + macros + feed))
+    read |= set(re.findall(r'envvar="(CTI_\w+)"', options))
     # THEN it is all set, but for the password and what is only needed for other regions
     outputs = (
         (ROOT / "terraform/outputs.tf").read_text().split("environment = {")[1].split("}\n")[0]
@@ -344,6 +346,7 @@ def test_the_page_s_commands_set_the_loader_s_environment(site: Site) -> None:
         "CTI_TARGET": "redshift",
         "CTI_INDICATORS_LOCATION": f"s3://{BUCKET}/raw/indicators/*.csv*",
         "CTI_WORK_LOCATION": f"s3://{BUCKET}/work/",
+        "CTI_REJECTS_LOCATION": f"s3://{BUCKET}/rejects/",
         "CTI_COPY_ROLE": f"arn:aws:iam::{ACCOUNT}:role/cti-etl-copy",
         "REDSHIFT_HOST": "warehouse-1.example.com",
         "REDSHIFT_PORT": "5439",
@@ -488,6 +491,9 @@ ACTIONS = {
     "HeadObject": "s3:GetObject",
     "GetObject": "s3:GetObject",
     "PutObject": "s3:PutObject",
+    "CreateMultipartUpload": "s3:PutObject",
+    "UploadPart": "s3:PutObject",
+    "CompleteMultipartUpload": "s3:PutObject",
     "DeleteObject": "s3:DeleteObject",
 }
 
@@ -528,11 +534,15 @@ def test_the_loader_s_policy_is_what_the_loader_asks_for(
     work.upload(path)
     work.remove()
     work.remove_abandoned()
+    # AND keeps refused records, of which there are so many that they go up in parts
+    refused = tmp_path / "rejects.jsonl"
+    refused.write_bytes(b"{}\n" * 3_000_000)
+    keep(refused, locations["CTI_REJECTS_LOCATION"], "load-1.jsonl")
     # THEN nothing is left under the work location
-    assert [entry["Key"] for entry in s3.list_objects_v2(Bucket=beside)["Contents"]] == [
-        "raw/indicators/today.csv"
-    ]
-    s3.delete_object(Bucket=beside, Key="raw/indicators/today.csv")
+    left = [entry["Key"] for entry in s3.list_objects_v2(Bucket=beside)["Contents"]]
+    assert left == ["raw/indicators/today.csv", "rejects/load-1.jsonl"]
+    for key in left:
+        s3.delete_object(Bucket=beside, Key=key)
     s3.delete_bucket(Bucket=beside)
     # AND its policy allows every request
     statements = policy(outputs["loader_policy_arn"])

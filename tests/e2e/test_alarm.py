@@ -2,7 +2,8 @@
 
 What CloudWatch would match is told by a reader of our own for the two kinds of pattern in use
 (CloudWatch Logs User Guide, "Filter pattern syntax"): quoted phrases, all of which stand in the
-line; and conditions on the fields of a line that is a JSON object.
+line, but for those with a minus, of which none does; and conditions on the fields of a line that is
+a JSON object.
 """
 
 from __future__ import annotations
@@ -36,9 +37,9 @@ def patterns(feed: str) -> list[str]:
 def matches(pattern: str, line: str) -> bool:
     """Whether CloudWatch Logs finds the pattern in a line."""
     if not pattern.startswith("{"):
-        phrases = re.findall(r'"([^"]*)"', pattern)
-        assert " ".join(f'"{phrase}"' for phrase in phrases) == pattern
-        return all(phrase in line for phrase in phrases)
+        phrases = re.findall(r'(-?)"([^"]*)"', pattern)
+        assert " ".join(f'{minus}"{phrase}"' for minus, phrase in phrases) == pattern
+        return all((phrase in line) is not bool(minus) for minus, phrase in phrases)
     conditions = _CONDITION.findall(pattern)
     joined = " && ".join(f"($.{name} {sign} {value})" for name, sign, value in conditions)
     assert f"{{ {joined} }}" == pattern
@@ -62,6 +63,9 @@ def holds(field: object, sign: str, value: str | int) -> bool:
     [
         ('"a: load" "loaded,"', "a: load 1: loaded, 2", True),
         ('"a: load" "loaded,"', "a: load 1: loaded 2", False),
+        ('"a: load" -", 0 of "', "a: load 1: 1 files, 10 of 10 loaded", True),
+        ('"a: load" -", 0 of "', "a: load 1: 1 files, 0 of 5 loaded", False),
+        ('"a: load" -", 0 of "', "b: load 1: 1 files, 10 of 10 loaded", False),
         ('{ ($.feed = "a") && ($.n > 0) }', '{"feed": "a", "n": 1}', True),
         ('{ ($.feed = "a") && ($.n > 0) }', '{"feed": "b", "n": 1}', False),
         ('{ ($.feed = "a") && ($.n > 0) }', '{"feed": "a", "n": 0}', False),
@@ -102,6 +106,11 @@ def test_loads_are_counted_and_nothing_else(loader: Loader, project: Path) -> No
         for name in ("load", "plan", "history", "rejects", "check"):
             assert counted(name, *extra) == 0, name
         assert counted("validate", *extra, str(files[0]), code=1) == 0
+    # AND not a load of a file without records
+    header = files[-1].read_text().splitlines()[0]
+    for extra in ((), ("--json",)):
+        (folder / f"empty{len(extra)}.csv").write_text(f"{header}\n")
+        assert counted("load", *extra) == 0, extra
     # AND not a replay, which is no new file
     fixed = project / "fix.csv"
     for bad, good, options in ((",high,", ",75,", ()), (",domian,", ",domain,", ("--json",))):
