@@ -66,12 +66,12 @@ def test_it_loads_and_builds_the_samples(docker_client: docker.DockerClient, vol
 
 def test_it_ends_when_it_is_told_to(docker_client: docker.DockerClient, volume: str) -> None:
     # GIVEN a load that takes a while
-    code = (
+    script = (
         "with open('/data/big.csv', 'w') as out:\n"
         "    out.write('indicator,indicator_type,source,first_seen\\n')\n"
         "    for n in range(4_000_000): out.write(f'{n}.example,domain,me,2026-01-01\\n')\n"
     )
-    assert run(docker_client, volume, "-c", code, entrypoint="python")[0] == 0
+    assert run(docker_client, volume, "-c", script, entrypoint="python")[0] == 0
     location = {"CTI_INDICATORS_LOCATION": "/data/big.csv"}
     container = start(docker_client, volume, "load", environment=location)
     try:
@@ -85,8 +85,8 @@ def test_it_ends_when_it_is_told_to(docker_client: docker.DockerClient, volume: 
         assert b"interrupted" in container.logs()
     finally:
         container.remove(force=True)
-    code, said = run(docker_client, volume, "history")
-    assert code == 0
+    ended, said = run(docker_client, volume, "history")
+    assert ended == 0
     assert "big.csv" not in said
 
 
