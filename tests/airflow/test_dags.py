@@ -346,5 +346,8 @@ def test_a_container_that_takes_too_long_is_stopped_then_removed(
     task = dag(monkeypatch, "docker").task_dict["docker_load"]
     with pytest.raises(TimeoutError):
         task.execute({})
+    stopped = [("stop c1", {"timeout": 60}), ("remove c1", {"force": True})]
+    assert asked == stopped
+    # Airflow calls this afterwards.
     task.on_kill()
-    assert asked == [("stop c1", {"timeout": 60}), ("remove c1", {"force": True})]
+    assert asked == stopped
