@@ -82,7 +82,7 @@ class Undisturbed:
 def step_kills(command: str, start: str, undisturbed: Undisturbed) -> list[Kill]:
     """Every named step, before and inside each statement, and the end of the last.
 
-    At a statement the three signals take turns; at the rest SIGKILL and one of the others.
+    The signals take turns; at the rest of a later load SIGKILL and one of the others.
     """
     turns, signs = cycle(_TURNS), cycle(_SIGNS)
     kills = []
@@ -92,7 +92,8 @@ def step_kills(command: str, start: str, undisturbed: Undisturbed) -> list[Kill]
         kills.append(Kill(command, start, next(signs), replace(step, when="inside")))
     # After a statement is before the next one; after the last it is committed.
     for named in (*STEPS, replace(step, when="after")):
-        kills += [Kill(command, start, sign, named) for sign in (signal.SIGKILL, next(turns))]
+        both = (signal.SIGKILL, next(turns)) if start == "loaded" else (next(signs),)
+        kills += [Kill(command, start, sign, named) for sign in both]
     return kills
 
 
