@@ -2,10 +2,12 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-slow test-fuzz test-large test-faults test-redshift test-airflow test-deploy redshift-local bench lint format lock clean
+.PHONY: help setup run test test-slow test-fuzz test-large test-faults test-redshift test-airflow test-deploy redshift-local bench lint format lock clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: .venv/runtime profiles.yml ## Set up what the loader and dbt need, and do nothing with it
 
 run: .venv/runtime profiles.yml ## Set up, then load the new files and build and test the tables
 	@$(BIN)/python -m loader run
@@ -66,7 +68,7 @@ clean: ## Remove what was built; the warehouse cti.duckdb stays
 	rm -rf .venv .venv-bench .venv-deploy .venv-airflow target logs .pytest_cache .mypy_cache .ruff_cache
 
 profiles.yml:
-	cp profiles.yml.example profiles.yml
+	@cp profiles.yml.example profiles.yml
 
 # The environment is the target's folder. uv where it reaches a package index, pip (which may know a
 # mirror that uv does not) elsewhere.
