@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-slow test-fuzz test-large test-faults test-redshift test-airflow test-deploy redshift-local bench lint format lock clean
+.PHONY: help setup run test test-slow test-fuzz test-large test-faults test-redshift test-airflow test-deploy test-demo redshift-local bench lint format lock clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ test-airflow: .venv-airflow/airflow .venv/runtime profiles.yml ## Test the Airfl
 
 test-deploy: .venv-deploy/deploy .venv/runtime profiles.yml ## Test image, compose file, and, if it is on PATH, terraform
 	.venv-deploy/bin/python -m pytest -c tests/deploy/pytest.ini tests/deploy
+
+test-demo: .venv-deploy/deploy ## Start the demo as a whole, which needs Docker, and let its DAG run
+	.venv-deploy/bin/python -m pytest -c tests/deploy/pytest.ini tests/deploy/demo.py
 
 redshift-local: .venv/dev profiles.yml ## Start a local stand-in for Redshift and S3 to try things on
 	@PYTHONPATH=tests $(BIN)/python -m rig

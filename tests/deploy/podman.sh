@@ -12,13 +12,7 @@ podman image exists "$base" || tests/deploy/base.sh "$base"
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-# The image's Python may have an older patch version than this one, which some packages depend on.
-awk -v to="$work/part" '/^[a-z]/ { n = (/; python_full_version </) ? ++count : 0; sub(/ ; [^\\]*/, " ") }
-  n { print > (to n ".txt") }' requirements/runtime.txt
-for list in requirements/runtime.txt "$work"/part*.txt; do
-  "${PYTHON:-python3.11}" -m pip download --quiet --no-deps --require-hashes --only-binary :all: \
-    --dest "$work/wheels" -r "$list"
-done
+tests/deploy/wheels.sh requirements/runtime.txt "$work/wheels"
 printf '[global]\nno-index = true\nfind-links = /wheels\n' > "$work/pip.conf"
 
 podman build --isolation chroot --network host \

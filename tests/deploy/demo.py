@@ -1,0 +1,141 @@
+"""The demo as a whole, as airflow/README.md starts it: `make test-demo`. Needs a Docker API."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from collections.abc import Iterator
+from http.client import HTTPConnection, HTTPException
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+AIRFLOW = Path(__file__).parents[2] / "airflow"
+# A first start builds or fetches images.
+START_SECONDS = 1200
+RUN_SECONDS = 300
+DONE = ("success", "failed")
+
+
+def compose(*arguments: str) -> str:
+    """What Docker Compose prints. Raises AssertionError."""
+    spec = find_spec("compose")
+    assert spec is not None
+    assert spec.origin is not None
+    program = str(Path(spec.origin).with_name("docker-compose"))
+    command = [program, "-f", str(AIRFLOW / "docker-compose.yml"), *arguments]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, timeout=START_SECONDS
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return str(done.stdout)
+
+
+def ask(method: str, path: str, body: object = None, token: str = "") -> tuple[int, Any]:
+    """What Airflow's API answers: the status and what is in it. Raises OSError, HTTPException."""
+    headers = {"Content-Type": "application/json"}
+    if token:
+        headers["Authorization"] = f"Bearer {token}"
+    connection = HTTPConnection("127.0.0.1", 8080, timeout=30)
+    try:
+        connection.request(method, path, None if body is None else json.dumps(body), headers)
+        answer = connection.getresponse()
+        return answer.status, json.load(answer)
+    finally:
+        connection.close()
+
+
+def call(method: str, path: str, body: object = None, token: str = "") -> Any:
+    """What Airflow's API answers to a call that it allows."""
+    status, answer = ask(method, path, body, token)
+    assert status < 300, f"{path}: {status}: {answer}"
+    return answer
+
+
+@pytest.fixture(scope="module")
+def passwords() -> Iterator[dict[str, str]]:
+    """The demo runs; these are its passwords, by name. It is gone afterwards, passwords too."""
+    secrets = [AIRFLOW / ".env", AIRFLOW / ".passwords.json"]
+    assert not any(path.exists() for path in secrets), "the demo is in use; take it down first"
+    subprocess.run([AIRFLOW / "demo_env.sh"], check=True)
+    try:
+        compose("up", "--detach")
+        lines = secrets[0].read_text().split()
+        yield json.loads(secrets[1].read_text()) | dict(line.split("=", 1) for line in lines)
+    finally:
+        compose("down", "--volumes")
+        for path in secrets:
+            path.unlink()
+
+
+@pytest.fixture(scope="module")
+def token(passwords: dict[str, str]) -> str:
+    """For Airflow's API, once that answers."""
+    login = {"username": "admin", "password": passwords["admin"]}
+    deadline = time.monotonic() + RUN_SECONDS
+    while True:
+        try:
+            return str(call("POST", "/auth/token", login)["access_token"])
+        except (OSError, HTTPException):
+            assert time.monotonic() < deadline, "Airflow does not answer"
+            time.sleep(1)
+
+
+@pytest.fixture(scope="module")
+def tasks(token: str) -> list[dict[str, Any]]:
+    """The DAG's tasks, after it was unpaused and has run."""
+    deadline = time.monotonic() + RUN_SECONDS
+    while (dags := call("GET", "/api/v2/dags", token=token)["dags"]) == []:
+        assert time.monotonic() < deadline, "no DAG came"
+        time.sleep(1)
+    assert [dag["dag_id"] for dag in dags] == ["cti_etl"]
+    call("PATCH", "/api/v2/dags/cti_etl", {"is_paused": False}, token)
+    runs: list[dict[str, Any]] = []
+    while not runs or runs[0]["state"] not in DONE:
+        assert time.monotonic() < deadline, f"not done: {runs}"
+        time.sleep(1)
+        runs = call("GET", "/api/v2/dags/cti_etl/dagRuns", token=token)["dag_runs"]
+    path = f"/api/v2/dags/cti_etl/dagRuns/{quote(runs[0]['dag_run_id'])}/taskInstances"
+    return list(call("GET", path, token=token)["task_instances"])
+
+
+def log(task: dict[str, Any], token: str) -> str:
+    """What a task wrote, at its last try."""
+    path = "/api/v2/dags/{dag_id}/dagRuns/{run}/taskInstances/{task_id}/logs/{try_number}"
+    path = path.format(run=quote(task["dag_run_id"]), **task)
+    return json.dumps(call("GET", f"{path}?full_content=true", token=token))
+
+
+def test_nobody_gets_in_without_the_password(token: str) -> None:
+    assert token
+    login = {"username": "admin", "password": "admin"}
+    assert ask("POST", "/auth/token", login)[0] == 401
+    assert ask("GET", "/api/v2/dags")[0] == 401
+
+
+def test_both_tasks_end_well_at_once(tasks: list[dict[str, Any]], token: str) -> None:
+    ended = {task["task_id"]: (task["state"], task["try_number"]) for task in tasks}
+    logs = "\n".join(log(task, token)[-3000:] for task in tasks)
+    assert ended == {"docker_load": ("success", 1), "docker_transform": ("success", 1)}, logs
+
+
+def test_the_samples_are_in_the_warehouse(tasks: list[dict[str, Any]], token: str) -> None:
+    [load] = [task for task in tasks if task["task_id"] == "docker_load"]
+    assert "5 files, 6,400 of 6,407 records loaded, 7 rejected" in log(load, token)
+    checked = compose("run", "--rm", "--no-deps", "cti_etl", "check", "--json").splitlines()
+    checks = [json.loads(line) for line in checked]
+    assert {check["state"] for check in checks} == {"holds"}, checks
+    assert "analytics.indicators counts all 6,400 landed records" in [c["what"] for c in checks]
+
+
+def test_no_secret_is_in_a_log_or_in_what_airflow_shows(
+    tasks: list[dict[str, Any]], token: str, passwords: dict[str, str]
+) -> None:
+    shown = json.dumps(tasks) + "".join(log(task, token) for task in tasks)
+    assert "cti.indicators" in shown
+    for name in ("S3_ACCESS_KEY", "S3_SECRET_KEY", "POSTGRES_PASSWORD", "admin"):
+        assert passwords[name] not in shown, name
