@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -68,19 +69,24 @@ class Observer(Protocol):
 class LoadPlan:
     """What a load would do.
 
-    known: how many files of the location are loaded already. loaded: the uri and ETag of every file
-    version in the landing table. held: files that were rolled back, and nobody asks for again;
+    known: how many files of the location are loaded already. rows: the ledger's, of the file
+    versions in the landing table. held: files that were rolled back, and nobody asks for again;
     taken_back: uri and ETag of every version of such. reloads: uris that somebody asks for again.
     """
 
     feed: Feed
     new: list[FileVersion]
     known: int
-    loaded: frozenset[tuple[str, str]]
+    rows: list[LedgerRow]
     replaces: bool = False
     held: tuple[FileVersion, ...] = ()
     taken_back: frozenset[tuple[str, str]] = frozenset()
     reloads: frozenset[str] = frozenset()
+
+    @cached_property
+    def loaded(self) -> frozenset[tuple[str, str]]:
+        """The uri and ETag of every file version in the landing table."""
+        return frozenset(row.key for row in self.rows)
 
 
 @dataclass
@@ -128,15 +134,15 @@ def make_plan(
     is not there.
     """
     files = open_store(feed.options.location, project.project_dir).find()
-    loaded = landing.loaded_files()
-    keys = frozenset(row.key for row in loaded)
+    rows = landing.loaded_files()
     if gone := sorted(reloads - {file.uri for file in files}):
         raise ConfigError(
             f"--reload {gone[0]}: {feed.name} has no such file at {feed.options.location}; name it"
             " as `python -m loader history` does."
         )
+    keys = {row.key for row in rows}
     # A local file has no ETag before it is read; until then its size and time speak for it.
-    stamps = {(row.uri, row.version) for row in loaded}
+    stamps = {(row.uri, row.version) for row in rows}
 
     def is_among(
         file: FileVersion, keys: Collection[tuple[str, str]], stamps: Collection[object]
@@ -145,10 +151,10 @@ def make_plan(
 
     new = [file for file in files if not is_among(file, keys, stamps)]
     if feed.options.mode == "replace":
-        gone_files = {row.uri for row in loaded} - {file.uri for file in files}
+        gone_files = {row.uri for row in rows} - {file.uri for file in files}
         if not files or not (new or gone_files or reloads):
-            return LoadPlan(feed, [], len(files), keys)
-        return LoadPlan(feed, files, 0, keys, replaces=True, reloads=reloads)
+            return LoadPlan(feed, [], len(files), rows)
+        return LoadPlan(feed, files, 0, rows, replaces=True, reloads=reloads)
     back = [file for file in landing.rolled_back_files() if file.uri not in reloads]
     taken_back = frozenset(file.key for file in back)
     stamps = {(file.uri, file.version) for file in back}
@@ -157,7 +163,7 @@ def make_plan(
         feed,
         [file for file in new if file not in held],
         len(files) - len(new),
-        keys,
+        rows,
         held=held,
         taken_back=taken_back,
         reloads=reloads,
@@ -252,14 +258,13 @@ def _load_once(
         landing = Landing(project, feed, warehouse)
         landing.remove_abandoned()
         plan = make_plan(project, feed, landing, reloads)
-        rows = landing.loaded_files()
-    done = [row for row in rows if row.load_id > lost.get(row.key, row.load_id)]
+    done = [row for row in plan.rows if row.load_id > lost.get(row.key, row.load_id)]
     if lost and {row.key for row in done} == lost.keys():
         # It was done after all. What has come since is for the next load.
         report = _report(feed, replace(plan, new=[]), done, 0)
         verdicts = [judged[row.key] for row in done]
         return _with_rejects(report, verdicts, rejects_to, spool, observer)
-    newest = max((row.load_id for row in rows), default=0)
+    newest = max((row.load_id for row in plan.rows), default=0)
     files, back = _fetch_and_judge(project, plan, spool, observer, judged)
     verdicts = [verdict for _, verdict in files]
     read, rejected = sum(v.read for v in verdicts), sum(v.rejected for v in verdicts)

@@ -270,6 +270,7 @@ class Warehouse:
 
     def __init__(self, adapter: Any) -> None:
         self._adapter = adapter
+        self._listed: set[tuple[str, str]] = set()
 
     def render(self, macro: str, **arguments: Any) -> Any:
         """What one of the project's macros returns. Raises WarehouseError."""
@@ -297,13 +298,25 @@ class Warehouse:
         )
 
     def exists(self, node: dict[str, Any]) -> bool:
-        """Whether a source table is there. Raises WarehouseError."""
+        """Whether a source table is there, or was when its schema was listed last.
+
+        A table that is not in that list is looked for anew. Raises WarehouseError.
+        """
+        schema = (node["database"], node["schema"])
         with _database_errors():
+            if schema in self._listed and self._found(node):
+                return True
             self._adapter.cache.clear()
-            found = self._adapter.get_relation(node["database"], node["schema"], node["identifier"])
+            found = self._found(node)
+            self._listed = {schema}
             # dbt opens a transaction to look; the load begins its own.
             self._adapter.commit_if_has_connection()
-        return found is not None
+        return found
+
+    def _found(self, node: dict[str, Any]) -> bool:
+        """By dbt's cache, or the database if that has not the schema."""
+        where = (node["database"], node["schema"], node["identifier"])
+        return self._adapter.get_relation(*where) is not None
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

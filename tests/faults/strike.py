@@ -43,11 +43,11 @@ def _writes(_nth: int, sql: str) -> bool:
     return sql.startswith(("create temp", "copy ", "lock ", "insert ", "commit"))
 
 
-def _cut(when: str, of: Callable[[int, str], bool] = lambda _nth, _sql: True) -> Strike:
+def _cut(when: str) -> Strike:
     def deed(on: RigSite, nth: int) -> Fault:
         return on.rig.faults.cut("", when, nth=nth)  # type: ignore[arg-type]
 
-    return Strike(f"connection cut {when} a statement", deed, of=of)
+    return Strike(f"connection cut {when} a statement", deed)
 
 
 def _error(kind: str, error: RedshiftError | None, *codes: int) -> Strike:
@@ -65,8 +65,7 @@ def _killed(sign: signal.Signals, code: int, turn: int) -> Strike:
 
 
 STRIKES = (
-    # After a statement is before the next one; so of these only where the next one writes.
-    _cut("before", _writes),
+    _cut("before"),
     _cut("during"),
     _cut("after"),
     _error("serialization failure (1023)", None, 0),

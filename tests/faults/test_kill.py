@@ -38,7 +38,7 @@ def test_a_load_killed_at_any_step_is_made_up_for(site: DuckdbSite, start: str, 
 
 def test_a_load_killed_at_any_moment_is_made_up_for(site: DuckdbSite) -> None:
     undisturbed = Undisturbed.of(site, "load", "loaded")
-    moments = [random.Random(1).random() for _ in range(22)]
+    moments = [random.Random(1).random() for _ in range(36)]
     kills = random_kills("load", "loaded", undisturbed, moments)
     _all_repaired(site, some(kills, 1), undisturbed)
 
