@@ -77,6 +77,8 @@ profiles.yml:
 # mirror that uv does not) elsewhere.
 define install
 @echo "setting up $(@D) from $<"
+@test -x $(@D)/bin/python || $(PYTHON) -c "import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))" \
+  || { echo "$(PYTHON) is not Python 3.11, 3.12 or 3.13: say which one is, as in make run PYTHON=python3.12" >&2; exit 1; }
 @test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
 @echo '*' > $(@D)/.gitignore
 @$(@D)/bin/python -m pip install --quiet --quiet --require-hashes -r requirements/uv.txt

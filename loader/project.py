@@ -167,6 +167,9 @@ class Project:
             # that it was part of. The loader tries whole loads again instead.
             config.credentials.retries = 0
             config.credentials.retry_all = False
+            # Nor may the first statement that comes begin a transaction: in that of a load the lock
+            # has to come first.
+            config.credentials.autocommit = True
         path = Path(getattr(config.credentials, "path", "") or ":memory:")
         passing = config.credentials.type == "duckdb" and not create and not path.exists()
         reset_adapters()
@@ -270,7 +273,6 @@ class Warehouse:
 
     def __init__(self, adapter: Any) -> None:
         self._adapter = adapter
-        self._listed: set[tuple[str, str]] = set()
 
     def render(self, macro: str, **arguments: Any) -> Any:
         """What one of the project's macros returns. Raises WarehouseError."""
@@ -298,25 +300,20 @@ class Warehouse:
         )
 
     def exists(self, node: dict[str, Any]) -> bool:
-        """Whether a source table is there, or was when its schema was listed last.
+        """Whether a source table is there, or was when its schema was listed on this connection.
 
-        A table that is not in that list is looked for anew. Raises WarehouseError.
+        A table that was not is looked for anew. Raises WarehouseError.
         """
-        schema = (node["database"], node["schema"])
+        schema, name = (node["database"], node["schema"]), node["identifier"]
         with _database_errors():
-            if schema in self._listed and self._found(node):
+            # What dbt has in its cache it takes from there, without a statement.
+            if schema in self._adapter.cache and self._adapter.get_relation(*schema, name):
                 return True
             self._adapter.cache.clear()
-            found = self._found(node)
-            self._listed = {schema}
+            found = self._adapter.get_relation(*schema, name)
             # dbt opens a transaction to look; the load begins its own.
             self._adapter.commit_if_has_connection()
-        return found
-
-    def _found(self, node: dict[str, Any]) -> bool:
-        """By dbt's cache, or the database if that has not the schema."""
-        where = (node["database"], node["schema"], node["identifier"])
-        return self._adapter.get_relation(*where) is not None
+        return found is not None
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

@@ -50,13 +50,18 @@ from read_csv(
         In any order rows are written by all cores at once, in less memory; no reader asks for one.
         Without a limit DuckDB would keep in memory what it has written; with more threads, each
         with its buffers, the limit would not do. All three end with the loader's connection, so
-        dbt build has the profile's own.
+        dbt build has the profile's own. A lower limit of the profile's stays.
     -#}
-    {%- set threads = run_query("select least(current_setting('threads'), 8) as threads") -%}
+    {%- set query -%}
+select
+    least(current_setting('threads'), 8) as threads,
+    least(try(parse_formatted_bytes(current_setting('memory_limit'))), 512000000) as bytes
+    {%- endset -%}
+    {%- set allowed = run_query(query).rows[0] -%}
     {{ return([
         'set preserve_insertion_order = false',
-        'set threads = ' ~ threads.columns[0].values()[0],
-        "set memory_limit = '512MB'",
+        'set threads = ' ~ allowed['threads'],
+        "set memory_limit = '" ~ allowed['bytes'] ~ "B'",
         statement
     ]) }}
 {% endmacro %}

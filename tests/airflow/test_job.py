@@ -32,6 +32,12 @@ def read(**changes: Any) -> cti_job.Job:
     return cti_job.read_job(json.dumps({**GOOD, **changes}))
 
 
+def test_the_example_on_the_page_is_whole() -> None:
+    [example] = re.findall(r"^```json\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    job = cti_job.read_job(json.dumps(json.loads(example)["job_secret"]))
+    assert (job.table, job.environment["CTI_TARGET"]) == ("indicators", "redshift")
+
+
 def test_each_key_reaches_its_setting() -> None:
     job = read(location="s3://bucket/raw/*", region="eu-west-1", endpoint="http://s3", image="x:2")
     assert (job.cpus, job.mem, job.shm_size, job.table, job.image) == (

@@ -28,9 +28,19 @@ def compose(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     return run(Path(spec.origin).with_name("docker-compose"), *arguments)
 
 
-def test_hadolint_finds_nothing() -> None:
-    done = run(HADOLINT, PROJECT / "Dockerfile")
+@pytest.mark.parametrize("path", ["Dockerfile", "airflow/image/Dockerfile"])
+def test_hadolint_finds_nothing(path: str) -> None:
+    done = run(HADOLINT, PROJECT / path)
     assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_the_demo_has_the_versions_that_the_dags_are_tested_with() -> None:
+    text = (PROJECT / "airflow" / "image" / "Dockerfile").read_text()
+    pinned = (PROJECT / "requirements" / "airflow.txt").read_text().split()
+    airflow = text.split("apache/airflow:")[1].split()[0]
+    [docker] = [word for word in text.split() if word.startswith("apache-airflow-providers-docker")]
+    assert f"apache-airflow=={airflow}" in pinned
+    assert docker in pinned
 
 
 def test_hadolint_finds_something_in_a_bad_one(tmp_path: Path) -> None:
@@ -74,6 +84,12 @@ def test_compose_takes_the_demo_and_ports_are_the_machines_own(demo: Path) -> No
     ports = {name: service.get("ports", []) for name, service in services.items()}
     assert {name for name, open_ports in ports.items() if open_ports} == {"api-server", "s3"}
     assert {port["host_ip"] for each in ports.values() for port in each} == {"127.0.0.1"}
+
+
+def test_the_database_counts_as_healthy_only_once_others_reach_it(demo: Path) -> None:
+    # While the official image makes its cluster, a server answers at its socket, and no TCP port.
+    check = config(demo)["services"]["postgres"]["healthcheck"]["test"]
+    assert check[:4] == ["CMD", "pg_isready", "-h", "127.0.0.1"]
 
 
 def test_the_demos_variable_is_one_that_the_tasks_take(demo: Path) -> None:

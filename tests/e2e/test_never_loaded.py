@@ -6,6 +6,10 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+
+from loader.project import Project
+
 if TYPE_CHECKING:
     from conftest import Loader
     from e2e.conftest import Dbt, Tables
@@ -49,14 +53,53 @@ def test_plan_touches_nothing(loader: Loader, project: Path, tables: Tables) -> 
     assert f"nothing new; {len(plan['new'])} files of" in loader("plan").stdout
 
 
-def test_a_load_on_many_cores_keeps_to_its_memory(loader: Loader, project: Path) -> None:
-    # Each thread has buffers of its own, which do not grow with what a load may use.
+def test_a_table_that_another_made_meanwhile_is_found(project: Path) -> None:
+    opened = Project(project)
+    nodes = [opened.source(name) for name in ("loader._loaded_files", "loader._rejected_records")]
+    try:
+        with opened.warehouse() as warehouse:
+            # GIVEN a schema that was listed before a table was made in it
+            warehouse.execute("create schema raw")
+            assert [warehouse.exists(node) for node in nodes] == [False, False]
+            warehouse.execute("create table raw._loaded_files (x int)")
+            # WHEN it is looked for again THEN it is there, the other is not, nothing stays open
+            assert [warehouse.exists(node) for node in nodes] == [True, False]
+            warehouse.execute("begin")
+            warehouse.execute("commit")
+            # AND what is not there is not said to be, whatever has been found since
+            warehouse.execute("create table raw._rejected_records (x int)")
+            assert [warehouse.exists(node) for node in reversed(nodes)] == [True, True]
+    finally:
+        DuckDBConnectionManager.close_all_connections()
+
+
+def set_in_profile(project: Path, settings: str) -> None:
     profiles = project / "profiles.yml"
     text = profiles.read_text()
     assert "threads: 4" in text
-    more = "threads: 4\n      settings: {threads: 64}"
+    more = f"threads: 4\n      settings: {{{settings}}}"
     profiles.write_text(text.replace("threads: 4", more, 1))
+
+
+def test_a_load_on_many_cores_keeps_to_its_memory(loader: Loader, project: Path) -> None:
+    # Each thread has buffers of its own, which do not grow with what a load may use.
+    set_in_profile(project, "threads: 64")
     sql = json.loads(loader("plan", "--json").stdout)["sql"]
     assert "set threads = 8" in sql
-    assert "set memory_limit = '512MB'" in sql
+    assert "set memory_limit = '512000000B'" in sql
     assert "load 1:" in loader("load").stdout
+
+
+def test_a_load_keeps_to_a_lower_limit_of_the_profile(loader: Loader, project: Path) -> None:
+    set_in_profile(project, "memory_limit: 400MB")
+    sql = json.loads(loader("plan", "--json").stdout)["sql"]
+    [limit] = {statement for statement in sql if statement.startswith("set memory_limit")}
+    # DuckDB tells it to one decimal place.
+    assert 399_000_000 < int(limit.split("'")[1].removesuffix("B")) <= 400_000_000
+    assert "load 1:" in loader("load").stdout
+
+
+def test_a_profile_may_have_no_limit(loader: Loader, project: Path) -> None:
+    set_in_profile(project, "memory_limit: '-1'")
+    sql = json.loads(loader("plan", "--json").stdout)["sql"]
+    assert "set memory_limit = '512000000B'" in sql

@@ -190,8 +190,6 @@ def _text(path: Path) -> str:
 
 
 def _run(command: Command) -> None:
-    from dbt_common.behavior_flags import BehaviorFlag
-
     os.environ.clear()
     os.environ.update(command.environment)
     os.chdir(command.folder)
@@ -199,9 +197,6 @@ def _run(command: Command) -> None:
         target = os.open(command.output / name, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         os.dup2(target, number)
     sys.argv = [command.program, *command.arguments]
-    # dbt looks through all modules for the one that sets a flag, for a label that nobody reads;
-    # with those of the tests here, that is a good part of a command's time.
-    BehaviorFlag._default_source = staticmethod(lambda: "")
     called = _watch_macros()
     if command.prepare:
         command.prepare()

@@ -1,0 +1,50 @@
+"""The statements of a load: what is asked once, and what a transaction begins with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from redshift.cluster import WatchedRig
+from redshift.site import Site, indicators
+
+
+@pytest.fixture
+def rig(site: Site) -> WatchedRig:
+    """The rig, with the tables of the feed there and one new file."""
+    rig = site.cluster.rig_only("looks at the statements of a load")
+    site.clear("in/")
+    site.put("in/first.csv", indicators("first"))
+    site.load().done()
+    site.put("in/new.csv", indicators("new"))
+    rig.calm()
+    return rig
+
+
+def test_each_connection_lists_the_tables_once_and_keeps_no_transaction(
+    site: Site, rig: WatchedRig
+) -> None:
+    site.load().done()
+    executed = [" ".join(sql.lower().split()) for sql in rig.faults.executed]
+    # One connection for the plan, one for the landing.
+    assert sum("table_catalog as database" in sql for sql in executed) == 2
+    assert sum(sql.startswith("select load_id, uri, etag, version") for sql in executed) == 2
+    begun = [sql for sql in executed if sql in ("begin", "commit")]
+    assert begun == ["begin", "commit"] * 3
+    assert executed[executed.index('lock "raw"."_loaded_files"') - 1] == "begin"
+
+
+def test_the_lock_comes_first_whatever_the_profile_says(
+    site: Site, rig: WatchedRig, tmp_path: Path
+) -> None:
+    # GIVEN a profile with which the driver begins a transaction before the first statement
+    profile = (site.project / "profiles.yml").read_text()
+    assert "      type: redshift\n" in profile
+    (tmp_path / "profiles.yml").write_text(
+        profile.replace("      type: redshift\n", "      type: redshift\n      autocommit: false\n")
+    )
+    # WHEN a file is loaded THEN none is begun but by the load, and it is there for all to see
+    site.load(DBT_PROFILES_DIR=str(tmp_path)).done()
+    assert "begin transaction" not in [sql.lower() for sql in rig.faults.executed]
+    assert ("new", 2) in [(name.split(".")[0], load) for name, load in site.landed()]
