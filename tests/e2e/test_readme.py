@@ -119,6 +119,7 @@ def _in_order(words: list[str], within: list[str]) -> bool:
     return all(word in rest for word in words)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.prefix == sys.base_prefix, reason="make needs a virtual environment")
 def test_the_commands_of_the_readme_work_as_printed(clone: Path) -> None:
     # GIVEN a fresh clone, WHEN its reader does one thing after the other

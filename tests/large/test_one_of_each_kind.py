@@ -1,8 +1,8 @@
 """A large file with one record of each kind of dirt, through the real command.
 
 Promises 1 and 2 at size: each bad record alone is refused, with its number, its line, its column
-and its text; all others are loaded, as they came. `make test` takes a hundred thousand records,
-`make test-large` millions.
+and its text; all others are loaded, as they came. `make test-slow` takes a hundred thousand
+records, `make test-large` millions.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from e2e.oracle import COLUMNS, read_rows
 from large.dirt import LargeFile, write_large_file
 
 from loader.quarantine import decoded
+
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[2]
 RECORDS = int(os.environ.get("LARGE_RECORDS", "100000"))

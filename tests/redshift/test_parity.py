@@ -18,6 +18,8 @@ from redshift.lab import measurements_feed
 from redshift.site import plain
 from redshift.whole_run import TABLES, Rows, WholeRun
 
+pytestmark = pytest.mark.slow
+
 _TEXT_COLUMNS = {0: "indicator", 2: "source", 6: "description"}
 
 

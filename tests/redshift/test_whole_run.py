@@ -16,7 +16,6 @@ import pytest
 from redshift.site import ROOT, Site
 from redshift.whole_run import WholeRun
 
-# With tables of its own: test_parity.py, which `make test` runs, has the same fixture made.
 pytestmark = pytest.mark.slow
 
 _REWRITES = Path(__file__).with_name("rewrites.txt")
