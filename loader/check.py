@@ -209,7 +209,7 @@ def _mart(feed: Feed, name: str, row: dict[str, Any]) -> Finding:
         )
         advice = (
             "`python -m loader run` rebuilds a mart that has the hook forget_if_miscounted; any"
-            " other needs `dbt build --full-refresh`."
+            f" other needs `dbt build --full-refresh --select {name.split('.')[-1]}`."
         )
         return Finding(feed.name, check, "differs", what, [row], advice=advice)
     if row["waiting_records"]:

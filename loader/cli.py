@@ -6,6 +6,7 @@ import json
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -24,6 +25,9 @@ from loader.options import (
     select_option,
 )
 from loader.run import build_feed, load_feed, run_feed
+
+if TYPE_CHECKING:
+    from loader.contract import Feed
 
 __all__ = ["main"]
 
@@ -63,43 +67,46 @@ def plan(settings: Settings, selected: tuple[str, ...], reloads: tuple[str, ...]
 
     project = settings.project()
     feeds = feeds_of(project, selected, reloads)
+
+    def show(feed: Feed) -> None:
+        landing = Landing(project, feed, warehouse)
+        plan = make_plan(project, feed, landing, frozenset(reloads))
+        store = open_store(feed.options.location, project.project_dir)
+        statements, manifests = (
+            landing.statements(plan.new, plan.replaces, store) if plan.new else ([], {})
+        )
+        if settings.as_json:
+            print_json(
+                {
+                    "feed": feed.name,
+                    "location": feed.options.location,
+                    "mode": feed.options.mode,
+                    "known": plan.known,
+                    "rolled_back": [f.uri for f in plan.held],
+                    "new": [{"uri": f.uri, "bytes": f.bytes} for f in plan.new],
+                    "sql": statements,
+                    "manifests": {uri: json.loads(text) for uri, text in manifests.items()},
+                }
+            )
+            return
+        if not plan.new:
+            say(nothing_new(feed, plan.known, len(plan.held), reloads))
+            return
+        again = sum(file.uri in plan.reloads for file in plan.new)
+        print_table(
+            f"{feed.name}: {len(plan.new)} new, {before(plan.known, len(plan.held))}"
+            + (f"; {again} of the new ones by --reload" if again else ""),
+            ("file", "bytes"),
+            [(file.uri, file.bytes) for file in plan.new],
+        )
+        for uri, text in manifests.items():
+            say_text("")
+            say(uri)
+            say_text(text)
+        say_text("\n" + ";\n".join(statements) + ";")
+
     with project.warehouse(create=False) as warehouse:
-        for feed in feeds:
-            landing = Landing(project, feed, warehouse)
-            plan = make_plan(project, feed, landing, frozenset(reloads))
-            store = open_store(feed.options.location, project.project_dir)
-            statements, manifests = (
-                landing.statements(plan.new, plan.replaces, store) if plan.new else ([], {})
-            )
-            if settings.as_json:
-                print_json(
-                    {
-                        "feed": feed.name,
-                        "location": feed.options.location,
-                        "mode": feed.options.mode,
-                        "known": plan.known,
-                        "rolled_back": [f.uri for f in plan.held],
-                        "new": [{"uri": f.uri, "bytes": f.bytes} for f in plan.new],
-                        "sql": statements,
-                        "manifests": {uri: json.loads(text) for uri, text in manifests.items()},
-                    }
-                )
-                continue
-            if not plan.new:
-                say(nothing_new(feed, plan.known, len(plan.held), reloads))
-                continue
-            again = sum(file.uri in plan.reloads for file in plan.new)
-            print_table(
-                f"{feed.name}: {len(plan.new)} new, {before(plan.known, len(plan.held))}"
-                + (f"; {again} of the new ones by --reload" if again else ""),
-                ("file", "bytes"),
-                [(file.uri, file.bytes) for file in plan.new],
-            )
-            for uri, text in manifests.items():
-                say_text("")
-                say(uri)
-                say_text(text)
-            say_text("\n" + ";\n".join(statements) + ";")
+        for_each(feeds, show)
 
 
 @cli.command()
@@ -172,7 +179,9 @@ def load(
     reloads: tuple[str, ...],
     rejects_to: str | None,
 ) -> None:
-    """Load what is new of every feed: validate, copy, reconcile, commit; all of it or nothing.
+    """Load what is new of every feed: validate, copy, reconcile, commit.
+
+    Of a feed all new files or none; one that fails does not keep the others from it.
 
     \b
     Example: python -m loader load --select indicators
@@ -271,7 +280,8 @@ def rejects(
                 for record in records:
                     print_json({"feed": feed.name, **record.to_json()})
             else:
-                print_quarantine(feed.name, records)
+                of = f" of load {load_id}" if load_id else ""
+                print_quarantine(feed.name, records, of + (f" of file {uri}" if uri else ""))
 
 
 @cli.command()

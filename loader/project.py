@@ -9,7 +9,7 @@ import ast
 import logging
 import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from decimal import Decimal
@@ -109,12 +109,12 @@ class Project:
         cache = ContractCache(self.project_dir, self.profiles_dir, self._options)
         kept = cache.read()
         if kept is not None:
-            return {feed.name: feed for feed in map(parse_feed, kept)}
+            return _by_name(map(parse_feed, kept))
         nodes = [node for node in self._sources.values() if "feed" in node["config"]["meta"]]
         for node in nodes:
             self._check_listed_once(node)
         cache.write(nodes)
-        return {feed.name: feed for feed in map(parse_feed, nodes)}
+        return _by_name(map(parse_feed, nodes))
 
     def _check_listed_once(self, node: dict[str, Any]) -> None:
         """Raises ConfigError for a column that is listed twice: dbt keeps one and says nothing."""
@@ -163,6 +163,11 @@ class Project:
         manifest = self._manifest
         config = RuntimeConfig.from_args(get_flags())
         if config.credentials.type == "redshift":
+            if not config.credentials.host:
+                raise ConfigError(
+                    "the profile's target redshift has no host. Set REDSHIFT_HOST, REDSHIFT_USER"
+                    " and DBT_ENV_SECRET_REDSHIFT_PASSWORD, or use --target duckdb."
+                )
             # A retry of dbt's would run the statement on a new connection, outside the transaction
             # that it was part of. The loader tries whole loads again instead.
             config.credentials.retries = 0
@@ -251,6 +256,11 @@ class Project:
             for node in nodes
             if node and node.resource_type == "model" and "occurrences" in node.columns
         ]
+
+
+def _by_name(feeds: Iterable[Feed]) -> dict[str, Feed]:
+    """In this order they are worked on and told of."""
+    return {feed.name: feed for feed in sorted(feeds, key=lambda feed: feed.name)}
 
 
 def _until_stopped(_record: logging.LogRecord) -> bool:
@@ -378,8 +388,12 @@ def _worded(message: str) -> str:
 
 
 def _advice(message: str) -> str:
-    if re.search(r"profiles.yml|Could not find profile|\.dbt' does not exist", message):
-        return f"{message} Copy profiles.yml.example to profiles.yml, or give --profiles-dir."
+    if "/.dbt' does not exist" in message:
+        # Where dbt looks last, which is not where anybody should put it.
+        message = "There is no profiles.yml in the project"
+    if re.search(r"profiles.yml|Could not find profile", message):
+        advice = "Copy profiles.yml.example to profiles.yml, or give --profiles-dir."
+        return f"{message.rstrip('.')}. {advice}"
     return message
 
 

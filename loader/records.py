@@ -154,6 +154,8 @@ def read_header(file: BinaryIO, dialect: Dialect) -> Header:
     if not len(cut.nexts) or int(cut.nexts[0]) > MAX_RECORD_BYTES:
         raise DataRefused("the first line does not end within 4 MB, so there is no header")
     raw = text[: int(cut.ends[0])]
+    if raw[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        raise DataRefused("the file is UTF-16, as some spreadsheets save it; save it as UTF-8")
     if b"\r" in raw:
         raise DataRefused(
             "the first line has a carriage return in it; lines must end in LF or CRLF"

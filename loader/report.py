@@ -151,8 +151,11 @@ def print_rejects(verdicts: Iterable[Verdict]) -> None:
     )
 
 
-def print_quarantine(feed: str, records: Iterable[Quarantined]) -> None:
-    """How many records are refused by which rule, and an example or two of each."""
+def print_quarantine(feed: str, records: Iterable[Quarantined], of: str = "") -> None:
+    """How many records are refused by which rule, and an example or two of each.
+
+    of: which records were asked for.
+    """
     by_rule: Counter[tuple[str | None, str]] = Counter()
     examples: list[Quarantined] = []
     for record in records:
@@ -161,7 +164,7 @@ def print_quarantine(feed: str, records: Iterable[Quarantined]) -> None:
         if by_rule[key] <= _EXAMPLES:
             examples.append(record)
     if not by_rule:
-        say(f"{feed}: no record is in quarantine")
+        say(f"{feed}: no record{of} is in quarantine")
         return
     print_table(
         f"{feed}: refused by rule",

@@ -53,7 +53,7 @@ def good(feed_folder: Path) -> Path:
     [
         ("x.csv", b"", "the file is empty"),
         ("x.csv", b"a,b\n1,2\n", "the header does not fit the contract"),
-        ("x.csv", b"\xff\xfe\x00i", "not UTF-8"),
+        ("x.csv", b"\xff\xfe\x00i", "save it as UTF-8"),
         ("x.csv.gz", b"", "the file is empty"),
         (
             "x.csv.gz",
@@ -161,8 +161,17 @@ def test_without_profiles_yml(
     (project / "profiles.yml").unlink()
     result = loader("load", code=2)
     assert result.stderr.startswith("error: ")
-    assert "Copy profiles.yml.example to profiles.yml, or give --profiles-dir" in result.stderr
-    assert result.stderr.count("\n") == 1
+    assert result.stderr == (
+        "error: There is no profiles.yml in the project. Copy profiles.yml.example to profiles.yml,"
+        " or give --profiles-dir.\n"
+    )
+
+
+def test_redshift_without_a_host(loader: Loader, good: Path) -> None:
+    for command in ("plan", "history"):
+        result = loader(command, "--target", "redshift", code=2)
+        assert "has no host. Set REDSHIFT_HOST, REDSHIFT_USER and DBT_ENV_SECRET" in result.stderr
+        assert result.stderr.count("\n") == 1
 
 
 def test_broken_yaml(loader: Loader, good: Path, project: Path, tables: Tables) -> None:

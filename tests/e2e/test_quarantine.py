@@ -131,8 +131,10 @@ def test_the_rejects_are_shown_by_rule_and_each(loader: Loader, dirty: Path) -> 
     assert [(r["load"], r["record"], r["raw"]) for r in records] == [
         (1, n, raw) for n, (raw, _, _) in enumerate(REFUSED, start=98)
     ]
-    assert loader("rejects", "--load", "2").output == "cti.indicators: no record is in quarantine\n"
-    assert loader("rejects", "--file", "none").output.endswith("no record is in quarantine\n")
+    none = "cti.indicators: no record of load 2 is in quarantine\n"
+    assert loader("rejects", "--load", "2").output == none
+    none = "cti.indicators: no record of file none is in quarantine\n"
+    assert loader("rejects", "--file", "none").output == none
     assert len(loader("rejects", "--load", "1", "--csv").stdout.splitlines()) == 4
 
 

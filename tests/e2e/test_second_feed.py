@@ -168,6 +168,27 @@ def test_yaml_and_a_staging_model_are_all_it_needs(
     assert ledger == [("shop.orders", "orders/a.txt", 1)]
 
 
+def test_what_is_wrong_with_one_feed_does_not_hide_the_others(
+    loader: Loader, orders: Path, tables: Tables
+) -> None:
+    # GIVEN a file of the second feed that is none
+    (orders / "a.txt").write_bytes(b"\x00\xff\x13 no table\n")
+    # WHEN all is planned or loaded THEN the first feed is, and the other is told with its file
+    for command, said in (("plan", "cti.indicators: 5 new"), ("load", "load 1: 5 files")):
+        result = loader(command, code=1)
+        assert said in result.stdout
+        for words in ("orders/a.txt: ", "the first line is not UTF-8, so it is no header"):
+            assert words in result.output
+        assert "1 of 2 feeds failed" in result.stderr
+    assert tables.count("raw.indicators") == 6400
+    # AND feeds come in the order of their names
+    checked = [json.loads(line)["feed"] for line in loader("check", "--json").stdout.splitlines()]
+    assert set(checked) == {"cti.indicators"}
+    (orders / "a.txt").write_text(HEADER)
+    planned = [json.loads(line) for line in loader("plan", "--json").stdout.splitlines()]
+    assert [plan["feed"] for plan in planned] == ["cti.indicators", "shop.orders"]
+
+
 def test_what_the_loader_accepts_casts_in_dbt(
     loader: Loader, dbt: Dbt, orders: Path, project: Path, tables: Tables
 ) -> None:

@@ -1,6 +1,6 @@
 """`python -m rig`: an S3 server and a Redshift stand-in on this machine, until Ctrl-C.
 
-Prints what to export before `dbt build --target redshift` or `python -m loader --target redshift`.
+Prints what to export before `dbt build` or `python -m loader run`.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ _BUCKET = "lake"
 def environment(s3: S3Server, rig: RedshiftRig) -> dict[str, str]:
     """The variables that profiles.yml.example and the loader read."""
     return s3.env() | {
+        "CTI_TARGET": "redshift",
         "REDSHIFT_HOST": rig.host,
         "REDSHIFT_PORT": str(rig.port),
         "REDSHIFT_DATABASE": rig.database,
