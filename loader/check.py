@@ -182,7 +182,7 @@ def _marts(project: Project, feed: Feed, warehouse: Warehouse, ledger: Any) -> I
             continue
         name = f"{mart.node['schema']}.{mart.node['identifier']}"
         if warehouse.exists(mart.node):
-            yield _mart(feed, name, _counted(project, mart, warehouse, ledger))
+            yield _mart(feed, name, mart.model, _counted(project, mart, warehouse, ledger))
         else:
             what = f"{name}: not built yet"
             yield Finding(feed.name, f"mart {name}", "behind", what, advice=_BUILD)
@@ -195,7 +195,7 @@ def _counted(project: Project, mart: Mart, warehouse: Warehouse, ledger: Any) ->
     return warehouse.query(query)[0]
 
 
-def _mart(feed: Feed, name: str, row: dict[str, Any]) -> Finding:
+def _mart(feed: Feed, name: str, model: str, row: dict[str, Any]) -> Finding:
     """A mart that is older than the newest load is not wrong; the next build makes up for it."""
     check, load = f"mart {name}", row["mart_load_id"]
     if row["mart_load_status"] in ("replaced", "rolled back"):
@@ -209,7 +209,7 @@ def _mart(feed: Feed, name: str, row: dict[str, Any]) -> Finding:
         )
         advice = (
             "`python -m loader run` rebuilds a mart that has the hook forget_if_miscounted; any"
-            f" other needs `dbt build --full-refresh --select {name.split('.')[-1]}`."
+            f" other needs `dbt build --full-refresh --select {model}`."
         )
         return Finding(feed.name, check, "differs", what, [row], advice=advice)
     if row["waiting_records"]:

@@ -57,11 +57,13 @@ class BuildResult:
 class Mart:
     """A table that counts the raw records that each of its rows stands for.
 
-    name: as SQL has it. node: database, schema and identifier. feeds: whose records it is made of.
-    is_complete: it knows its newest load too, and so has to account for every record of theirs.
+    name: as SQL has it. model: as dbt does. node: database, schema and identifier. feeds: whose
+    records it is made of. is_complete: it knows its newest load too, and so has to account for
+    every record of theirs.
     """
 
     name: str
+    model: str
     node: dict[str, Any]
     feeds: tuple[str, ...]
     is_complete: bool
@@ -165,8 +167,8 @@ class Project:
         if config.credentials.type == "redshift":
             if not config.credentials.host:
                 raise ConfigError(
-                    "the profile's target redshift has no host. Set REDSHIFT_HOST, REDSHIFT_USER"
-                    " and DBT_ENV_SECRET_REDSHIFT_PASSWORD, or use --target duckdb."
+                    f"target {config.target_name} of the profile has no host. Set REDSHIFT_HOST,"
+                    " REDSHIFT_USER and DBT_ENV_SECRET_REDSHIFT_PASSWORD, or use --target duckdb."
                 )
             # A retry of dbt's would run the statement on a new connection, outside the transaction
             # that it was part of. The loader tries whole loads again instead.
@@ -245,6 +247,7 @@ class Project:
         return [
             Mart(
                 node.relation_name,
+                node.name,
                 {"database": node.database, "schema": node.schema, "identifier": node.alias},
                 tuple(
                     f"{source.source_name}.{source.name}"
@@ -259,7 +262,7 @@ class Project:
 
 
 def _by_name(feeds: Iterable[Feed]) -> dict[str, Feed]:
-    """In this order they are worked on and told of."""
+    """The feeds, in the order in which they are worked on and told of."""
     return {feed.name: feed for feed in sorted(feeds, key=lambda feed: feed.name)}
 
 

@@ -55,15 +55,15 @@ from read_csv(
     {%- set query -%}
 select
     least(current_setting('threads'), 8) as threads,
-    least(try(parse_formatted_bytes(current_setting('memory_limit'))), 512000000) as bytes
+    {#- What is more than DuckDB's function knows a unit for is more than that. #}
+    coalesce(try(parse_formatted_bytes(current_setting('memory_limit'))) > 512000000, true) as more
     {%- endset -%}
-    {%- set allowed = run_query(query).rows[0] -%}
-    {{ return([
-        'set preserve_insertion_order = false',
-        'set threads = ' ~ allowed['threads'],
-        "set memory_limit = '" ~ allowed['bytes'] ~ "B'",
-        statement
-    ]) }}
+    {%- set profile = run_query(query).rows[0] -%}
+    {{ return(
+        ['set preserve_insertion_order = false', 'set threads = ' ~ profile['threads']]
+        + (["set memory_limit = '512MB'"] if profile['more'] else [])
+        + [statement]
+    ) }}
 {% endmacro %}
 
 

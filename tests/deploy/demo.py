@@ -11,16 +11,14 @@ import subprocess
 import time
 from collections.abc import Iterator
 from http.client import HTTPConnection, HTTPException
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pytest
+from deploy.composing import compose
 
 AIRFLOW = Path(__file__).parents[2] / "airflow"
-# A first start builds or fetches images.
-START_SECONDS = 1200
 RUN_SECONDS = 300
 SECRETS = (
     *("S3_ACCESS_KEY", "S3_SECRET_KEY", "POSTGRES_PASSWORD", "JWT_SECRET", "API_SECRET_KEY"),
@@ -28,18 +26,11 @@ SECRETS = (
 )
 
 
-def compose(*arguments: str) -> str:
+def demo(*arguments: str) -> str:
     """What Docker Compose prints. Raises AssertionError."""
-    spec = find_spec("compose")
-    assert spec is not None
-    assert spec.origin is not None
-    program = str(Path(spec.origin).with_name("docker-compose"))
-    command = [program, "-f", str(AIRFLOW / "docker-compose.yml"), *arguments]
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=False, timeout=START_SECONDS
-    )
+    done = compose("-f", AIRFLOW / "docker-compose.yml", *arguments)
     assert done.returncode == 0, done.stdout + done.stderr
-    return str(done.stdout)
+    return done.stdout
 
 
 def ask(method: str, path: str, body: object = None, token: str = "") -> tuple[int, Any]:
@@ -72,12 +63,12 @@ def passwords() -> Iterator[dict[str, str]]:
     )
     subprocess.run([AIRFLOW / "demo_env.sh"], check=True)
     try:
-        compose("build", *os.environ.get("DEMO_BUILD", "").split())
-        compose("up", "--detach")
+        demo("build", *os.environ.get("DEMO_BUILD", "").split())
+        demo("up", "--detach")
         lines = secrets[0].read_text().split()
         yield json.loads(secrets[1].read_text()) | dict(line.split("=", 1) for line in lines)
     finally:
-        compose("down", "--volumes")
+        demo("down", "--volumes")
         for path in secrets:
             path.unlink()
 
@@ -141,7 +132,7 @@ def test_both_tasks_end_well_at_once(tasks: list[dict[str, Any]], token: str) ->
 def test_the_samples_are_in_the_warehouse(tasks: list[dict[str, Any]], token: str) -> None:
     [load] = [task for task in tasks if task["task_id"] == "docker_load"]
     assert "5 files, 6,400 of 6,407 records loaded, 7 rejected" in log(load, token)
-    checked = compose("run", "--rm", "--no-deps", "cti_etl", "check", "--json").splitlines()
+    checked = demo("run", "--rm", "--no-deps", "cti_etl", "check", "--json").splitlines()
     checks = [json.loads(line) for line in checked]
     assert {check["state"] for check in checks} == {"holds"}, checks
     assert "analytics.indicators counts all 6,400 landed records" in [c["what"] for c in checks]
@@ -153,7 +144,7 @@ def test_no_secret_is_in_a_log_or_in_what_airflow_shows(
     shown = json.dumps(tasks) + "".join(log(task, token) for task in tasks)
     assert "cti.indicators" in shown
     assert [name for name in SECRETS if passwords[name] in shown] == []
-    services = compose("logs")
+    services = demo("logs")
     assert "scheduler-1" in services
     # SeaweedFS tells which key it knows, which opens nothing by itself.
     told = [name for name in SECRETS if passwords[name] in services]

@@ -6,11 +6,11 @@ import json
 import shutil
 import subprocess
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
+from deploy.composing import compose
 
 PROJECT = Path(__file__).parents[2]
 HADOLINT = Path(sys.executable).with_name("hadolint")
@@ -18,14 +18,6 @@ HADOLINT = Path(sys.executable).with_name("hadolint")
 
 def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False)
-
-
-def compose(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """Docker Compose itself; the wrapper of the package ends with 0 whatever becomes of it."""
-    spec = find_spec("compose")
-    assert spec is not None
-    assert spec.origin is not None
-    return run(Path(spec.origin).with_name("docker-compose"), *arguments)
 
 
 @pytest.mark.parametrize("path", ["Dockerfile", "airflow/image/Dockerfile"])

@@ -152,7 +152,10 @@ def test_what_somebody_changed_is_found(
     assert told in result.stdout
     assert "see above" in result.stderr
     # and that something can be done about it.
-    advice = {"mart": "--full-refresh", "once": "Take the later load back"}
+    advice = {
+        "mart": "dbt build --full-refresh --select indicators`",
+        "once": "Take the later load back",
+    }
     assert advice.get(check.split()[0], "Somebody changed it past the loader") in result.stdout
 
 

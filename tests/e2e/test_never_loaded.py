@@ -86,20 +86,19 @@ def test_a_load_on_many_cores_keeps_to_its_memory(loader: Loader, project: Path)
     set_in_profile(project, "threads: 64")
     sql = json.loads(loader("plan", "--json").stdout)["sql"]
     assert "set threads = 8" in sql
-    assert "set memory_limit = '512000000B'" in sql
+    assert "set memory_limit = '512MB'" in sql
     assert "load 1:" in loader("load").stdout
 
 
 def test_a_load_keeps_to_a_lower_limit_of_the_profile(loader: Loader, project: Path) -> None:
     set_in_profile(project, "memory_limit: 400MB")
     sql = json.loads(loader("plan", "--json").stdout)["sql"]
-    [limit] = {statement for statement in sql if statement.startswith("set memory_limit")}
-    # DuckDB tells it to one decimal place.
-    assert 399_000_000 < int(limit.split("'")[1].removesuffix("B")) <= 400_000_000
+    assert any(statement.startswith("set threads = ") for statement in sql)
+    assert not any("memory_limit" in statement for statement in sql)
     assert "load 1:" in loader("load").stdout
 
 
 def test_a_profile_may_have_no_limit(loader: Loader, project: Path) -> None:
     set_in_profile(project, "memory_limit: '-1'")
     sql = json.loads(loader("plan", "--json").stdout)["sql"]
-    assert "set memory_limit = '512000000B'" in sql
+    assert "set memory_limit = '512MB'" in sql
