@@ -3,7 +3,7 @@
 import os
 import sys
 
-from loader import stop
+from loader import interrupts
 
 
 def _stand_in_for_closed_streams() -> None:
@@ -16,8 +16,8 @@ def _stand_in_for_closed_streams() -> None:
 
 if __name__ == "__main__":
     # Before the import, which takes a moment in which somebody may press Ctrl-C.
-    stop.leave_at_once()
+    interrupts.leave_at_once()
     _stand_in_for_closed_streams()
-    from loader.cli import main
+    from loader.cli.main import main
 
     main()

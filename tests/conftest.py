@@ -17,8 +17,8 @@ from click.testing import CliRunner, Result
 from hypothesis import settings
 from rig.s3 import S3Server
 
-from loader.cli import cli
-from loader.project import Project
+from loader.cli.main import cli
+from loader.warehouse.project import Project
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client

@@ -27,8 +27,8 @@ from typing import Any
 import boto3
 import pytest
 
-from loader.storage import S3Store
-from loader.work import WorkFolder, keep
+from loader.files.store import S3Store
+from loader.warehouse.work import WorkFolder, keep
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "terraform/README.md").read_text()
@@ -194,7 +194,7 @@ def test_the_environment_is_what_the_loader_and_the_profile_read() -> None:
     profile = (ROOT / "profiles.yml.example").read_text().split("    redshift:\n")[1]
     macros = "".join(path.read_text() for path in (ROOT / "macros").rglob("*.sql"))
     feed = (ROOT / "models/staging/cti/_cti__sources.yml").read_text()
-    options = (ROOT / "loader/options.py").read_text()
+    options = (ROOT / "loader/cli/options.py").read_text()
     read = set(re.findall(r"env_var\('(\w+)'", profile + macros + feed))
     read |= set(re.findall(r'envvar="(CTI_\w+)"', options))
     # THEN it is all set, but for the password and what is only needed for other regions

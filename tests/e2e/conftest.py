@@ -11,9 +11,9 @@ import duckdb
 import pytest
 from e2e.oracle import COLUMNS, Row, Winner, expected_mart, read_aliases
 
-from loader import pipeline
 from loader.errors import WarehouseTransient
-from loader.project import Warehouse
+from loader.jobs import load as pipeline
+from loader.warehouse.project import Warehouse
 
 
 class Tables:

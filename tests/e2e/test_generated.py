@@ -11,7 +11,7 @@ from e2e.oracle import COLUMNS, Row, read_rows
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from loader.text import STRIP_CHARACTERS
+from loader.contract.text import STRIP_CHARACTERS
 
 if TYPE_CHECKING:
     from conftest import Loader

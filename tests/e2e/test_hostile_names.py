@@ -21,7 +21,7 @@ import yaml
 from backports import zstd
 from click.testing import CliRunner
 
-from loader.cli import cli
+from loader.cli.main import cli
 
 if TYPE_CHECKING:
     from click.testing import Result
@@ -245,7 +245,7 @@ def modes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str,
             found[str(entry.relative_to(folder))] = stat.S_IMODE(entry.stat().st_mode)
         remove(path, **options)
 
-    monkeypatch.setattr("loader.spool.shutil.rmtree", watched)
+    monkeypatch.setattr("loader.files.spool.shutil.rmtree", watched)
     usual = os.umask(0)
     try:
         yield found

@@ -10,9 +10,9 @@ import pytest
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from e2e.meddler import Meddler
 
-from loader import pipeline
 from loader.errors import FileChanged, LoaderError
-from loader.project import Project
+from loader.jobs import load as pipeline
+from loader.warehouse.project import Project
 
 if TYPE_CHECKING:
     from e2e.conftest import Tables

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 
-from loader.project import Project
+from loader.warehouse.project import Project
 
 if TYPE_CHECKING:
     from conftest import Loader

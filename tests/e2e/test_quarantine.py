@@ -12,10 +12,10 @@ import pytest
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from e2e.meddler import Meddler
 
-from loader import pipeline
 from loader.errors import ConfigError
-from loader.project import Project
-from loader.replay import replay
+from loader.jobs import load as pipeline
+from loader.jobs.replay import replay
+from loader.warehouse.project import Project
 
 if TYPE_CHECKING:
     from conftest import Loader

@@ -162,7 +162,12 @@ def test_every_variable_in_the_settings_is_read_somewhere() -> None:
     assert len(names) > 5
     sources = "".join(
         path.read_text()
-        for pattern in ("loader/*.py", "macros/**/*.sql", "models/**/*.yml", "profiles.yml.example")
+        for pattern in (
+            "loader/**/*.py",
+            "macros/**/*.sql",
+            "models/**/*.yml",
+            "profiles.yml.example",
+        )
         for path in ROOT.glob(pattern)
     )
     assert [name for name in names if name not in sources] == []
@@ -171,7 +176,12 @@ def test_every_variable_in_the_settings_is_read_somewhere() -> None:
 def test_every_variable_that_is_read_is_in_the_settings() -> None:
     sources = "".join(
         path.read_text()
-        for pattern in ("loader/*.py", "macros/**/*.sql", "models/**/*.yml", "profiles.yml.example")
+        for pattern in (
+            "loader/**/*.py",
+            "macros/**/*.sql",
+            "models/**/*.yml",
+            "profiles.yml.example",
+        )
         for path in ROOT.glob(pattern)
     )
     read = set(re.findall(r"env_?var(?:=|\()['\"]((?:CTI|REDSHIFT|DBT)_\w+)", sources))
@@ -180,7 +190,7 @@ def test_every_variable_that_is_read_is_in_the_settings() -> None:
 
 
 def test_every_key_of_the_contract_is_explained() -> None:
-    from loader.contract import FeedOptions, _ColumnRules
+    from loader.contract.feed import FeedOptions, _ColumnRules
 
     for model in (FeedOptions, _ColumnRules):
         for key in model.model_fields:

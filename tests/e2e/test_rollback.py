@@ -16,9 +16,9 @@ from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from e2e.meddler import Meddler
 from faults.extent import some
 
-from loader import pipeline
-from loader.project import Project
-from loader.rollback import roll_back
+from loader.jobs import load as pipeline
+from loader.jobs.rollback import roll_back
+from loader.warehouse.project import Project
 
 if TYPE_CHECKING:
     from conftest import Loader
@@ -257,7 +257,7 @@ def test_a_kill_between_two_statements_leaves_all_as_it_was(
         # GIVEN a rollback that the kernel ends after so many of its four changes
         code = (
             "import os, sys\n"
-            "from loader.project import Warehouse\n"
+            "from loader.warehouse.project import Warehouse\n"
             "execute, done = Warehouse.execute, []\n"
             "def killed(self, sql):\n"
             "    execute(self, sql)\n"
@@ -265,7 +265,7 @@ def test_a_kill_between_two_statements_leaves_all_as_it_was(
             f"    if sum(s.split()[0] in ('delete', 'update') for s in done) == {statement}:\n"
             "        os.kill(os.getpid(), 9)\n"
             "Warehouse.execute = killed\n"
-            "from loader.cli import main\n"
+            "from loader.cli.main import main\n"
             "main()\n"
         )
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}

@@ -13,9 +13,9 @@ from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from e2e.meddler import Meddler
 from e2e.oracle import read_sample
 
-from loader import pipeline
 from loader.errors import FileChanged
-from loader.project import Project
+from loader.jobs import load as pipeline
+from loader.warehouse.project import Project
 
 if TYPE_CHECKING:
     from conftest import Lake, Loader

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from loader import text
+from loader.contract import text
 
 if TYPE_CHECKING:
     from conftest import Loader

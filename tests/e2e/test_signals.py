@@ -17,8 +17,9 @@ import pytest
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from e2e.meddler import Meddler
 
-from loader import pipeline, stop
-from loader.project import Project
+from loader import interrupts
+from loader.jobs import load as pipeline
+from loader.warehouse.project import Project
 
 if TYPE_CHECKING:
     from conftest import Loader
@@ -99,9 +100,9 @@ def test_a_signal_that_goes_unheard_stops_the_load_all_the_same(
 ) -> None:
     # GIVEN a load in which the signal comes where Python drops what is raised, as in a finalizer
     (feed_folder / "a.csv").write_text(HEADER + "a.example,domain,me,1,2026-01-01,,\n")
-    monkeypatch.setattr(stop, "_requested", False)
+    monkeypatch.setattr(interrupts, "_requested", False)
     handlers = {sign: signal.getsignal(sign) for sign in (signal.SIGINT, signal.SIGTERM)}
-    stop.listen()
+    interrupts.listen()
 
     def interrupt() -> None:
         with suppress(KeyboardInterrupt):

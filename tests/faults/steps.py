@@ -34,7 +34,7 @@ __all__ = [
 
 When = Literal["before", "inside", "after"]
 
-EXECUTE = "loader.project:Warehouse.execute"
+EXECUTE = "loader.warehouse.project:Warehouse.execute"
 # Every statement of dbt's, too.
 ADD_QUERY = "dbt.adapters.sql.connections:SQLConnectionManager.add_query"
 # What dbt writes into the statements of a model, test or seed.
@@ -57,22 +57,22 @@ class Step:
 
 STEPS = (
     Step("the options are to be read", "click.core:Group.parse_args"),
-    Step("the plan is to be made", "loader.pipeline:make_plan"),
-    Step("the files are listed", "loader.pipeline:make_plan", "after"),
-    Step("the first file is being fetched", "loader.storage:LocalStore.fetch"),
-    Step("one file is fetched, the next is not", "loader.storage:LocalStore.fetch", "after"),
-    Step("a file is being judged", "loader.pipeline:judge_file", "inside", nth=2),
-    Step("the last file is judged", "loader.pipeline:judge_file", "after", nth=3),
-    Step("all is judged, nothing is staged", "loader.landing:Landing.land"),
-    Step("refused records are written out", "loader.landing:write_rejected", "inside"),
-    Step("what was landed is counted", "loader.landing:Landing._check_landed"),
-    Step("the files are compared once more", "loader.landing:Landing._check_unchanged"),
+    Step("the plan is to be made", "loader.jobs.load:make_plan"),
+    Step("the files are listed", "loader.jobs.load:make_plan", "after"),
+    Step("the first file is being fetched", "loader.files.store:LocalStore.fetch"),
+    Step("one file is fetched, the next is not", "loader.files.store:LocalStore.fetch", "after"),
+    Step("a file is being judged", "loader.jobs.load:judge_file", "inside", nth=2),
+    Step("the last file is judged", "loader.jobs.load:judge_file", "after", nth=3),
+    Step("all is judged, nothing is staged", "loader.warehouse.landing:Landing.land"),
+    Step("refused records are written out", "loader.warehouse.landing:write_rejected", "inside"),
+    Step("what was landed is counted", "loader.warehouse.landing:Landing._check_landed"),
+    Step("the files are compared once more", "loader.warehouse.landing:Landing._check_unchanged"),
     Step("DuckDB closes its file", "dbt.adapters.duckdb.connections:DuckDBConnectionManager"
          ".close_all_connections", nth=2),
     Step("DuckDB is closing its file", "dbt.adapters.duckdb.connections:DuckDBConnectionManager"
          ".close_all_connections", "inside", nth=2),
-    Step("the spool is to be removed", "loader.spool:shutil.rmtree"),
-    Step("the spool is removed", "loader.spool:shutil.rmtree", "after"),
+    Step("the spool is to be removed", "loader.files.spool:shutil.rmtree"),
+    Step("the spool is removed", "loader.files.spool:shutil.rmtree", "after"),
 )  # fmt: skip
 
 

@@ -56,8 +56,8 @@ def _repaired(
     "step",
     some(
         [
-            Step("the plan is to be made", "loader.pipeline:Project.warehouse"),
-            Step("all is judged", "loader.pipeline:Project.warehouse", nth=2),
+            Step("the plan is to be made", "loader.jobs.load:Project.warehouse"),
+            Step("all is judged", "loader.jobs.load:Project.warehouse", nth=2),
         ],
         1,
     ),

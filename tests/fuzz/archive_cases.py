@@ -12,8 +12,8 @@ from typing import Literal
 
 from backports import zstd
 
-from loader.archives import plain_head, plain_text
 from loader.errors import DataRefused
+from loader.files.archives import plain_head, plain_text
 
 __all__ = ["ArchiveCases", "HostileArchive"]
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from loader.contract import Feed, parse_feed
+from loader.contract.feed import Feed, parse_feed
 
 __all__ = ["CONTRACTS", "Contract"]
 

@@ -20,7 +20,7 @@ from fuzz.contracts import CONTRACTS, Contract
 from fuzz.expected import Fate, expect
 from fuzz.hostile import hostile_file
 
-from loader.quarantine import decoded
+from loader.warehouse.quarantine import decoded
 
 if TYPE_CHECKING:
     from conftest import Loader

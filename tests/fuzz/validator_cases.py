@@ -16,9 +16,10 @@ from fuzz.contracts import CONTRACTS
 from fuzz.expected import Expected, expect
 from fuzz.hostile import HostileFile, hostile_file
 
-from loader import records, validate
-from loader.rejects import Reject, read_rejects
-from loader.validate import Validator, Verdict
+from loader.records import reader as records
+from loader.validation import validator as validate
+from loader.validation.rejects import Reject, read_rejects
+from loader.validation.validator import Validator, Verdict
 
 __all__ = ["ValidatorCases"]
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from loader.contract import Feed, parse_feed
-from loader.rejects import Reject, read_rejects
-from loader.validate import Validator, Verdict
+from loader.contract.feed import Feed, parse_feed
+from loader.validation.rejects import Reject, read_rejects
+from loader.validation.validator import Validator, Verdict
 
 
 class MakeFeed:

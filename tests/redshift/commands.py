@@ -206,7 +206,7 @@ def _run(command: Command) -> None:
 
             cli()
         else:
-            from loader import pipeline
+            from loader.jobs import load as pipeline
 
             if command.impatient:
                 hurry(pytest.MonkeyPatch())

@@ -9,7 +9,7 @@ import random
 import sys
 from collections.abc import Callable, Iterable
 
-from loader.text import STRIP_CHARACTERS, simple_lower
+from loader.contract.text import STRIP_CHARACTERS, simple_lower
 from redshift.lab import MEASUREMENTS
 from redshift.site import COLUMNS, csv_of
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import yaml
 
-from loader.contract import Feed, parse_feed
+from loader.contract.feed import Feed, parse_feed
 
 __all__ = ["MEASUREMENTS", "add_lab", "measurements_feed"]
 

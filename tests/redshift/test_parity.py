@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from loader.contract import Column
-from loader.text import STRIP_CHARACTERS, simple_lower
+from loader.contract.feed import Column
+from loader.contract.text import STRIP_CHARACTERS, simple_lower
 from redshift.lab import measurements_feed
 from redshift.site import plain
 from redshift.whole_run import TABLES, Rows, WholeRun

@@ -66,7 +66,7 @@ def test_no_secret_is_told_or_written(site: Site, outcomes: dict[str, Outcome]) 
 
 def test_no_option_takes_a_secret() -> None:
     # What stands in a command line, everybody on the machine can read.
-    from loader.cli import cli
+    from loader.cli.main import cli
 
     for command in cli.commands.values():
         for option in command.params:

@@ -15,9 +15,9 @@ import sqlparse
 from dbt.cli.main import dbtRunner
 from dbt.task import build, docs, freshness
 
-import loader.cli
-import loader.pipeline
-import loader.report
+import loader.cli.main
+import loader.cli.output
+import loader.jobs.load
 
 __all__ = ["boto3", "build", "docs", "duckdb", "freshness", "loader", "np", "sqlparse"]
 

@@ -1,0 +1,102 @@
+"""Quarantined records as CSV for people: printed, corrected in a spreadsheet, and read again."""
+
+from __future__ import annotations
+
+import binascii
+import csv
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TextIO
+
+from loader.cli.output import shown
+from loader.errors import ConfigError
+from loader.records.reader import MAX_RECORD_BYTES
+from loader.warehouse.quarantine import Quarantined, decoded, encoded
+
+__all__ = ["Corrections", "export_cell", "print_csv", "read_corrections"]
+
+# In base64 a record is a third longer; beyond that, what was corrected may have grown.
+_MAX_CELL = 4 * MAX_RECORD_BYTES
+
+# The bytes of a record by load, file and number.
+Corrections = dict[tuple[int, str, int], bytes]
+
+_NEEDED = ("load", "file", "record", "raw")
+_EXPORTED = (
+    *("load", "file", "record", "line", "column", "rule", "value", "message"),
+    *("raw_encoding", "raw"),
+)
+
+# Spreadsheets take a cell that begins with one of these for a formula.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠", "'")  # noqa: RUF001
+
+
+def export_cell(value: object) -> str:
+    """Text for a cell of a CSV file that people open in a spreadsheet: never a formula."""
+    text = "" if value is None else str(value)
+    return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+def print_csv(records: Iterable[Quarantined], out: TextIO, header: bool = True) -> None:
+    """Writes records as CSV that read_corrections() reads; on a terminal, safe to look at."""
+    safe = shown if out.isatty() else str
+    # Lines end in CRLF; with LF alone, Python 3.11 and 3.12 leave a lone CR unquoted.
+    writer = csv.DictWriter(out, _EXPORTED, extrasaction="ignore")
+    if header:
+        writer.writeheader()
+    for record in records:
+        encoding, text = encoded(record.raw)
+        cells = {**record.to_json(), "raw_encoding": encoding, "raw": text}
+        writer.writerow({name: safe(export_cell(value)) for name, value in cells.items()})
+
+
+def read_corrections(path: Path) -> Corrections:
+    """Corrected records by load, file and number, from a CSV file as `rejects --csv` prints it.
+
+    Raises ConfigError that names file and line.
+    """
+    corrections: Corrections = {}
+    csv.field_size_limit(_MAX_CELL)
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file, strict=True)
+            if missing := [name for name in _NEEDED if name not in (reader.fieldnames or ())]:
+                raise ConfigError(
+                    f"{path}: no column {', '.join(missing)} in its header; it has to have"
+                    f" {', '.join(_NEEDED)}, as `python -m loader rejects --csv` prints them"
+                )
+            for row in reader:
+                place = f"{path}, line {reader.line_num}"
+                key = _key(row, place)
+                if key in corrections:
+                    raise ConfigError(f"{place}: record {key[2]} of {key[1]} is there twice")
+                corrections[key] = _corrected(row, place)
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror or error}") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path}: not UTF-8; save it as CSV UTF-8") from None
+    except csv.Error as error:
+        raise ConfigError(f"{path}: no well-formed CSV: {error}") from None
+    return corrections
+
+
+def _key(row: dict[str, str], place: str) -> tuple[int, str, int]:
+    try:
+        return int(row["load"]), _cell(row["file"]), int(row["record"])
+    except (TypeError, ValueError):
+        raise ConfigError(f"{place}: load and record have to be whole numbers") from None
+
+
+def _corrected(row: dict[str, str], place: str) -> bytes:
+    encoding = row.get("raw_encoding") or "utf-8"
+    try:
+        return decoded(encoding, [_cell(row["raw"])])
+    except binascii.Error:
+        raise ConfigError(
+            f"{place}: raw is not base64, as raw_encoding says; for plain text leave that empty"
+        ) from None
+
+
+def _cell(text: str | None) -> str:
+    """The text that export_cell() made a cell of."""
+    return (text or "").removeprefix("'")

@@ -1,0 +1,94 @@
+"""How a process ends: one message and the exit code, whatever was raised."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+import click
+
+from loader import interrupts
+from loader.errors import DataRefused, LoaderError, StorageError
+
+if TYPE_CHECKING:
+    from loader.contract.feed import Feed
+
+__all__ = ["INTERRUPTED", "errors_explained", "for_each"]
+
+INTERRUPTED = "interrupted; a load that had not committed left nothing"
+
+
+@contextmanager
+def errors_explained(debug: bool) -> Iterator[None]:
+    """Ends the process with one message and the right exit code whatever is raised."""
+    from loader.cli.output import say, say_text
+
+    try:
+        yield
+        interrupts.check()
+    except (KeyboardInterrupt, Exception) as error:
+        if isinstance(error, (click.ClickException, click.exceptions.Exit)):
+            raise
+        if debug:
+            say_text("".join(traceback.format_exception(error)), error=True)
+        code, message = _explained(error)
+        if message:
+            # Where nobody can be told, the exit code still has its meaning.
+            with suppress(OSError):
+                say(f"error: {message}", getattr(error, "details", ()), error=True)
+        sys.exit(code)
+
+
+def for_each(feeds: list[Feed], work: Callable[[Feed], object]) -> None:
+    """Does the work for every feed; the errors of one do not keep the others from it."""
+    from loader.cli.output import say
+
+    errors: list[LoaderError] = []
+    for feed in feeds:
+        interrupts.check()
+        try:
+            work(feed)
+        except BrokenPipeError:
+            raise  # nobody listens any more
+        except (LoaderError, OSError) as caught:
+            error = StorageError(_refusal(caught)) if isinstance(caught, OSError) else caught
+            errors.append(error)
+            if len(feeds) > 1:
+                with suppress(OSError):
+                    say(f"error: {error}", error.details, error=True)
+    if len(feeds) > 1 and errors:
+        names = f"{len(errors)} of {len(feeds)} feeds failed"
+        worst = max(errors, key=lambda error: error.exit_code)
+        raise (DataRefused if worst.exit_code == 1 else LoaderError)(f"{names}; see above")
+    if errors:
+        raise errors[0]
+
+
+def _refusal(error: OSError) -> str:
+    """What the system did not let be done, and to what."""
+    return f"{error.filename or 'system'}: {error.strerror or error}"
+
+
+def _explained(error: BaseException) -> tuple[int, str]:
+    """Exit code and message of whatever ended the work."""
+    # Once asked to stop, what else goes wrong comes of that.
+    if interrupts.requested() or isinstance(error, KeyboardInterrupt):
+        return interrupts.EXIT_CODE, INTERRUPTED
+    match error:
+        case LoaderError():
+            return error.exit_code, str(error)
+        case BrokenPipeError():
+            # Whoever read our output has gone; there is nobody to tell.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 2, ""
+        case OSError():
+            return 2, _refusal(error)
+        case MemoryError():
+            return 2, "out of memory; give the process more"
+        case _:
+            problem = f"{type(error).__name__}: {error}"
+            return 2, f"unexpected: {problem}. Run again with --debug, and report."

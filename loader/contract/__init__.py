@@ -1,0 +1,1 @@
+"""What a feed's YAML says, and the values of its types."""

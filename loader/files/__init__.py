@@ -1,0 +1,1 @@
+"""A feed's files: found, pinned to a version, fetched and decompressed."""

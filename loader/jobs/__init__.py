@@ -1,0 +1,1 @@
+"""One job per module: each does it and returns what it did."""

@@ -1,0 +1,144 @@
+"""The validator's own DuckDB, and the quoting of what goes into its SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+
+from loader.errors import ReconciliationError, StorageError
+from loader.records.reader import MAX_RECORD_BYTES
+
+__all__ = [
+    "connect",
+    "errors_explained",
+    "identifier",
+    "literal",
+    "pattern_error",
+    "pattern_matches",
+    "select_text",
+    "unnamed",
+    "write_text",
+]
+
+# Enough for the reader's buffers (select_text) of so many threads; the validator keeps no rows. On
+# a machine of more cores, one thread for each would want more memory than there is a use for.
+_MEMORY_LIMIT, _MAX_THREADS = "512MB", 8
+
+
+def connect(spool: Path | None = None) -> duckdb.DuckDBPyConnection:
+    """A private in-memory database that reads local files and installs nothing.
+
+    spool: where it may put what does not fit into its memory; nowhere if None.
+    """
+    connection = duckdb.connect(
+        config={
+            "memory_limit": _MEMORY_LIMIT,
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+            "temp_directory": str(spool) if spool else "",
+        }
+    )
+    connection.execute("set enable_progress_bar = false")
+    row = connection.execute("select current_setting('threads')").fetchone()
+    if row and row[0] > _MAX_THREADS:
+        connection.execute(f"set threads = {_MAX_THREADS}")
+    return connection
+
+
+def identifier(name: str) -> str:
+    """A quoted identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """A quoted text literal. DuckDB has no backslash escapes in these."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def pattern_matches(connection: duckdb.DuckDBPyConnection, value: str, pattern: str) -> bool:
+    """Whether the whole value matches an RE2 expression, by the engine that screens with it."""
+    row = connection.execute("select regexp_full_match(?, ?)", [value, pattern]).fetchone()
+    return bool(row and row[0])
+
+
+def pattern_error(pattern: str) -> str | None:
+    """Why the text is no RE2 expression, or None if it is one."""
+    with connect() as connection:
+        try:
+            pattern_matches(connection, "", pattern)
+        except duckdb.Error as error:
+            return str(error).removeprefix("Invalid Input Error: ")
+    return None
+
+
+def unnamed(place: int) -> str:
+    """What a column of a file is called by its place. No contract has such a name."""
+    return f"_loader_x{place}"
+
+
+def select_text(
+    path: str,
+    file_columns: Sequence[str | None],
+    names: Sequence[str],
+    delimiter: str,
+    quote: str,
+) -> str:
+    """SQL that reads a well-formed text with a header: the named columns, as they came.
+
+    file_columns: from left to right; those without a name follow the named ones. A
+    named column that the file lacks is NULL, and so is an empty field. The path must not hold
+    characters of a glob.
+    """
+    # Read by place, not by name: the file may have any names in its header.
+    inner = [unnamed(place) for place in range(len(file_columns))]
+    types = ", ".join(f"'{column}': 'VARCHAR'" for column in inner)
+    found = {name: inner[place] for place, name in enumerate(file_columns) if name is not None}
+    selected = [f"{found.get(name, 'null::varchar')} as {identifier(name)}" for name in names]
+    selected += [inner[place] for place, name in enumerate(file_columns) if name is None]
+    return (
+        f"select {', '.join(selected)} from read_csv({literal(path)}, auto_detect=false,"
+        f" header=true, strict_mode=true, compression='none', new_line='\\n',"
+        f" delim={literal(delimiter)},"
+        f" quote={literal(quote)}, escape={literal(quote)},"
+        f" max_line_size={2 * MAX_RECORD_BYTES}, buffer_size={8 * MAX_RECORD_BYTES},"
+        f" columns={{{types}}})"
+    )
+
+
+def write_text(
+    connection: duckdb.DuckDBPyConnection,
+    query: str,
+    names: Sequence[str],
+    target: Path,
+    options: str = "",
+) -> None:
+    """Writes the named columns of a query as CSV with a header, NULL as an empty field."""
+    columns = [identifier(name) for name in names]
+    if len(columns) == 1:
+        # A lone empty field would be an empty line, which is no record, so it is quoted.
+        columns = [f"coalesce({columns[0]}, '') as {columns[0]}"]
+        options += ", force_quote *"
+    connection.execute(
+        f"copy (select {', '.join(columns)} from ({query})) to {literal(str(target))}"
+        f" (format csv, header true{options})"
+    )
+
+
+@contextmanager
+def errors_explained(name: str) -> Iterator[None]:
+    """Turns what DuckDB raises into errors that say what to do."""
+    try:
+        yield
+    except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
+        raise StorageError(
+            f"{name}: {error}. The spool folder holds what is rewritten; set TMPDIR to a"
+            " folder with more room."
+        ) from None
+    except duckdb.Error as error:
+        raise ReconciliationError(
+            f"{name}: the engine cannot read what the strict reader can ({error}). Nothing was"
+            " loaded; please report this with the file."
+        ) from None

@@ -1,0 +1,322 @@
+"""The records of a file: where each lies, and what is wrong with the form of the malformed ones."""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import BinaryIO
+
+import numpy as np
+
+from loader.errors import DataRefused
+from loader.records.cut import Cut, Dialect, Positions, cut_records
+
+__all__ = [
+    "MAX_RECORD_BYTES",
+    "Block",
+    "Dialect",
+    "Fault",
+    "Header",
+    "read_blocks",
+    "read_fields",
+    "read_header",
+]
+
+# Redshift: "COPY from Amazon S3", a single input row may have at most 4 MB.
+MAX_RECORD_BYTES = 4 * 1024 * 1024
+
+# Larger ones fall out of the processor's cache between one step over them and the next.
+BLOCK_BYTES = 1024 * 1024
+_DECODED_BYTES = 64 * 1024
+# A record over the limit is refused alone if its end is found within this; else the file is.
+_MAX_UNFINISHED_BYTES = 64 * 1024 * 1024
+
+_LINE_ENDS = (b"", b"\n", b"\r\n")
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Why a record is refused for its form. column: position of the field; None for the record."""
+
+    rule: str
+    message: str
+    column: int | None = None
+    value: str | None = None
+
+
+@dataclass(frozen=True)
+class Header:
+    """The first record of a file and where the data begins after it."""
+
+    raw: bytes
+    fields: tuple[str, ...]
+    line_end: bytes
+    has_bom: bool
+    data_offset: int
+    data_line: int
+
+
+@dataclass(frozen=True)
+class Block:
+    """Consecutive whole records of a file.
+
+    starts, ends, nexts: one int64 per record, positions in data; a record's text is
+    data[start:end] and its line end data[end:next]. value_bytes: how many bytes the values of each
+    record have, unquoted; of one without fault, whoever reads the same fields counts the same.
+    faults: by position in the block.
+    """
+
+    first_record: int
+    first_line: int
+    data: bytes
+    starts: Positions
+    ends: Positions
+    nexts: Positions
+    value_bytes: Positions
+    line_feeds: Positions
+    faults: dict[int, Fault]
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def raw(self, index: int) -> bytes:
+        """A record's text without its line end."""
+        return self.data[self.starts[index] : self.ends[index]]
+
+    def line(self, index: int) -> int:
+        """The physical line on which a record starts; the file's first line is 1."""
+        return self.first_line + int(np.searchsorted(self.line_feeds, self.starts[index]))
+
+    def find(self, raw: bytes) -> int | None:
+        """The first record that has just this text, by its place in the block."""
+        if len(self) and self.raw(0) == raw:
+            return 0
+        # Every other record starts after a line feed.
+        position = self.data.find(b"\n" + raw) + 1
+        while position:
+            index = int(np.searchsorted(self.starts, position))
+            whole = index < len(self) and self.starts[index] == position
+            if whole and self.ends[index] == position + len(raw):
+                return index
+            position = self.data.find(b"\n" + raw, position) + 1
+        return None
+
+    @cached_property
+    def sound(self) -> Positions:
+        """Which records are well-formed, by their places in the block."""
+        places = np.arange(len(self))
+        return np.delete(places, list(self.faults)) if self.faults else places
+
+    @cached_property
+    def has_crlf(self) -> bool:
+        """Whether a line here ends in CRLF."""
+        return bool((self.nexts - self.ends == len(b"\r\n")).any())
+
+    @cached_property
+    def has_empty(self) -> bool:
+        """Whether a record here is an empty line."""
+        return bool((self.ends == self.starts).any())
+
+    def without(self, dropped: Sequence[int]) -> bytes:
+        """The text of all records but some, in ascending order, every line ended by LF."""
+        data = memoryview(self.data)
+        if self.has_crlf:
+            keep = np.ones(len(data), bool)
+            keep[self.ends[self.nexts - self.ends == len(b"\r\n")]] = False
+            for index in dropped:
+                keep[self.starts[index] : self.nexts[index]] = False
+            text = np.frombuffer(data, np.uint8)[keep].tobytes()
+        elif dropped:
+            begins = [0, *self.nexts[dropped].tolist()]
+            ends = [*self.starts[dropped].tolist(), len(data)]
+            text = b"".join(data[b:e] for b, e in zip(begins, ends, strict=True))
+        else:
+            text = self.data
+        return text if not text or text.endswith(b"\n") else text + b"\n"
+
+
+def read_header(file: BinaryIO, dialect: Dialect) -> Header:
+    """Reads the first record. Raises DataRefused if there is none or it is malformed."""
+    data, final = b"", False
+    while True:
+        more = file.read(BLOCK_BYTES)
+        final = len(more) < BLOCK_BYTES
+        data += more
+        bom = len(codecs.BOM_UTF8) if data.startswith(codecs.BOM_UTF8) else 0
+        text = data[bom:]
+        cut = cut_records(text, dialect, final)
+        if len(cut.nexts) or final or len(data) > MAX_RECORD_BYTES:
+            break
+    if not text.strip():
+        raise DataRefused("the file is empty: it has no header")
+    if not len(cut.nexts) or int(cut.nexts[0]) > MAX_RECORD_BYTES:
+        raise DataRefused("the first line does not end within 4 MB, so there is no header")
+    raw = text[: int(cut.ends[0])]
+    if raw[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        raise DataRefused("the file is UTF-16, as some spreadsheets save it; save it as UTF-8")
+    if b"\r" in raw:
+        raise DataRefused(
+            "the first line has a carriage return in it; lines must end in LF or CRLF"
+        )
+    try:
+        decoded = raw.decode()
+    except UnicodeDecodeError:
+        raise DataRefused("the first line is not UTF-8, so it is no header") from None
+    if 0 in cut.malformed_starts:
+        raise DataRefused(f"the first line is no well-formed header: {decoded[:200]!r}")
+    return Header(
+        raw=raw,
+        fields=tuple(read_fields(raw, dialect)),
+        line_end=_LINE_ENDS[int(cut.nexts[0] - cut.ends[0])],
+        has_bom=bool(bom),
+        data_offset=bom + int(cut.nexts[0]),
+        data_line=1 + int(np.searchsorted(cut.line_feeds, cut.nexts[0])),
+    )
+
+
+def read_blocks(
+    file: BinaryIO,
+    dialect: Dialect,
+    width: int,
+    offset: int,
+    first_line: int,
+    block_bytes: int = BLOCK_BYTES,
+) -> Iterator[Block]:
+    """Yields the records that start at an offset of a file, in order, numbered from 1.
+
+    width: how many fields a record must have. Empty lines at the end of the file are no records.
+    Raises DataRefused where a record cannot be told from the rest of the file.
+    """
+    file.seek(offset)
+    record, line, carry, final = 1, first_line, b"", False
+    while not final:
+        # As much as is left over, so that the work on a long record stays linear in its length.
+        wanted = max(block_bytes, len(carry))
+        more = file.read(wanted)
+        final = len(more) < wanted
+        data = carry + more
+        cut = cut_records(data, dialect, final)
+        consumed = int(cut.nexts[-1]) if len(cut.nexts) else 0
+        if consumed:
+            text = data[:consumed]
+            yield Block(
+                record,
+                line,
+                text,
+                cut.starts,
+                cut.ends,
+                cut.nexts,
+                cut.value_bytes,
+                cut.line_feeds,
+                _judge_form(text, dialect, width, cut),
+            )
+        carry = data[consumed:]
+        record += len(cut.nexts)
+        line += int(np.searchsorted(cut.line_feeds, consumed))
+        if len(carry) > _MAX_UNFINISHED_BYTES:
+            raise DataRefused(
+                f"record {record} on line {line} does not end within"
+                f" {_MAX_UNFINISHED_BYTES >> 20} MiB; a quote opened in it is probably never closed"
+            )
+        opened = data[cut.open_at :].rstrip(b"\r\n") if cut.open_at is not None else b""
+        if lines := opened.count(b"\n"):
+            # Where it should have closed, and so which of the lines are records, nobody can tell.
+            raise DataRefused(
+                f"record {record - 1} opens a quote that is never closed, and the {lines:,} lines"
+                " after it to the end of the file are inside that quote; close or double the quote"
+            )
+
+
+def _judge_form(data: bytes, dialect: Dialect, width: int, cut: Cut) -> dict[int, Fault]:
+    """The faults of a block's records, one each."""
+    starts, ends = cut.starts, cut.ends
+    faults: dict[int, Fault] = {}
+
+    def blame(positions: Positions, rule: str, message: str) -> None:
+        for index in np.unique(np.searchsorted(cut.nexts, positions, side="right")).tolist():
+            faults.setdefault(index, Fault(rule, message))
+
+    for start in cut.malformed_starts:
+        if start < len(data):
+            index = int(np.searchsorted(starts, start))
+            faults[index] = _explain(data[start : ends[index]], dialect)
+    if 0 in data:
+        nuls = np.flatnonzero(np.frombuffer(data, np.uint8) == 0)
+        blame(nuls, "nul_byte", "the record holds a NUL byte")
+    for index in _not_utf8(data, cut):
+        faults.setdefault(index, Fault("not_utf8", "the record holds bytes that are not UTF-8"))
+    for index in np.flatnonzero(ends - starts > MAX_RECORD_BYTES).tolist():
+        size = int(ends[index] - starts[index])
+        faults.setdefault(
+            index, Fault("record_too_large", f"the record has {size:,} bytes; the limit is 4 MB")
+        )
+    blame(
+        cut.bare_returns[cut.bare_returns < len(data)],
+        "bare_carriage_return",
+        "the record holds a carriage return outside quotes that ends no line",
+    )
+    for index in np.flatnonzero(cut.fields != width).tolist():
+        fields = cut.fields[index]
+        rule = "too_few_fields" if fields < width else "too_many_fields"
+        faults.setdefault(
+            index, Fault(rule, f"the record has {fields} fields; the header has {width}")
+        )
+    return faults
+
+
+def _not_utf8(data: bytes, cut: Cut) -> list[int]:
+    """Which records hold bytes that are not UTF-8."""
+    found: list[int] = []
+    if data.isascii():
+        return found
+    nexts, text = cut.nexts, memoryview(data)
+    # In pieces of whole records: a decoded text of megabytes costs more to allocate than to decode.
+    index = position = 0
+    while index < len(nexts):
+        upto = max(index, int(np.searchsorted(nexts, position + _DECODED_BYTES)) - 1)
+        try:
+            codecs.utf_8_decode(text[position : nexts[upto]], "strict", True)
+        except UnicodeDecodeError as error:
+            upto = int(np.searchsorted(nexts, position + error.start, side="right"))
+            found.append(upto)
+        index, position = upto + 1, int(nexts[upto])
+    return found
+
+
+def _explain(raw: bytes, dialect: Dialect) -> Fault:
+    """What is wrong with a record whose quotes are misplaced. raw: its text, no line end."""
+    position, column = 0, 0
+    quote = bytes([dialect.quote])
+    while match := dialect.one_field.match(raw, position):
+        if match[3] is None:
+            start, rest = match.start(), raw[match.end() :]
+            if match[1] is not None:
+                rule, message = "text_after_quote", "text follows the closing quote of a field"
+            elif raw[start : start + 1] == quote:
+                rule, message = "unterminated_quote", "a quote is opened and never closed"
+            else:
+                rule, message = "stray_quote", "a quote stands inside a field that is not quoted"
+            end = len(raw) - len(rest) + len(rest.partition(bytes([dialect.delimiter]))[0])
+            value = raw[start:end].decode(errors="backslashreplace")
+            return Fault(rule, message, column, value)
+        if not match[3]:
+            break
+        position, column = match.end(), column + 1
+    return Fault("stray_quote", "quotes are misplaced in the record")
+
+
+def read_fields(raw: bytes, dialect: Dialect) -> list[str]:
+    """The values of one well-formed record, unquoted."""
+    quote = bytes([dialect.quote])
+    if quote not in raw:
+        return raw.decode().split(chr(dialect.delimiter))
+    values, position = [], 0
+    while match := dialect.one_field.match(raw, position):
+        value = match[2] if match[1] is None else match[1].replace(quote * 2, quote)
+        values.append(value.decode())
+        if not match[3]:
+            break
+        position = match.end()
+    return values

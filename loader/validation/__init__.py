@@ -1,0 +1,1 @@
+"""One file against its contract."""

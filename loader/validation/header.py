@@ -1,0 +1,88 @@
+"""Which column of the contract stands at which place of a file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from loader.contract.feed import Feed
+from loader.contract.text import simple_lower
+from loader.errors import DataRefused
+
+__all__ = ["Layout", "match_header"]
+
+_USUAL_DELIMITERS = ",;\t|"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The columns of a file, left to right; None for one that the contract lets pass unread."""
+
+    columns: tuple[str | None, ...]
+
+    def places(self, names: Sequence[str]) -> tuple[int | None, ...]:
+        """Where in a record each of these columns stands; None for one that the file lacks."""
+        return tuple(self.columns.index(n) if n in self.columns else None for n in names)
+
+
+def match_header(fields: tuple[str, ...], feed: Feed, next_lines: Sequence[str] = ()) -> Layout:
+    """Finds each header cell in the contract, by name, blanks and case aside.
+
+    next_lines: what follows the header in the file, to tell whether lines were put before it.
+    Raises DataRefused that says how the header differs from the contract.
+    """
+    known = {simple_lower(column.name.strip()): column for column in feed.columns}
+    names = [simple_lower(field.strip()) for field in fields]
+    policy = feed.options.columns
+    unknown = [name for name in names if name not in known]
+    missing = [
+        column.name
+        for name, column in known.items()
+        if name not in names and (column.required or policy.missing == "error")
+    ]
+    problems = [f"column {name} stands in it twice" for name in _repeated(names) if name in known]
+    if missing:
+        problems.append(f"missing: {', '.join(missing)}")
+    if unknown and policy.extra == "error":
+        problems.append(f"unknown: {', '.join(map(repr, unknown))}")
+    if problems:
+        hint = _hint(fields, names, set(known), feed, next_lines)
+        raise DataRefused(
+            f"the header does not fit the contract of {feed.name}; {'; '.join(problems)}."
+            f" Expected: {', '.join(feed.column_names)}.{hint}"
+        )
+    return Layout(tuple(known[name].name if name in known else None for name in names))
+
+
+def _repeated(names: list[str]) -> list[str]:
+    return [name for name in dict.fromkeys(names) if names.count(name) > 1]
+
+
+def _hint(
+    fields: tuple[str, ...],
+    names: list[str],
+    known: set[str],
+    feed: Feed,
+    next_lines: Sequence[str],
+) -> str:
+    """What the first line looks like, where it looks like no header of this feed at all."""
+    if known & set(names):
+        return ""
+    line = feed.options.delimiter.join(fields)
+    for delimiter in _USUAL_DELIMITERS:
+        cells = {simple_lower(cell.strip().strip('"')) for cell in line.split(delimiter)}
+        if delimiter != feed.options.delimiter and len(cells & known) > 1:
+            return (
+                f" It seems to be delimited by {delimiter!r}; the contract says"
+                f" {feed.options.delimiter!r} (key delimiter)."
+            )
+    for number, text in enumerate(next_lines, start=2):
+        cells = {
+            simple_lower(cell.strip().strip('"')) for cell in text.split(feed.options.delimiter)
+        }
+        if len(cells & known) > len(known) // 2:
+            return (
+                f" Line {number} looks like the header; remove what stands before it, which begins"
+                f" with {line[:120]!r}."
+            )
+    return f" No name of the contract is in the first line, {line[:120]!r}: is there a header?"

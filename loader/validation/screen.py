@@ -1,0 +1,202 @@
+"""The contract as one DuckDB predicate: true only for records that are certainly valid.
+
+It clears what it can prove with cheap pattern matches, at the engine's speed. What it does not
+clear is not refused; the judge looks at it. So each clause may be narrower than the rule it stands
+for, never wider.
+"""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from decimal import Decimal
+
+from loader.contract.feed import Column
+from loader.contract.text import BOOLEAN_WORDS, STRIP_CHARACTERS, simple_lower
+from loader.records.engine import identifier, literal
+
+__all__ = ["predicate"]
+
+_BLANK_CLASS = "".join(f"\\x{{{ord(c):X}}}" for c in STRIP_CHARACTERS)
+_BLANKS = f"[{_BLANK_CLASS}]*"
+_NOT_BLANK = f"[^{_BLANK_CLASS}]"
+
+# The calendar as a pattern, which costs a third of a cast. Years that stay within 0001 to 9999
+# whatever the offset.
+_LEAP_YEAR = "(?:[1-8][0-9](?:0[48]|[2468][048]|[13579][26])|(?:[2468][048]|[1357][26])00)"
+_DAY = (
+    "(?:[1-8][0-9]{3}-(?:"
+    "(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])"
+    "|(?:0[13-9]|1[0-2])-(?:29|30)"
+    "|(?:0[13578]|1[02])-31"
+    f")|{_LEAP_YEAR}-02-29)"
+)
+_TIME = "(?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:\\.[0-9]{1,6})?)?"
+_ZONE = "(?:[Zz]|[+-](?:(?:0[0-9]|1[0-3])(?::?[0-5][0-9])?|14(?::?00)?))"
+
+
+_DIRECTIVES = {
+    "YYYY": "%Y",
+    "MM": "%m",
+    "DD": "%d",
+    "HH24": "%H",
+    "MI": "%M",
+    "SS": "%S",
+}
+
+
+def predicate(columns: tuple[Column, ...]) -> str:
+    """SQL that is true for a row of the columns' raw text that satisfies every rule."""
+    clauses = " and ".join(f"({clause})" for column in columns for clause in _clauses(column))
+    # Of a missing value that is required nothing can be said; then the judge looks.
+    return f"coalesce({clauses}, false)"
+
+
+def _clauses(column: Column) -> list[str]:
+    name = identifier(column.name)
+    # Blanks count as bytes, so a blank value is no exception here.
+    clauses = [f"{name} is null or strlen({name}) <= {column.max_bytes}"]
+    if column.kind != "text":
+        clauses.append(_present(column, _typed_within(column, name)))
+    elif column.required and not all(map(str.strip, column.accepted_values or [""])):
+        # What begins with a printable ASCII character is the usual case, and cheap to see.
+        printable = f"{name} >= '!' and {name} < '\x7f'"
+        clauses.append(_either(printable, f"regexp_matches({name}, {literal(_NOT_BLANK)})"))
+    if column.accepted_values:
+        words = sorted({simple_lower(value.strip()) for value in column.accepted_values})
+        clauses.append(_present(column, _matches(name, _any_case(words))))
+    if column.pattern:
+        ends = literal(f"^[{_BLANK_CLASS}]+|[{_BLANK_CLASS}]+$")
+        stripped = f"regexp_replace({name}, {ends}, '', 'g')"
+        clauses.append(
+            _present(column, f"regexp_full_match({stripped}, {literal(column.pattern)})")
+        )
+    return clauses
+
+
+def _present(column: Column, clause: str) -> str:
+    """An optional value may be missing, or blank."""
+    if column.required:
+        return clause
+    name = identifier(column.name)
+    blank = f"regexp_full_match({name}, {literal(_BLANKS)})"
+    return f"{name} is null or {_either(clause, blank)}"
+
+
+def _either(usual: str, rare: str) -> str:
+    """What OR says; but OR would work out both for every row, CASE the second where it must."""
+    return f"case when {usual} then true else {rare} end"
+
+
+def _typed_within(column: Column, name: str) -> str:
+    """Whether a value is of the type and within the bounds."""
+    if column.minimum is None and column.maximum is None:
+        return _typed(column, name)
+    exact = f"{_typed(column, name)} and {_bounded(column, name)}"
+    # Of the usual numbers the length tells enough, which costs a fraction of a cast.
+    short = _short_enough(column, name)
+    return _either(short, exact) if short else exact
+
+
+def _typed(column: Column, name: str) -> str:
+    match column.kind:
+        case "integer":
+            return _matches(name, "[+-]?[0-9]{1,18}")
+        case "decimal":
+            whole, scale = column.precision - column.scale, column.scale
+            fraction = f"(?:\\.[0-9]{{0,{scale}}})?" if scale else "\\.?"
+            return _matches(name, f"[+-]?[0-9]{{1,{whole}}}{fraction}") if whole else "false"
+        case "boolean":
+            return _matches(name, _any_case(sorted(BOOLEAN_WORDS)))
+        case "date" | "timestamp" if column.format is None:
+            shape = _DAY if column.kind == "date" else f"{_DAY}(?:[Tt ]{_TIME}{_ZONE}?)?"
+            return _matches(name, shape)
+        case "date" | "timestamp" if column.format is not None:
+            # With every digit in its place, what the engine parses is in the calendar.
+            shape = column.format.replace("YYYY", "[1-8][0-9]{3}")
+            for token in ("MM", "DD", "HH24", "MI", "SS"):
+                shape = shape.replace(token, "[0-9]{2}")
+            shape = shape.replace(".", "[.]").replace("/", "[/]")
+            return f"{_matches(name, shape)} and {_parsed(column.format, name)} is not null"
+        case _:
+            return "false"
+
+
+def _parsed(layout: str, name: str) -> str:
+    """A value of this layout as a timestamp; NULL for what is not in the calendar."""
+    for token, directive in _DIRECTIVES.items():
+        layout = layout.replace(token, directive)
+    return f"try_strptime(trim({name}, ' '), {literal(layout)})"
+
+
+def _matches(name: str, pattern: str) -> str:
+    """Whether the stripped value has a shape that no blank is part of."""
+    return f"regexp_full_match({name}, {literal(f'{_BLANKS}{pattern}{_BLANKS}')})"
+
+
+def _any_case(words: list[str]) -> str:
+    """A pattern of lowercase words in any ASCII case; (?i) would fold letters beyond ASCII too."""
+    spelled = (
+        "".join(f"[{c}{c.upper()}]" if "a" <= c <= "z" else f"\\x{{{ord(c):X}}}" for c in word)
+        for word in words
+    )
+    return f"(?:{'|'.join(spelled)})"
+
+
+def _bounded(column: Column, name: str) -> str:
+    if column.kind in ("date", "timestamp"):
+        return _within_days(column, name)
+    engine_type = "bigint" if column.kind == "integer" else f"decimal(38, {column.scale})"
+    # Blanks other than U+0020 make the cast fail. That there are only blanks around the digits is
+    # what the clause of the type asks for.
+    digits = f"regexp_extract({name}, '[+-]?[0-9][0-9.]*')"
+    value = f"coalesce(try_cast({name} as {engine_type}), try_cast({digits} as {engine_type}))"
+    low, high = column.minimum, column.maximum
+    parts = [f"{value} >= {_number(low)}"] if low is not None else []
+    parts += [f"{value} <= {_number(high)}"] if high is not None else []
+    return " and ".join(parts)
+
+
+def _short_enough(column: Column, name: str) -> str:
+    """Whether a value is a whole number, not negative, with fewer digits than the maximum."""
+    if column.kind != "integer" or (column.minimum and Decimal(column.minimum) > 0):
+        return ""
+    digits = 18
+    if column.maximum is not None:
+        digits = min(digits, len(str(int(max(Decimal(column.maximum), Decimal(0))))) - 1)
+    if not digits:
+        return ""
+    return _matches(name, f"[+]?0*[0-9]{{1,{digits}}}")
+
+
+def _within_days(column: Column, name: str) -> str:
+    """Whether a value of the calendar is within the bounds, up to days for one with an offset."""
+    low, high = (
+        None if b is None else column.parse_bound(b) for b in (column.minimum, column.maximum)
+    )
+    # With an offset of up to 14 hours, the day in UTC may be the one before or after.
+    margin = timedelta(days=2 if column.kind == "timestamp" and column.format is None else 0)
+    if column.format is None:
+        value = f"regexp_extract({name}, '[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}')"
+    else:
+        value = _parsed(column.format, name)
+    parts = [f"{value} >= {_moment(low, margin, column)}"] if low is not None else []
+    parts += [f"{value} <= {_moment(high, -margin, column)}"] if high is not None else []
+    return " and ".join(parts)
+
+
+def _moment(bound: date, margin: timedelta, column: Column) -> str:
+    """A bound, moved by the margin: a timestamp if the column has a format, else the text of a day.
+
+    At the ends of the calendar it moves no further, which is where no value can be.
+    """
+    try:
+        moved = bound + margin
+    except OverflowError:
+        moved = date.max if margin > timedelta() else date.min
+    text = moved.isoformat()
+    return literal(text[:10]) if column.format is None else f"timestamp {literal(text[:26])}"
+
+
+def _number(bound: str) -> str:
+    """A bound as a plain SQL number."""
+    return f"{Decimal(bound):f}"

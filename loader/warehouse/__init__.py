@@ -1,0 +1,1 @@
+"""dbt's connection, the ledger, the landing table, and what COPY reads."""

@@ -1,0 +1,179 @@
+"""What the warehouse copies from: local files, or objects in S3 behind a manifest."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import shutil
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from loader.contract.feed import Feed
+from loader.errors import ConfigError
+from loader.files.archives import Compression, compression_of
+from loader.files.spool import private_files
+from loader.files.store import FileVersion
+from loader.records import engine
+from loader.records.reader import MAX_RECORD_BYTES
+from loader.validation.validator import Verdict
+from loader.warehouse.work import WorkFolder
+
+__all__ = ["CopyGroup", "local_groups", "manifest_text", "s3_groups", "work_folder"]
+
+Columns = tuple[str | None, ...]
+Files = Sequence[tuple[FileVersion, Verdict]]
+
+# Redshift: "Loading data files", 1 MB to 1 GB after compression. DuckDB counts before it.
+_PART_BYTES = 256 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class CopyGroup:
+    """Files that one statement copies: columns in the same places, compressed alike.
+
+    columns: from left to right, None for one that is not loaded. manifest: where the list of the
+    files is, for an engine that copies from a list. records: how many the files hold.
+    """
+
+    paths: tuple[str, ...]
+    columns: Columns
+    records: int
+    delimiter: str = ","
+    quote: str = '"'
+    compression: Compression = "none"
+    manifest: str | None = None
+    max_record_bytes: int = MAX_RECORD_BYTES
+
+    def for_macro(self) -> dict[str, Any]:
+        """As the macro stage_files takes it."""
+        return {**asdict(self), "paths": list(self.paths), "columns": list(self.columns)}
+
+
+def local_groups(feed: Feed, files: Files) -> list[CopyGroup]:
+    """The texts on disk, for an engine that reads them there."""
+    together: dict[Columns, list[Verdict]] = defaultdict(list)
+    for _, verdict in files:
+        together[verdict.columns].append(verdict)
+    return [
+        CopyGroup(
+            tuple(str(verdict.text) for verdict in verdicts),
+            columns,
+            sum(verdict.accepted for verdict in verdicts),
+            feed.options.delimiter,
+            feed.options.quote,
+        )
+        for columns, verdicts in together.items()
+    ]
+
+
+@contextmanager
+def s3_groups(
+    feed: Feed, files: Files, rejected: CopyGroup | None, work_location: str, spool: Path
+) -> Iterator[tuple[list[CopyGroup], CopyGroup | None]]:
+    """Objects for COPY: the files themselves where it can be trusted with them, else parts.
+
+    rejected: the refused records, in a file on disk. Parts and manifests lie in a folder of this
+    load's own under the work location, and are gone when the context ends. Raises ConfigError
+    without a work location, StorageError.
+    """
+    work = work_folder(feed, work_location)
+    try:
+        if rejected:
+            rejected = _with_manifest(_zipped(rejected, work), 0, work)
+        groups = list(_originals(feed, files))
+        rewritten = [verdict for file, verdict in files if not _copy_safe(file, verdict)]
+        if sum(verdict.accepted for verdict in rewritten):
+            groups.append(_parts(feed, rewritten, work, spool))
+        listed = [_with_manifest(group, n, work) for n, group in enumerate(groups, start=1)]
+        yield listed, rejected
+    finally:
+        work.remove()
+
+
+def work_folder(feed: Feed, work_location: str) -> WorkFolder:
+    """A folder of a load's own for COPY's manifests and parts. Raises ConfigError."""
+    if not work_location:
+        raise ConfigError(
+            "no place for COPY's manifests: set CTI_WORK_LOCATION to a prefix that the loader may"
+            " write and the COPY role may read, such as s3://bucket/work/"
+        )
+    return WorkFolder(work_location, feed.name)
+
+
+def _copy_safe(file: FileVersion, verdict: Verdict) -> bool:
+    """Whether COPY reads the stored object as the validator read it.
+
+    Where AWS's documentation does not say what COPY does (byte order mark, CRLF, empty lines), it
+    is not asked to.
+    """
+    return file.uri.startswith("s3://") and verdict.plain and None not in verdict.columns
+
+
+def _originals(feed: Feed, files: Files) -> Iterator[CopyGroup]:
+    together: dict[tuple[Columns, Compression], list[tuple[FileVersion, Verdict]]] = defaultdict(
+        list
+    )
+    for file, verdict in files:
+        if _copy_safe(file, verdict) and verdict.accepted:
+            compression = compression_of(file.uri, feed.options.compression)
+            together[verdict.columns, compression].append((file, verdict))
+    for (columns, compression), members in together.items():
+        yield CopyGroup(
+            tuple(file.uri for file, _ in members),
+            columns,
+            sum(verdict.accepted for _, verdict in members),
+            feed.options.delimiter,
+            feed.options.quote,
+            compression,
+        )
+
+
+def _parts(feed: Feed, verdicts: Sequence[Verdict], work: WorkFolder, spool: Path) -> CopyGroup:
+    """The accepted records of files, as gzip CSV in the contract's order, uploaded."""
+    folder = spool / "parts"
+    # A try before this one, that the warehouse broke off, has left its own there.
+    shutil.rmtree(folder, ignore_errors=True)
+    texts = [
+        engine.select_text(
+            str(verdict.text),
+            verdict.columns,
+            feed.column_names,
+            feed.options.delimiter,
+            feed.options.quote,
+        )
+        for verdict in verdicts
+    ]
+    connected = engine.connect(spool)
+    with connected as connection, engine.errors_explained(feed.name), private_files():
+        engine.write_text(
+            connection,
+            " union all ".join(texts),
+            feed.column_names,
+            folder,
+            f", compression gzip, file_size_bytes {_PART_BYTES}, file_extension 'csv.gz'",
+        )
+    uris = tuple(work.upload(path) for path in sorted(folder.iterdir()))
+    return CopyGroup(uris, feed.column_names, sum(v.accepted for v in verdicts), compression="gzip")
+
+
+def _zipped(group: CopyGroup, work: WorkFolder) -> CopyGroup:
+    """A group of one file on disk, uploaded as gzip."""
+    path = Path(group.paths[0])
+    target = path.with_suffix(".csv.gz")
+    with private_files(), path.open("rb") as text, gzip.open(target, "wb", compresslevel=6) as out:
+        shutil.copyfileobj(text, out)
+    return replace(group, paths=(work.upload(target),), compression="gzip")
+
+
+def _with_manifest(group: CopyGroup, number: int, work: WorkFolder) -> CopyGroup:
+    """Lists the group's objects, each mandatory: a bare prefix would also take x.csv.bak."""
+    return replace(group, manifest=work.put(f"manifest-{number}.json", manifest_text(group.paths)))
+
+
+def manifest_text(uris: Sequence[str]) -> str:
+    """Redshift: "Using a manifest to specify data files"."""
+    return json.dumps({"entries": [{"url": uri, "mandatory": True} for uri in uris]}, indent=1)

@@ -1,0 +1,76 @@
+"""The contract is kept between commands, and never used once anything about it has changed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from loader.warehouse.project import Project
+
+ROOT = Path(__file__).resolve().parents[3]
+CONTRACT = "models/staging/cti/_cti__sources.yml"
+PEEK = """
+import sys
+from pathlib import Path
+from loader.warehouse.project import Project
+feed = Project(Path.cwd()).feed("indicators")
+print(feed.options.location, feed.options.mode, "dbt" in sys.modules)
+"""
+
+
+def peek(project: Path, **environment: str) -> list[str]:
+    """Location and mode of the feed, and whether dbt was asked, in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-c", PEEK],
+        cwd=project,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.split()
+
+
+def test_dbt_is_asked_once_and_again_after_every_change(project: Path) -> None:
+    place = "samples/indicators/*.csv*"
+    # GIVEN a project whose contract was read
+    assert peek(project) == [place, "append", "True"]
+    assert peek(project) == [place, "append", "False"]
+    # WHEN a variable that it names gets a value THEN that counts
+    assert peek(project, CTI_INDICATORS_LOCATION="x/*.csv") == ["x/*.csv", "append", "True"]
+    assert peek(project, CTI_INDICATORS_LOCATION="x/*.csv") == ["x/*.csv", "append", "False"]
+    # WHEN one that it does not name does THEN nothing is to be asked
+    assert peek(project, CTI_INDICATORS_LOCATION="x/*.csv", SHLVL="9")[2] == "False"
+    # WHEN the contract, or another YAML file, is edited THEN that counts
+    assert peek(project)[2] == "True"
+    contract = project / CONTRACT
+    contract.write_text(contract.read_text().replace("mode: append", "mode: replace"))
+    assert peek(project) == [place, "replace", "True"]
+    (project / "models/other.yml").write_text("version: 2\n")
+    assert peek(project)[2] == "True"
+    assert peek(project)[2] == "False"
+    # AND what is kept is no secret of the profile
+    (kept,) = project.glob("target/loader_contract.json")
+    assert "{{" not in kept.read_text()
+
+
+@pytest.mark.parametrize("damage", [b"", b"{", b"[]", b'{"key": 1}', b"\xff\xfe"])
+def test_what_is_damaged_is_not_used(project: Path, damage: bytes) -> None:
+    (project / "target").mkdir(exist_ok=True)
+    (project / "target/loader_contract.json").write_bytes(damage)
+    assert Project(project).feed("indicators").options.mode == "append"
+
+
+def test_a_folder_that_cannot_be_written_costs_only_time(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DBT_TARGET_PATH", str(tmp_path / "target"))
+    first = Project(project).feed("indicators")
+    for path in (tmp_path / "target").glob("loader_contract.json"):
+        path.unlink()
+        path.mkdir()
+    assert Project(project).feed("indicators") == first

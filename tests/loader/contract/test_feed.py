@@ -1,0 +1,316 @@
+"""Mistakes in the YAML. Each must be told in words that lead somebody to the line to change."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from loader.contract.feed import Feed, parse_feed
+from loader.errors import ConfigError
+from loader.warehouse.project import Project
+
+if TYPE_CHECKING:
+    from loader.conftest import MakeFeed
+
+FILE = "models/staging/shop/_shop__sources.yml"
+
+
+def refusal(make_feed: MakeFeed, columns: dict[str, Any], /, **options: Any) -> str:
+    """What is said about a contract; it always begins with the file and the table."""
+    with pytest.raises(ConfigError) as caught:
+        make_feed(columns, **options)
+    message = str(caught.value)
+    assert message.startswith(f"{FILE}: source table shop.orders")
+    assert "pydantic" not in message.lower()
+    assert "\n" not in message
+    return message
+
+
+@pytest.mark.parametrize(
+    ("options", "parts"),
+    [
+        (
+            {"locatoin": "x"},
+            ["key locatoin: unknown", "did you mean location?", "Allowed keys: location, mode"],
+        ),
+        ({"mode": "upsert"}, ["key mode", "'append' or 'replace'", "got 'upsert'"]),
+        ({"location": ""}, ["key location"]),
+        ({"location": None}, ["key location", "got None"]),
+        ({"location": ["a", "b"]}, ["key location", "string", "got ['a', 'b']"]),
+        ({"delimiter": ",,"}, ["key delimiter", "one ASCII character", "got ',,'"]),
+        ({"delimiter": ""}, ["key delimiter", "one ASCII character"]),
+        ({"delimiter": "ä"}, ["key delimiter", "one ASCII character"]),
+        ({"delimiter": "x"}, ["key delimiter", "no letter or digit"]),
+        ({"delimiter": "\n"}, ["key delimiter", "one ASCII character"]),
+        ({"delimiter": "\0"}, ["key delimiter", "one ASCII character"]),
+        ({"delimiter": 7}, ["key delimiter", "got 7"]),
+        ({"quote": ""}, ["key quote", "one ASCII character"]),
+        ({"delimiter": '"'}, ["delimiter and quote must differ"]),
+        ({"compression": "zip"}, ["key compression", "'none', 'gzip' or 'zstd'", "got 'zip'"]),
+        (
+            {"rejects": {"max_row": 5}},
+            ["key rejects.max_row: unknown", "did you mean max_rows?", "max_rows, max_fraction"],
+        ),
+        ({"rejects": {"max_rows": -1}}, ["key rejects.max_rows", "got -1"]),
+        ({"rejects": {"max_rows": "many"}}, ["key rejects.max_rows", "got 'many'"]),
+        ({"rejects": {"max_fraction": 1.5}}, ["key rejects.max_fraction", "got 1.5"]),
+        ({"rejects": 5}, ["key rejects", "got 5"]),
+        (
+            {"columns": {"extras": "ignore"}},
+            ["key columns.extras: unknown", "did you mean extra?", "extra, missing"],
+        ),
+        ({"columns": {"extra": "drop"}}, ["key columns.extra", "'error' or 'ignore'"]),
+        ({"columns": {"missing": "drop"}}, ["key columns.missing", "'error' or 'ignore'"]),
+    ],
+)
+def test_mistakes_in_the_feed(
+    make_feed: MakeFeed, options: dict[str, Any], parts: list[str]
+) -> None:
+    message = refusal(make_feed, {"id": {}}, **options)
+    assert "config.meta.feed" in message
+    for part in parts:
+        assert part in message
+
+
+def test_a_feed_without_location_says_which_key_is_missing(make_feed: MakeFeed) -> None:
+    node = make_feed.node({"id": {}})
+    del node["config"]["meta"]["feed"]["location"]
+    with pytest.raises(ConfigError, match=rf"{FILE}.*orders, config\.meta\.feed key location"):
+        parse_feed(node)
+
+
+@pytest.mark.parametrize("value", [None, True, "data/*.csv", ["data/*.csv"]])
+def test_a_feed_that_is_no_mapping(make_feed: MakeFeed, value: object) -> None:
+    node = make_feed.node({"id": {}})
+    node["config"]["meta"]["feed"] = value
+    with pytest.raises(ConfigError, match=rf"{FILE}.*orders, config\.meta\.feed: .*dictionary"):
+        parse_feed(node)
+
+
+@pytest.mark.parametrize(
+    ("rules", "parts"),
+    [
+        (
+            {"requierd": True},
+            [
+                "config.meta key requierd: unknown",
+                "did you mean required?",
+                "type, format, required",
+            ],
+        ),
+        ({"type": "string"}, ["config.meta key type", "'string'", "text, integer, decimal(p,s)"]),
+        ({"type": "decimal"}, ["config.meta key type", "'decimal'", "decimal(p,s)"]),
+        ({"type": "decimal(0,0)"}, ["config.meta key type", "1 <= p <= 38"]),
+        ({"type": "decimal(39,2)"}, ["config.meta key type", "1 <= p <= 38"]),
+        ({"type": "decimal(5,6)"}, ["config.meta key type", "0 <= s <= p"]),
+        ({"type": "decimal(38,38)"}, ["config.meta key type"]),
+        ({"type": None}, ["config.meta key type"]),
+        ({"required": "perhaps"}, ["config.meta key required", "got 'perhaps'"]),
+        ({"accepted_values": []}, ["config.meta key accepted_values", "at least 1"]),
+        ({"accepted_values": "a, b"}, ["config.meta key accepted_values", "got 'a, b'"]),
+        # YAML's yes and no.
+        ({"accepted_values": [True]}, ["config.meta key accepted_values.0", "got True"]),
+        ({"accepted_values": ["a", None]}, ["config.meta key accepted_values.1", "got None"]),
+        ({"pattern": 5}, ["config.meta key pattern", "got 5"]),
+        ({"pattern": "(a"}, ["config.meta key pattern", "'(a'", "RE2", "missing )"]),
+        ({"pattern": r"(?=a)b"}, ["config.meta key pattern", "RE2"]),
+        ({"pattern": r"(a)\1"}, ["config.meta key pattern", "RE2"]),
+        ({"format": "DD/MM/YYYY"}, ["config.meta key format", "only for type date or timestamp"]),
+        (
+            {"type": "date", "format": "dd/mm/yyyy"},
+            ["config.meta key format", "'dd/mm/yyyy'", "allowed tokens: YYYY MM DD HH24 MI SS"],
+        ),
+        ({"type": "date", "format": "MM/YYYY"}, ["config.meta key format", "lacks DD"]),
+        ({"type": "date", "format": "DD/DD/MM/YYYY"}, ["config.meta key format", "DD twice"]),
+        ({"type": "date", "format": "YYYY-MM-DD HH24"}, ["config.meta key format", "time of day"]),
+        ({"type": "date", "format": ""}, ["config.meta key format", "lacks DD"]),
+        ({"minimum": 1}, ["config.meta key minimum", "only for type integer, decimal", "is text"]),
+        ({"type": "boolean", "maximum": 1}, ["config.meta key maximum", "this is boolean"]),
+        ({"type": "integer", "minimum": "low"}, ["config.meta key minimum", "'low'"]),
+        ({"type": "integer", "minimum": 0.5}, ["config.meta key minimum", "'0.5'", "whole number"]),
+        ({"type": "integer", "maximum": 2**63}, ["config.meta key maximum", "64-bit"]),
+        ({"type": "integer", "minimum": 9, "maximum": 1}, ["key minimum", "9 is above", "1"]),
+        ({"type": "decimal(5,2)", "maximum": "1 000"}, ["config.meta key maximum", "'1 000'"]),
+        ({"type": "decimal(5,2)", "maximum": "nan"}, ["config.meta key maximum", "'nan'"]),
+        ({"type": "decimal(5,2)", "minimum": "inf"}, ["config.meta key minimum", "'inf'"]),
+        ({"type": "date", "minimum": "2024-02-30"}, ["config.meta key minimum", "calendar"]),
+        (
+            {"type": "date", "minimum": date(2024, 5, 1), "maximum": date(2024, 4, 1)},
+            ["config.meta key minimum", "2024-05-01 is above the maximum, 2024-04-01"],
+        ),
+        ({"type": "timestamp", "maximum": "noon"}, ["config.meta key maximum", "'noon'"]),
+    ],
+)
+def test_mistakes_in_a_column(make_feed: MakeFeed, rules: dict[str, Any], parts: list[str]) -> None:
+    message = refusal(make_feed, {"id": {}, "amount": rules})
+    assert message.startswith(f"{FILE}: source table shop.orders, column amount")
+    for part in parts:
+        assert part in message
+
+
+@pytest.mark.parametrize(
+    "data_type",
+    [
+        "",
+        None,
+        "varchar",
+        "text",
+        "integer",
+        "varchar(0)",
+        "varchar(65536)",
+        "char(10)",
+        "varchar(9,2)",
+    ],
+)
+def test_a_landing_column_is_text_of_a_stated_size(make_feed: MakeFeed, data_type: str) -> None:
+    message = refusal(make_feed, {"id": {}, "amount": {"data_type": data_type}})
+    assert "column amount, key data_type" in message
+    assert "varchar(n) with n from 1 to 65535 bytes" in message
+    assert repr(data_type or "nothing") in message
+
+
+@pytest.mark.parametrize(
+    "data_type", ["varchar(1)", "VARCHAR ( 65535 )", "character varying(256)", " varchar(5) "]
+)
+def test_spellings_of_a_landing_column(make_feed: MakeFeed, data_type: str) -> None:
+    digits = int("".join(c for c in data_type if c.isdigit()))
+    assert make_feed({"id": {"data_type": data_type}}).columns[0].max_bytes == digits
+
+
+def test_a_table_without_columns_says_where_they_go(make_feed: MakeFeed) -> None:
+    assert "no columns" in refusal(make_feed, {})
+    assert "no columns" in refusal(make_feed, {"_load_id": {"data_type": "bigint"}})
+
+
+@pytest.mark.parametrize("second", ["Id", "ID", " id ", "iD\u00a0"])
+def test_two_columns_that_no_header_can_tell_apart(make_feed: MakeFeed, second: str) -> None:
+    # Header names are compared stripped and lowercased.
+    assert "column id is listed twice" in refusal(make_feed, {"id": {}, second: {}})
+
+
+def test_column_names_that_differ_only_beyond_ascii_case(make_feed: MakeFeed) -> None:
+    assert "listed twice" in refusal(make_feed, {"straße É": {}, "STRAẞE é": {}})
+
+
+def test_the_loaders_own_columns_are_not_the_files(make_feed: MakeFeed) -> None:
+    feed = make_feed({"id": {}, "_load_id": {"data_type": "bigint"}, "_loaded_at": {}})
+    assert feed.column_names == ("id",)
+
+
+def test_defaults_refuse_everything_unexpected(make_feed: MakeFeed) -> None:
+    # A feed that says nothing gets the strictest treatment.
+    options = make_feed({"id": {}}).options
+    assert (options.mode, options.columns.extra) == ("append", "error")
+    assert (options.rejects.max_rows, options.rejects.max_fraction) == (None, None)
+    assert options.compression is None
+
+
+def test_bounds_and_values_that_yaml_made_numbers_and_dates(make_feed: MakeFeed) -> None:
+    feed = make_feed(
+        {
+            "a": {"type": "integer", "minimum": 0, "maximum": 100},
+            "b": {"type": "decimal(9,2)", "minimum": -0.5, "maximum": 10},
+            "c": {"type": "date", "minimum": date(2024, 1, 1)},
+            "d": {"type": "timestamp", "minimum": datetime(2024, 1, 1, 12, 30, tzinfo=UTC)},
+            "e": {"accepted_values": [1, 2.5, date(2024, 1, 1), "x"]},
+        }
+    )
+    a, b, c, d, e = feed.columns
+    assert (a.minimum, a.maximum) == ("0", "100")
+    assert b.parse_bound(str(b.minimum)) == Decimal("-0.5")
+    assert c.parse_bound(str(c.minimum)) == date(2024, 1, 1)
+    assert d.parse_bound(str(d.minimum)) == datetime(2024, 1, 1, 12, 30, tzinfo=UTC)
+    assert e.accepted_values == ("1", "2.5", "2024-01-01", "x")
+
+
+def test_a_bound_may_have_more_digits_than_the_column(make_feed: MakeFeed) -> None:
+    column = make_feed({"a": {"type": "decimal(4,2)", "maximum": "99.9999"}}).columns[0]
+    assert column.parse_bound(str(column.maximum)) == Decimal("99.9999")
+
+
+SOURCES = """
+sources:
+  - name: shop
+    schema: raw
+    tables:
+      - name: orders
+        config:
+          meta:
+            feed:
+              location: "{{ env_var('SHOP_LOCATION', 'nowhere/*.csv') }}"
+              delimiter: "{{ var('shop_delimiter', ';') }}"
+              rejects: {max_fraction: 0.01}
+        columns:
+          - name: id
+            data_type: varchar(20)
+            config: {meta: {required: true, pattern: "[A-Z]{2}\\\\d+"}}
+          - name: amount
+            data_type: varchar(20)
+            config: {meta: {type: "decimal(9,2)", minimum: -1_000, maximum: 1.5e+3}}
+          - name: day
+            data_type: varchar(20)
+            config: {meta: {type: date, minimum: 2020-01-01, maximum: "2030-12-31"}}
+          - name: at
+            data_type: varchar(40)
+            config: {meta: {type: timestamp, minimum: 2020-01-01T00:00:00Z}}
+          - name: size
+            data_type: varchar(9)
+            config: {meta: {accepted_values: [1, 2.5, XL, 2024-01-01]}}
+"""
+
+
+def shop(project: Path, sources: str = SOURCES) -> Feed:
+    folder = project / "models/staging/shop"
+    folder.mkdir()
+    (folder / "_shop__sources.yml").write_text(sources)
+    return Project(project).feed("orders")
+
+
+def test_yaml_is_read_by_dbt(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # GIVEN a contract with Jinja and with scalars that YAML does not leave as text
+    monkeypatch.setenv("SHOP_LOCATION", "s3://lake/orders/*.csv.gz")
+    # WHEN dbt parses the project
+    feed = shop(project)
+    # THEN the rules are what a person who wrote it would expect
+    assert feed.name == "shop.orders"
+    assert feed.file == FILE
+    assert feed.options.location == "s3://lake/orders/*.csv.gz"
+    assert feed.options.delimiter == ";"
+    columns = {column.name: column for column in feed.columns}
+    assert columns["id"].pattern == r"[A-Z]{2}\d+"
+    amount, day, at = columns["amount"], columns["day"], columns["at"]
+    assert amount.parse_bound(str(amount.minimum)) == -1000
+    assert amount.parse_bound(str(amount.maximum)) == 1500
+    assert day.parse_bound(str(day.minimum)) == date(2020, 1, 1)
+    assert at.parse_bound(str(at.minimum)) == datetime(2020, 1, 1, tzinfo=UTC)
+    assert columns["size"].accepted_values == ("1", "2.5", "XL", "2024-01-01")
+
+
+def test_a_column_listed_twice_in_yaml(project: Path) -> None:
+    # dbt itself keeps one of the two, so rules would be lost without a word.
+    twice = SOURCES + "          - name: id\n            data_type: varchar(99)\n"
+    with pytest.raises(ConfigError, match=r"_shop__sources\.yml.*column id is listed twice"):
+        shop(project, twice)
+
+
+@pytest.mark.parametrize(
+    ("broken", "parts"),
+    [
+        (SOURCES.replace("sources:", "sources: [", 1), ["_shop__sources.yml", "line"]),
+        (SOURCES.replace("env_var('SHOP_LOCATION', 'nowhere/*.csv')", "env_var('NOT_SET')"), []),
+    ],
+)
+def test_yaml_that_dbt_cannot_read(project: Path, broken: str, parts: list[str]) -> None:
+    with pytest.raises(ConfigError) as caught:
+        shop(project, broken)
+    for part in parts or ["NOT_SET"]:
+        assert part in str(caught.value)
+
+
+def test_no_such_feed_lists_those_there_are(project: Path) -> None:
+    with pytest.raises(ConfigError, match=r"no feed 'orders'.*cti\.indicators"):
+        Project(project).feed("orders")

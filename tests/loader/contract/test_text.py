@@ -1,0 +1,298 @@
+"""What strip, lower and the types mean: if wrong, clean data is refused or dirty data loaded."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from loader.contract import text
+
+ALL_CHARACTERS = [chr(c) for c in range(sys.maxunicode + 1) if not 0xD800 <= c < 0xE000]
+
+
+def test_strip_characters_are_exactly_those_of_str_strip() -> None:
+    # One missing, and a value that is blank to Python is data to the warehouse.
+    assert sorted(text.STRIP_CHARACTERS) == [c for c in ALL_CHARACTERS if not c.strip()]
+    assert len(text.STRIP_CHARACTERS) == 29
+
+
+def test_lower_is_one_character_for_each() -> None:
+    for character in ALL_CHARACTERS:
+        lowered = text.simple_lower(character)
+        assert len(lowered) == 1
+        # Where the full mapping is one character, the simple one is the same.
+        if len(character.lower()) == 1:
+            assert lowered == character.lower()
+
+
+@pytest.mark.parametrize(
+    ("given_text", "lowered"),
+    [
+        ("İstanbul", "istanbul"),
+        ("ΟΔΟΣ", "οδοσ"),
+        ("STRASSE ẞ", "strasse ß"),
+        ("Ⅷ Ⓐ K", "ⅷ ⓐ k"),
+        ("ÀÉ", "àé"),
+        ("A\u030a", "a\u030a"),
+        ("ǅ", "ǆ"),
+        ("𐐀", "𐐨"),
+    ],
+)
+def test_lower_knows_no_context_and_no_longer_forms(given_text: str, lowered: str) -> None:
+    assert text.simple_lower(given_text) == lowered
+
+
+@pytest.mark.parametrize(
+    ("value", "number"),
+    [
+        ("0", 0),
+        ("-0", 0),
+        ("+7", 7),
+        ("007", 7),
+        ("9223372036854775807", 2**63 - 1),
+        ("-9223372036854775808", -(2**63)),
+        ("0" * 5000 + "1", 1),
+    ],
+)
+def test_integers_that_a_bigint_holds(value: str, number: int) -> None:
+    assert text.parse_integer(value) == number
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        "+",
+        "-",
+        "--1",
+        "1.0",
+        "1e3",
+        "1_000",
+        "1,000",
+        "0x10",
+        "٣",
+        "\uff11",
+        "²",
+        "½",
+        "1 2",
+        "1\n",
+        "\u22121",
+        "inf",
+        "nan",
+        "9223372036854775808",
+        "-9223372036854775809",
+        "9" * 5000,
+    ],
+)
+def test_what_is_no_integer(value: str) -> None:
+    # int() takes some of these; a warehouse's cast does not.
+    with pytest.raises(ValueError, match=r"^(is not a whole number|does not fit a 64-bit)"):
+        text.parse_integer(value)
+
+
+@given(st.integers(text.BIGINT_MIN, text.BIGINT_MAX), st.sampled_from(["", "+"]), st.integers(0, 9))
+def test_every_bigint_is_read_back(number: int, sign: str, zeros: int) -> None:
+    digits = f"{'-' if number < 0 else sign}{'0' * zeros}{abs(number)}"
+    assert text.parse_integer(digits) == number
+
+
+@given(
+    st.decimals(
+        allow_nan=False, allow_infinity=False, places=4, min_value=-999999, max_value=999999
+    ),
+    st.integers(0, 6),
+)
+def test_a_decimal_is_accepted_only_if_nothing_is_rounded(number: Decimal, scale: int) -> None:
+    value = format(number, "f")
+    precision = 6 + scale
+    rounds = number != round(number, scale)
+    if rounds:
+        with pytest.raises(ValueError, match="without rounding"):
+            text.parse_decimal(value, precision, scale)
+    else:
+        assert text.parse_decimal(value, precision, scale) == number
+
+
+@pytest.mark.parametrize(
+    ("value", "number"),
+    [
+        ("12", "12"),
+        ("12.", "12"),
+        (".5", "0.5"),
+        ("-.5", "-0.5"),
+        ("+12.30", "12.3"),
+        ("0012.3400000", "12.34"),
+        ("-0", "0"),
+        ("99.99", "99.99"),
+    ],
+)
+def test_decimals(value: str, number: str) -> None:
+    assert text.parse_decimal(value, 4, 2) == Decimal(number)
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["", ".", "+", "-.", "1e1", "1E1", "1,5", "1_0", "inf", "NaN", "٣.٣", "1.2.3", "100", "1.234"],
+)
+def test_what_is_no_decimal(value: str) -> None:
+    with pytest.raises(ValueError, match=r"^(is not a decimal|does not fit)"):
+        text.parse_decimal(value, 4, 2)
+
+
+def test_a_decimal_keeps_all_of_its_38_digits() -> None:
+    # Decimal's own context has 28.
+    digits = "1234567890123456789012345678.0123456789"
+    assert str(text.parse_decimal(digits, 38, 10)) == digits
+
+
+@pytest.mark.parametrize("value", ["true", "T", "Yes", "y", "1", "FALSE", "f", "nO", "N", "0"])
+def test_booleans(value: str) -> None:
+    assert text.parse_boolean(value) == (value.lower() in ("true", "t", "yes", "y", "1"))
+
+
+@pytest.mark.parametrize(
+    "value", ["", "on", "off", "2", "01", "ja", "ye\u017f", "fal\u017fe", "\uff11"]
+)
+def test_what_is_no_boolean(value: str) -> None:
+    with pytest.raises(ValueError, match="is not a boolean"):
+        text.parse_boolean(value)
+
+
+@given(st.dates())
+def test_every_day_is_read_back(day: date) -> None:
+    assert text.parse_date(day.isoformat()) == day
+    assert text.parse_date(f"{day.day:02}/{day.month:02}/{day.year:04}", "DD/MM/YYYY") == day
+    assert text.parse_date(f"{day.year:04}{day.month:02}{day.day:02}", "YYYYMMDD") == day
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        "2024-02-30",
+        "2023-02-29",
+        "1900-02-29",
+        "2024-13-01",
+        "2024-00-10",
+        "0000-01-01",
+        "24-01-01",
+        "2024-1-1",
+        "20240101",
+        "2024-01-01T00:00",
+        "2024/01/01",
+        "\u0662\u0660\u0662\u0664-01-01",
+        "+2024-01-01",
+        "2024-W01-1",
+        "2024-01-01\n",
+        "today",
+        "infinity",
+        "epoch",
+    ],
+)
+def test_what_is_no_day(value: str) -> None:
+    with pytest.raises(ValueError, match=r"^is not a"):
+        text.parse_date(value)
+
+
+@given(
+    st.datetimes(min_value=datetime(1, 1, 3), max_value=datetime(9999, 12, 29)),
+    st.integers(-14 * 60, 14 * 60),
+    st.sampled_from("Tt "),
+)
+def test_every_moment_is_read_back_in_utc(wall: datetime, minutes: int, between: str) -> None:
+    sign, offset = "-" if minutes < 0 else "+", timedelta(minutes=abs(minutes))
+    hours, rest = divmod(abs(minutes), 60)
+    moment = (wall - timedelta(minutes=minutes)).replace(tzinfo=UTC)
+    written = wall.isoformat(between, "microseconds")
+    for zone in (f"{sign}{hours:02}:{rest:02}", f"{sign}{hours:02}{rest:02}"):
+        assert text.parse_timestamp(written + zone) == moment, offset
+    if not rest:
+        assert text.parse_timestamp(f"{written}{sign}{hours:02}") == moment
+    if not minutes:
+        assert text.parse_timestamp(written) == moment
+        assert text.parse_timestamp(written + "Z") == text.parse_timestamp(written + "z") == moment
+
+
+@pytest.mark.parametrize(
+    ("value", "moment"),
+    [
+        ("2024-05-31", datetime(2024, 5, 31, tzinfo=UTC)),
+        ("2024-05-31 13:45", datetime(2024, 5, 31, 13, 45, tzinfo=UTC)),
+        ("2024-05-31T13:45:07.5", datetime(2024, 5, 31, 13, 45, 7, 500000, tzinfo=UTC)),
+        ("2024-05-31T00:15-00:30", datetime(2024, 5, 31, 0, 45, tzinfo=UTC)),
+        ("2024-05-31T23:59+14", datetime(2024, 5, 31, 9, 59, tzinfo=UTC)),
+        ("2024-02-29T23:30-0100", datetime(2024, 3, 1, 0, 30, tzinfo=UTC)),
+    ],
+)
+def test_forms_of_a_timestamp(value: str, moment: datetime) -> None:
+    assert text.parse_timestamp(value) == moment
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        "2024-05-31T24:00",
+        "2024-05-31T23:60",
+        "2024-12-31T23:59:60Z",
+        "2024-05-31T13:45:07.",
+        "2024-05-31T13:45:07.1234567",
+        "2024-05-31T13:45:07,5",
+        "2024-05-31T13",
+        "2024-05-31 ",
+        "2024-05-31Z",
+        "2024-05-31T13:45+14:01",
+        "2024-05-31T13:45+15",
+        "2024-05-31T13:45+02:60",
+        "2024-05-31T13:45 +02:00",
+        "2024-05-31T13:45 UTC",
+        "2024-05-31T13:45[Europe/Berlin]",
+        "2024-05-31  13:45",
+        "2023-02-29T00:00",
+        "0001-01-01T00:00+14:00",
+        "9999-12-31T23:59-14:00",
+        "1717163107",
+        "now",
+    ],
+)
+def test_what_is_no_timestamp(value: str) -> None:
+    with pytest.raises(ValueError, match=r"^(is not|has a UTC offset)"):
+        text.parse_timestamp(value)
+
+
+def test_a_layout_of_ones_own() -> None:
+    layout = "DD.MM.YYYY HH24:MI:SS"
+    assert text.parse_timestamp("31.05.2024 13:45:07", layout) == datetime(
+        2024, 5, 31, 13, 45, 7, tzinfo=UTC
+    )
+    for wrong in ("31-05-2024 13:45:07", "31.05.2024 13:45", "31.05.2024 24:00:00", "5.05.2024"):
+        with pytest.raises(ValueError, match="is not a"):
+            text.parse_timestamp(wrong, layout)
+
+
+def test_a_dot_in_a_layout_is_a_dot() -> None:
+    with pytest.raises(ValueError, match="is not a date in the form"):
+        text.parse_date("31x05x2024", "DD.MM.YYYY")
+
+
+@pytest.mark.parametrize(
+    ("layout", "problem"),
+    [
+        ("YYYY-MM", "lacks DD"),
+        ("", "lacks DD, MM, YYYY"),
+        ("YYYY-MM-DD-DD", "has DD twice"),
+        ("yyyy-mm-dd", "has 'y'"),
+        ("%Y-%m-%d", "has '%'"),
+        ("YYYY-MON-DD", "has 'M'"),
+        ("YYYY-MM-DD HH:MI", "has 'H'"),
+        ("YYYY-MM-DD; drop", "has ';'"),
+    ],
+)
+def test_mistakes_in_a_layout_are_named(layout: str, problem: str) -> None:
+    with pytest.raises(ValueError, match=f"^{problem}"):
+        text.format_pattern(layout)

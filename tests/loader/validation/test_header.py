@@ -1,0 +1,157 @@
+"""Columns are found by name. A wrong guess here lands one column's values in another."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from loader.errors import DataRefused
+from loader.validation.header import match_header
+
+if TYPE_CHECKING:
+    from loader.conftest import JudgeBytes, MakeFeed
+
+COLUMNS: dict[str, dict[str, Any]] = {
+    "Id": {"required": True},
+    "amount": {"type": "integer", "required": True},
+    "note": {},
+}
+DATA = {"id": "a", "amount": "5", "note": "n"}
+
+
+def data_for(header: str, delimiter: str = ",") -> bytes:
+    """A file with this header and one record that fits it, by name."""
+    names = [name.strip('\ufeff" \t\r').strip().lower() for name in header.split(delimiter)]
+    values = delimiter.join(DATA.get(name, "?") for name in names)
+    return f"{header}\n{values}\n".encode()
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Id,amount,note",
+        "note,Id,amount",
+        " ID , Amount\t,\u3000NOTE\u00a0",
+        '"Id","amount","note"',
+        '" id ",AMOUNT,"note"',
+        "\ufeffId,amount,note",
+        '\ufeff"Id",amount,note',
+        "Id,amount,note\r",
+    ],
+)
+def test_headers_that_fit(make_feed: MakeFeed, judge_bytes: JudgeBytes, header: str) -> None:
+    # WHEN a file has the contract's columns in any order and spelling
+    judged = judge_bytes(make_feed(COLUMNS), data_for(header))
+    # THEN every value is in its own column
+    assert judged.verdict.refused is None
+    assert judged.accepted == b"Id,amount,note\na,5,n\n"
+
+
+def test_a_missing_optional_column_is_empty(make_feed: MakeFeed, judge_bytes: JudgeBytes) -> None:
+    judged = judge_bytes(make_feed(COLUMNS), data_for("amount,Id"))
+    assert judged.accepted == b"Id,amount,note\na,5,\n"
+
+
+def test_a_missing_optional_column_may_be_an_error(make_feed: MakeFeed) -> None:
+    feed = make_feed(COLUMNS, columns={"missing": "error"})
+    with pytest.raises(DataRefused, match="missing: note"):
+        match_header(("Id", "amount"), feed)
+
+
+def test_an_unknown_column_is_left_out_if_the_contract_says_so(
+    make_feed: MakeFeed, judge_bytes: JudgeBytes
+) -> None:
+    feed = make_feed(COLUMNS, columns={"extra": "ignore"})
+    data = b"x,note,,Id,x,amount\n1,n,2,a,3,5\n,n,,b,,x\n"
+    judged = judge_bytes(feed, data)
+    assert judged.verdict.refused is None
+    assert judged.accepted == b"Id,amount,note\na,5,n\n"
+    assert [(r.column, r.value) for r in judged.rejects] == [("amount", "x")]
+
+
+@pytest.mark.parametrize(
+    ("header", "parts"),
+    [
+        ("Id,note", ["missing: amount."]),
+        ("note", ["missing: Id, amount."]),
+        ("Id,amount,note,extra", ["unknown: 'extra'."]),
+        ("Id,amount,notes", ["unknown: 'notes'."]),
+        ("Id,amount,note,", ["unknown: ''."]),
+        ("Id,amount,ID", ["column id stands in it twice"]),
+        ("Id,amount,note,note ", ["column note stands in it twice"]),
+        ("id,amuont", ["missing: amount", "unknown: 'amuont'"]),
+        ("Id;amount;note", ["delimited by ';'", "contract says ','", "key delimiter"]),
+        ("Id\tamount\tnote", [r"delimited by '\t'"]),
+        ("Id|amount|note", ["delimited by '|'"]),
+        ("a,5,n", ["is there a header?", "'a,5,n'"]),
+        ("", ["unknown: ''"]),
+        ("\x1b[31m,amount,Id", [r"\x1b[31m"]),
+    ],
+)
+def test_headers_that_do_not_fit(
+    make_feed: MakeFeed, judge_bytes: JudgeBytes, header: str, parts: list[str]
+) -> None:
+    judged = judge_bytes(make_feed(COLUMNS), f"{header}\nx,1,y\n".encode())
+    # THEN the file is refused as a whole, and the message says how it differs and what was expected
+    refused = judged.verdict.refused or ""
+    assert "shop.orders" in refused
+    assert "Expected: Id, amount, note." in refused
+    for part in parts:
+        assert part in refused
+    assert judged.verdict.read == 0
+    assert judged.accepted is None
+
+
+def test_an_ignored_column_may_stand_there_twice(make_feed: MakeFeed) -> None:
+    feed = make_feed(COLUMNS, columns={"extra": "ignore"})
+    assert match_header(("x", "Id", "x", "amount"), feed).columns == (None, "Id", None, "amount")
+
+
+def test_a_wrong_delimiter_is_seen_even_if_unknown_columns_are_ignored(make_feed: MakeFeed) -> None:
+    feed = make_feed(COLUMNS, columns={"extra": "ignore"})
+    with pytest.raises(DataRefused, match="delimited by ';'"):
+        match_header(("Id;amount;note",), feed)
+
+
+@pytest.mark.parametrize(
+    ("data", "problem"),
+    [
+        (b"", "the file is empty"),
+        (b"\xef\xbb\xbf", "the file is empty"),
+        (b"\n\n", "the file is empty"),
+        (b"\r\n", "the file is empty"),
+        (b"\xff\xfeI\x00d\x00,\x00", "save it as UTF-8"),
+        ("Id,amount,note\r\na,5,n\r\n".encode("utf-16"), "save it as UTF-8"),
+        (b"\xfe\xff" + "Id,amount,note\n".encode("utf-16-be"), "save it as UTF-8"),
+        (b"Id,amount,n\xf6te\n", "not UTF-8"),
+        (b"Id,amount,note\ra,5,n\r", "carriage return"),
+        (b'Id,"amount,note\na,5,n\n', "no well-formed header"),
+        (b'Id,am"ount,note\na,5,n\n', "no well-formed header"),
+        (b'"Id"x,amount,note\na,5,n\n', "no well-formed header"),
+        (b"Id," + b"x" * (5 << 20), "does not end within 4 MB"),
+    ],
+)
+def test_what_is_no_header_at_all(
+    make_feed: MakeFeed, judge_bytes: JudgeBytes, data: bytes, problem: str
+) -> None:
+    judged = judge_bytes(make_feed(COLUMNS), data)
+    assert problem in (judged.verdict.refused or "")
+    assert (judged.verdict.read, judged.verdict.accepted, judged.verdict.rejected) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("data", [b"Id,amount,note", b"Id,amount,note\n", b"Id,amount,note\r\n\n"])
+def test_a_header_alone_is_a_file_of_no_records(
+    make_feed: MakeFeed, judge_bytes: JudgeBytes, data: bytes
+) -> None:
+    judged = judge_bytes(make_feed(COLUMNS), data)
+    assert judged.verdict.refused is None
+    assert (judged.verdict.read, judged.verdict.accepted) == (0, 0)
+    assert judged.accepted == b"Id,amount,note\n"
+
+
+def test_a_header_cell_may_hold_a_line_break(make_feed: MakeFeed, judge_bytes: JudgeBytes) -> None:
+    judged = judge_bytes(make_feed(COLUMNS), b'"Id\n",amount,note\na,5,n\nb,x,n\n')
+    assert judged.accepted == b"Id,amount,note\na,5,n\n"
+    # THEN line numbers count the header's two lines
+    assert [(r.record, r.line) for r in judged.rejects] == [(2, 4)]

@@ -1,0 +1,102 @@
+"""The judge's rules and the messages that a person gets."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from loader.records import engine
+from loader.validation.judge import Judge
+
+if TYPE_CHECKING:
+    from loader.conftest import MakeFeed
+
+
+def judge(make_feed: MakeFeed, *rules: dict[str, Any]) -> Judge:
+    def matches(value: str, pattern: str) -> bool:
+        with engine.connect() as connection:
+            return engine.pattern_matches(connection, value, pattern)
+
+    return Judge(make_feed({f"c{n}": rule for n, rule in enumerate(rules, 1)}), matches)
+
+
+@pytest.mark.parametrize(
+    ("rules", "value", "rule", "message"),
+    [
+        ({"required": True}, None, "required", "is empty, but required"),
+        ({"required": True}, " \t\u3000", "required", "is empty, but required"),
+        ({"data_type": "varchar(3)"}, "éé", "max_bytes", "has 4 bytes; the limit is 3"),
+        # What is landed is the raw text, so blanks count.
+        ({"data_type": "varchar(3)"}, " a  ", "max_bytes", "has 4 bytes; the limit is 3"),
+        ({"type": "integer"}, "1.5", "integer", "is not a whole number in digits 0 to 9"),
+        ({"type": "integer", "minimum": 3}, "2", "minimum", "is below the minimum, 3"),
+        ({"type": "integer", "maximum": 3}, "4", "maximum", "is above the maximum, 3"),
+        (
+            {"type": "decimal(4,2)"},
+            "1.234",
+            "decimal",
+            "does not fit decimal(4,2) without rounding",
+        ),
+        ({"type": "decimal(4,2)", "minimum": 0}, "-0.01", "minimum", "is below the minimum, 0"),
+        ({"type": "boolean"}, "maybe", "boolean", "is not a boolean"),
+        ({"type": "date"}, "2024-02-30", "date", "is not a day of the calendar"),
+        (
+            {"type": "date", "format": "DD/MM/YYYY"},
+            "2024-01-01",
+            "date",
+            "is not a date in the form DD/MM/YYYY",
+        ),
+        ({"type": "timestamp"}, "noon", "timestamp", "is not an ISO 8601 timestamp"),
+        (
+            {"type": "timestamp", "maximum": "2024-01-01T00:00:00Z"},
+            "2024-01-01T00:00+14:00x",
+            "timestamp",
+            "is not an ISO 8601",
+        ),
+        (
+            {"type": "timestamp", "maximum": "2024-01-01T00:00:00Z"},
+            "2024-01-01T00:00-00:01",
+            "maximum",
+            "is above the maximum, 2024-01-01T00:00:00Z",
+        ),
+        ({"accepted_values": ["b", "A"]}, "c", "accepted_values", "is none of a, b"),
+        ({"pattern": "[a-z]+"}, "A", "pattern", "does not match [a-z]+"),
+        ({"pattern": "{x} %s"}, "{problem}", "pattern", "does not match {x} %s"),
+    ],
+)
+def test_what_breaks_a_rule(
+    make_feed: MakeFeed, rules: dict[str, Any], value: str | None, rule: str, message: str
+) -> None:
+    findings = judge(make_feed, rules).findings((value,))
+    assert [(f.column, f.rule, f.value) for f in findings] == [("c1", rule, value)]
+    assert findings[0].message.startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("rules", "value"),
+    [
+        ({}, None),
+        ({}, "  "),
+        ({"required": True}, " x "),
+        ({"required": True}, "\u200b"),
+        ({"data_type": "varchar(3)"}, "abc"),
+        ({"type": "integer", "minimum": 3, "maximum": 3}, " +3\n"),
+        ({"type": "integer"}, "\u3000"),
+        ({"accepted_values": [" Straße "]}, "STRAẞE\t"),
+        ({"pattern": "[a-z]+"}, " abc\u2003"),
+        ({"pattern": "a"}, ""),
+        ({"type": "date", "minimum": "2024-01-01", "maximum": "2024-01-01"}, "2024-01-01"),
+        ({"type": "timestamp", "minimum": "2024-01-01"}, "2023-12-31T23:00-01:00"),
+        ({"type": "decimal(4,2)", "maximum": "99.999"}, "99.99"),
+    ],
+)
+def test_what_is_valid(make_feed: MakeFeed, rules: dict[str, Any], value: str | None) -> None:
+    assert judge(make_feed, rules).findings((value,)) == []
+
+
+def test_every_broken_column_is_found_in_the_contracts_order(make_feed: MakeFeed) -> None:
+    findings = judge(make_feed, {"type": "integer"}, {}, {"required": True}).findings(
+        ("x", "y", None)
+    )
+    assert [(f.column, f.rule) for f in findings] == [("c1", "integer"), ("c3", "required")]

@@ -1,0 +1,299 @@
+"""The screen clears records at the engine's speed. What it clears, no one looks at again: so it
+must never clear what the judge would refuse. It need not clear all that is valid."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import pytest
+from hypothesis import assume, given, reject, settings
+from hypothesis import strategies as st
+
+from loader.contract.text import STRIP_CHARACTERS, simple_lower
+from loader.records import engine
+from loader.validation.judge import Judge
+from loader.validation.screen import _BLANKS, predicate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import duckdb
+    from loader.conftest import MakeFeed
+
+
+@pytest.fixture(scope="module")
+def connection() -> Iterator[duckdb.DuckDBPyConnection]:
+    with engine.connect() as connection:
+        yield connection
+
+
+class Lanes:
+    """Both lanes for one column."""
+
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, make_feed: MakeFeed, rules: dict[str, Any]
+    ) -> None:
+        feed = make_feed({"v": rules})
+        self._connection = connection
+        self._clear = predicate(feed.columns)
+        self._judge = Judge(feed, partial(engine.pattern_matches, connection.cursor()))
+
+    def cleared(self, values: list[str | None]) -> list[bool]:
+        """What the screen says of each value."""
+        rows = self._connection.execute(
+            f"select case when not ({self._clear}) then false else true end"
+            ' from (select unnest(?::varchar[]) as "v")',
+            [values],
+        ).fetchall()
+        return [bool(row[0]) for row in rows]
+
+    def accepts(self, value: str | None) -> bool:
+        """What the judge says."""
+        return not self._judge.findings((value or None,))
+
+    def check(self, values: list[str | None]) -> None:
+        """The screen clears nothing that the judge refuses."""
+        for value, clear in zip(values, self.cleared(values), strict=True):
+            assert not clear or self.accepts(value), f"the screen clears {value!r}"
+
+
+RULES: dict[str, dict[str, Any]] = {
+    "text": {},
+    "text required": {"required": True},
+    "text short": {"data_type": "varchar(4)", "required": True},
+    "text accepted": {"accepted_values": ["yes", "Straße", "ΟΔΟΣ", "ok", "it's", "İ", " pad "]},
+    "text accepted required": {"accepted_values": ["ok", "K"], "required": True},
+    "text accepted blank": {"accepted_values": ["", " ", "ok"], "required": True},
+    "text pattern": {"pattern": "[a-k]+.?[0-9]*"},
+    "text pattern any": {"pattern": "(?i)k.*|", "required": True},
+    "text pattern lines": {"pattern": "^a$|(?s)b.+"},
+    "text pattern and values": {"pattern": "[A-Z]+", "accepted_values": ["abc", "ABC"]},
+    "integer": {"type": "integer"},
+    "integer required": {"type": "integer", "required": True},
+    "integer bounds": {"type": "integer", "minimum": -5, "maximum": 100},
+    "integer low": {"type": "integer", "minimum": -(2**63)},
+    "integer high": {"type": "integer", "maximum": 2**63 - 1},
+    "integer accepted": {"type": "integer", "accepted_values": ["1", "2", "+3"]},
+    "decimal": {"type": "decimal(5,2)"},
+    "decimal whole": {"type": "decimal(3,0)", "required": True},
+    "decimal fraction": {"type": "decimal(3,3)"},
+    "decimal big": {"type": "decimal(38,10)"},
+    "decimal bounds": {"type": "decimal(5,2)", "minimum": "-1.5", "maximum": "100.005"},
+    "boolean": {"type": "boolean"},
+    "boolean required": {"type": "boolean", "required": True},
+    "date": {"type": "date"},
+    "date format": {"type": "date", "format": "DD/MM/YYYY"},
+    "date bounds": {"type": "date", "minimum": "2020-01-01", "maximum": "2024-12-31"},
+    "timestamp": {"type": "timestamp"},
+    "timestamp required": {"type": "timestamp", "required": True},
+    "timestamp format": {"type": "timestamp", "format": "YYYYMMDDHH24MISS"},
+    "timestamp bounds": {"type": "timestamp", "minimum": "2020-01-01T00:00:00Z"},
+    "timestamp bounds late": {
+        "type": "timestamp",
+        "minimum": "2024-05-30T23:50:00Z",
+        "maximum": "2024-06-02T00:10:00Z",
+    },
+    "timestamp bounds wide": {
+        "type": "timestamp",
+        "minimum": "0001-01-01T00:00:00Z",
+        "maximum": "9999-12-31T23:59:59.999999Z",
+    },
+    "timestamp format bounds": {
+        "type": "timestamp",
+        "format": "YYYY-MM-DD HH24:MI:SS",
+        "minimum": "2024-02-29 12:00:00",
+        "maximum": "2024-05-31 13:45:07",
+    },
+    "date format bounds": {
+        "type": "date",
+        "format": "DD/MM/YYYY",
+        "minimum": "01/02/2024",
+        "maximum": "31/12/2024",
+    },
+}
+
+WORDS = """
+0 -0 +0 00 1 +1 -1 --1 +-1 1_000 1e3 1E3 1.0 1. .5 -.5 . - + 0x1f inf -inf infinity nan 5 -5 -6
+100 101 9223372036854775807 9223372036854775808 -9223372036854775808 -9223372036854775809
+999999999999999999 0000000000000000000001 99999999999999999999 \u0663 \uff11 \u00b2 \u22125
+12.345 999.99 1000.00 100.005 100.01 -1.5 -1.51 0.999 12345678901234567890123456789
+1234567890123456789012345678.0123456789 12345678901234567890123456789.0 .0000000000
+true TRUE t yes ye\u017f fal\u017fe no on off y n
+2024-02-29 2023-02-29 1900-02-29 2000-02-29 2024-02-30 2024-04-31 2024-13-01 2024-00-01 2024-01-00
+2024-01-32 0000-01-01 0001-01-01 9999-12-31 10000-01-01 -2024-01-01 2024-1-1 24-01-01 20240101
+2024/01/01 31/12/2024 12/31/2024 29/02/2023 2019-12-31 2025-01-01 2024-01-01(BC) epoch
+2024-05-31T13:45 2024-05-31t13:45:07z 2024-05-31T24:00 2024-05-31T24:00:00 2024-05-31T23:60
+2024-12-31T23:59:60Z 2024-05-31T13:45:07.123456 2024-05-31T13:45:07.1234567 2024-05-31T13:45:07.
+2024-05-31T13:45+14:00 2024-05-31T13:45+14:01 2024-05-31T13:45-13:59 2024-05-31T13:45+13:60
+2024-05-31T13:45+02 2024-05-31T13:45+0230 2024-05-31T13:45+99:99 2024-05-31Z 2024-05-31T13
+2024-05-31T1:2 9999-12-31T23:59-13:00 0001-01-01T00:00+13:00 2024-02-30T00:00
+2019-12-31T23:59-00:01 20240229235959 20230229235959 20240229246000
+ok OK o\u212a \u212a K k \u0130 i i\u0307 \u0131 STRASSE straße STRAẞE it's pad abc ABC a bx ab1
+οδος οδοσ ΟΔΟΣ é e\u0301 💸 \U0001f1e9\U0001f1ea \uff57\uff49 a\u200b \ufeff1
+xxxx xxxxx éé ééé \\ ' " % _
+"""
+SEEDS = [
+    *WORDS.split(),
+    *("", " ok ", " pad ", "a\n", "b\nc", "k\n", "2024-05-31 13:45:07", "2024-01-01 BC", "1 000"),
+]
+SURROUNDINGS = ["", *STRIP_CHARACTERS, "  ", "\r\n", "\u200b", "\ufeff", "\u180e", "\u2060", "\x1b"]
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_the_screen_clears_nothing_that_the_judge_refuses(
+    connection: duckdb.DuckDBPyConnection, make_feed: MakeFeed, name: str
+) -> None:
+    # GIVEN every hostile value, bare and with every kind of blank before, behind and around it
+    values: list[str | None] = [None]
+    for seed in SEEDS:
+        for blank in SURROUNDINGS:
+            values += [blank + seed, seed + blank, blank + seed + blank]
+    # WHEN both lanes look at them THEN they never disagree that way
+    Lanes(connection, make_feed, RULES[name]).check(sorted(set(values), key=str))
+
+
+NEAR_NUMBERS = st.text(st.sampled_from("0123456789+-._eE ,xX\u0661\u2003\n"), max_size=24)
+NEAR_DATES = st.from_regex(
+    r"[ \t\u3000]?[0-9]{4}-[0-1][0-9]-[0-3][0-9]"
+    r"([Tt ][0-2][0-9]:[0-6][0-9](:[0-6][0-9](\.[0-9]{0,7})?)?"
+    r"(z|Z|[+-][0-1][0-9](:?[0-6][0-9])?)?)?\n?",
+    fullmatch=True,
+)
+NEAR_WORDS = st.builds(
+    lambda words, blanks: blanks.join(words),
+    st.lists(st.sampled_from(SEEDS), min_size=1, max_size=2),
+    st.sampled_from(SURROUNDINGS),
+)
+ANYTHING = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=12)
+
+
+@settings(max_examples=120)
+@given(
+    st.sampled_from(sorted(RULES)),
+    st.lists(
+        st.one_of(NEAR_NUMBERS, NEAR_DATES, NEAR_WORDS, ANYTHING, st.none()),
+        min_size=1,
+        max_size=40,
+    ),
+)
+def test_no_value_slips_past_the_screen(
+    connection: duckdb.DuckDBPyConnection,
+    make_feed: MakeFeed,
+    name: str,
+    values: list[str | None],
+) -> None:
+    Lanes(connection, make_feed, RULES[name]).check(values)
+
+
+@settings(max_examples=60)
+@given(st.integers(-200, 200), st.integers(-200, 200), st.lists(st.integers(-250, 250), min_size=1))
+def test_bounds_are_the_same_in_both_lanes(
+    connection: duckdb.DuckDBPyConnection,
+    make_feed: MakeFeed,
+    low: int,
+    high: int,
+    numbers: list[int],
+) -> None:
+    rules = {"type": "integer", "minimum": min(low, high), "maximum": max(low, high)}
+    lanes = Lanes(connection, make_feed, rules)
+    # Plain numbers are the screen's own business: there it is exact.
+    plain: list[str | None] = [str(number) for number in numbers]
+    assert lanes.cleared(plain) == [lanes.accepts(value) for value in plain]
+
+
+MOMENTS = st.datetimes(datetime(1000, 1, 1), datetime(8999, 12, 31))
+OFFSETS = st.integers(-14 * 60, 14 * 60).map(lambda m: timezone(timedelta(minutes=m)))
+
+
+@settings(max_examples=80)
+@given(
+    MOMENTS,
+    st.timedeltas(timedelta(0), timedelta(days=9)),
+    st.lists(st.tuples(st.timedeltas(timedelta(days=-5), timedelta(days=14)), OFFSETS), min_size=1),
+)
+def test_no_moment_outside_the_bounds_is_cleared(
+    connection: duckdb.DuckDBPyConnection,
+    make_feed: MakeFeed,
+    low: datetime,
+    span: timedelta,
+    moves: list[tuple[timedelta, timezone]],
+) -> None:
+    # An offset moves a moment to another day than the one that is written.
+    assume(datetime(1001, 1, 1) < low < datetime(8999, 1, 1))
+    rules = {"minimum": f"{low}Z", "maximum": f"{low + span}Z", "type": "timestamp"}
+    values: list[str | None] = [
+        (low.replace(tzinfo=UTC) + move).astimezone(zone).isoformat() for move, zone in moves
+    ]
+    Lanes(connection, make_feed, rules).check(values)
+
+
+@settings(max_examples=30)
+@given(st.text(st.sampled_from("ab.*+?|()[]^$\\d{2}-\u017fk"), max_size=8), st.lists(ANYTHING))
+def test_both_lanes_read_a_pattern_alike(
+    connection: duckdb.DuckDBPyConnection, make_feed: MakeFeed, pattern: str, values: list[str]
+) -> None:
+    # GIVEN any pattern that the contract takes
+    assume(pattern)
+    try:
+        engine.pattern_matches(connection, "", pattern)
+    except duckdb.Error:
+        reject()
+    lanes = Lanes(connection, make_feed, {"pattern": pattern})
+    lanes.check([*values, "a", "ab", "a.b", "aa", "b\na", "K", "k", "\u017f", "s", "12", "-", " a"])
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("text required", ["x", " x", "é"]),
+        ("text accepted", ["ok", "OK", " ok ", "straße"]),
+        ("text pattern", ["ab1"]),
+        ("integer bounds", ["0", "-5", "+7", "100", "\u300042\t", None, "\u00a0 "]),
+        ("decimal", ["1", "-12.34", "+1.5 "]),
+        ("boolean", ["true", "No", " 1"]),
+        ("date", ["2024-02-29", " 2024-01-01"]),
+        ("date bounds", ["2020-01-01", " 2024-12-31\u3000"]),
+        ("date format bounds", ["01/02/2024", "31/12/2024"]),
+        ("timestamp bounds", ["2020-01-03T00:00+14:00", "2024-05-31"]),
+        ("timestamp format bounds", ["2024-02-29 12:00:00", "2024-05-31 13:45:07"]),
+        (
+            "timestamp",
+            [
+                "2024-05-31T13:45:07Z",
+                "2024-05-31 13:45:07.5+02:00",
+                "2024-05-31",
+                "2024-05-31T00:00+14:00",
+                "\t",
+            ],
+        ),
+    ],
+)
+def test_ordinary_values_are_cleared(
+    connection: duckdb.DuckDBPyConnection, make_feed: MakeFeed, name: str, values: list[str | None]
+) -> None:
+    # If not, every record of a clean file goes row by row through Python.
+    assert all(Lanes(connection, make_feed, RULES[name]).cleared(values))
+
+
+ALL_CHARACTERS = (
+    "(select chr(i::int) as c from range(1, 55296) t (i)"
+    " union all select chr(i::int) from range(57344, 1114112) t (i))"
+)
+
+
+def test_the_engine_lowers_as_python_does(connection: duckdb.DuckDBPyConnection) -> None:
+    # The screen compares lower() with values that Python lowered.
+    query = f"select c, lower(c) from {ALL_CHARACTERS} where lower(c) <> c"
+    lowered = dict(connection.execute(query).fetchall())
+    characters = (chr(c) for c in range(1, 0x110000) if not 0xD800 <= c < 0xE000)
+    assert lowered == {c: simple_lower(c) for c in characters if simple_lower(c) != c}
+
+
+def test_the_screen_strips_what_the_judge_strips(connection: duckdb.DuckDBPyConnection) -> None:
+    blank = engine.literal(_BLANKS)
+    query = f"select c from {ALL_CHARACTERS} where regexp_full_match(c, {blank})"
+    rows = connection.execute(query).fetchall()
+    assert sorted(row[0] for row in rows) == sorted(STRIP_CHARACTERS)
