@@ -50,10 +50,11 @@ redshift-local: .venv/dev profiles.yml ## Start a local stand-in for Redshift an
 bench: .venv/runtime .venv-bench/bench ## Measure the loader beside other tools; BENCH="--sizes 500000" for less
 	@.venv-bench/bin/python -m bench --loader-python $(BIN)/python $(BENCH)
 
-lint: .venv/dev profiles.yml ## Check style, types and SQL
+lint: .venv/dev profiles.yml ## Check style, types, which module imports which, and SQL
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 	$(BIN)/sqlfluff lint --processes 2 models tests/dbt
 	$(BIN)/sqlfluff lint --processes 2 --dialect duckdb models tests/dbt
 
@@ -77,8 +78,8 @@ profiles.yml:
 # mirror that uv does not) elsewhere.
 define install
 @echo "setting up $(@D) from $<"
-@test -x $(@D)/bin/python || $(PYTHON) -c "import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))" \
-  || { echo "$(PYTHON) is not Python 3.11, 3.12 or 3.13: say which one is, as in make run PYTHON=python3.12" >&2; exit 1; }
+@test -x $(@D)/bin/python || $(PYTHON) -c "import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))" \
+  || { echo "$(PYTHON) is not Python 3.11, 3.12, 3.13 or 3.14: say which one is, as in make run PYTHON=python3.12" >&2; exit 1; }
 @test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
 @echo '*' > $(@D)/.gitignore
 @$(@D)/bin/python -m pip install --quiet --quiet --require-hashes -r requirements/uv.txt

@@ -10,16 +10,14 @@ from typing import TextIO
 
 from loader.cli.output import shown
 from loader.errors import ConfigError
+from loader.jobs.replay import Corrections
 from loader.records.reader import MAX_RECORD_BYTES
 from loader.warehouse.quarantine import Quarantined, decoded, encoded
 
-__all__ = ["Corrections", "export_cell", "print_csv", "read_corrections"]
+__all__ = ["export_cell", "print_csv", "read_corrections"]
 
 # In base64 a record is a third longer; beyond that, what was corrected may have grown.
 _MAX_CELL = 4 * MAX_RECORD_BYTES
-
-# The bytes of a record by load, file and number.
-Corrections = dict[tuple[int, str, int], bytes]
 
 _NEEDED = ("load", "file", "record", "raw")
 _EXPORTED = (

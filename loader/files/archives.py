@@ -7,16 +7,20 @@ import hashlib
 import io
 import os
 import re
+import sys
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Literal
 
-from backports import zstd
-
 from loader.errors import ConfigError, DataRefused
 
-__all__ = ["Compression", "compression_of", "plain_head", "plain_text"]
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+__all__ = ["Compression", "compression_of", "plain_head", "plain_text", "zstd"]
 
 Compression = Literal["none", "gzip", "zstd"]
 

@@ -10,7 +10,6 @@ from io import BytesIO
 from itertools import groupby
 from pathlib import Path
 
-from loader.cli.corrections import Corrections
 from loader.contract.feed import Feed
 from loader.errors import (
     CommitUnknown,
@@ -28,7 +27,10 @@ from loader.warehouse.landing import Landing, Replay
 from loader.warehouse.project import Project
 from loader.warehouse.quarantine import Quarantined, is_one_record
 
-__all__ = ["ReplayReport", "replay"]
+__all__ = ["Corrections", "ReplayReport", "replay"]
+
+# The bytes of a record by load, file and number.
+Corrections = dict[tuple[int, str, int], bytes]
 
 
 @dataclass

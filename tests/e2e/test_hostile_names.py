@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
-from backports import zstd
 from click.testing import CliRunner
 
 from loader.cli.main import cli
+from loader.files.archives import zstd
 
 if TYPE_CHECKING:
     from click.testing import Result

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-MESSAGE = "is not Python 3.11, 3.12 or 3.13: say which one is, as in make run PYTHON=python3.12"
+MESSAGE = (
+    "is not Python 3.11, 3.12, 3.13 or 3.14: say which one is, as in make run PYTHON=python3.12"
+)
 
 
 @pytest.fixture

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from backports import zstd
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from e2e.meddler import Meddler
 from e2e.oracle import read_sample
 
 from loader.errors import FileChanged
+from loader.files.archives import zstd
 from loader.jobs import load as pipeline
 from loader.warehouse.project import Project
 

@@ -10,10 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from backports import zstd
-
 from loader.errors import DataRefused
-from loader.files.archives import plain_head, plain_text
+from loader.files.archives import plain_head, plain_text, zstd
 
 __all__ = ["ArchiveCases", "HostileArchive"]
 

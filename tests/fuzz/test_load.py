@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pytest
-from backports import zstd
 from fuzz.contracts import CONTRACTS, Contract
 from fuzz.expected import Fate, expect
 from fuzz.hostile import hostile_file
 
+from loader.files.archives import zstd
 from loader.warehouse.quarantine import decoded
 
 if TYPE_CHECKING:

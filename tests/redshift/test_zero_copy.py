@@ -6,9 +6,9 @@ import gzip
 from pathlib import Path
 
 import pytest
-from backports import zstd
 from rig.errors import RedshiftError
 
+from loader.files.archives import zstd
 from redshift.cluster import SentCopy, WatchedRig
 from redshift.site import COLUMNS, Site, indicators, packed
 

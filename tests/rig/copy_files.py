@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from backports import zstd
 from botocore.exceptions import BotoCoreError, ClientError
 
+from loader.files.archives import zstd
 from rig.copy_command import CopyCommand
 from rig.errors import RedshiftError
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 import redshift_connector
-from backports import zstd
 
+from loader.files.archives import zstd
 from rig.fixtures import RedshiftDatabase
 from rig.s3 import S3Server
 from rig.server import ROLE

@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from backports import zstd
 from rig.ports import free_ports
 
 from loader.errors import ConfigError, DataRefused, FileChanged, StorageError
-from loader.files.archives import plain_head, plain_text
+from loader.files.archives import plain_head, plain_text, zstd
 from loader.files.store import Store, open_store
 
 if TYPE_CHECKING:
