@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -25,6 +24,7 @@ from loader.errors import (
 from loader.files.archives import plain_text
 from loader.files.spool import private_files, spool_folder
 from loader.files.store import FileVersion, open_store
+from loader.retry import retry
 from loader.validation.validator import Validator, Verdict
 from loader.warehouse.landing import Landing, LedgerRow
 from loader.warehouse.project import Project
@@ -226,17 +226,12 @@ def load(
 
 def retried(feed: Feed, observer: Observer, work: Callable[[Path], Report]) -> Report:
     """Does the work in a spool folder, again if what stood in the way may be gone in a moment."""
+
+    def note(error: Exception, wait: float) -> None:
+        observer.note(f"{feed.name}: {error} Trying again in {wait:.0f} s.")
+
     with spool_folder() as spool:
-        for wait in (*_BACKOFF, None):
-            try:
-                return work(spool)
-            except WarehouseTransient as error:
-                interrupts.check()
-                if wait is None:
-                    raise
-                observer.note(f"{feed.name}: {error} Trying again in {wait:.0f} s.")
-                time.sleep(wait)
-    raise AssertionError("the last try returns or raises")
+        return retry(lambda: work(spool), WarehouseTransient, _BACKOFF, note)
 
 
 def _load_once(
