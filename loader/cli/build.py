@@ -11,7 +11,8 @@ from loader.errors import DataRefused, LoaderError
 if TYPE_CHECKING:
     from loader.contract.feed import Feed
     from loader.jobs.load import LoadReport
-    from loader.warehouse.project import Project, Warehouse
+    from loader.warehouse.connection import Warehouse
+    from loader.warehouse.project import Project
 
 __all__ = ["build_feed", "load_feed", "run_feed"]
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from loader.contract.feed import Feed
+from loader.warehouse.connection import Warehouse
 from loader.warehouse.landing import LEDGER
-from loader.warehouse.project import Mart, Project, Warehouse
+from loader.warehouse.project import Mart, Project
 from loader.warehouse.quarantine import QUARANTINE
 
 __all__ = ["Finding", "check_feed", "differing"]

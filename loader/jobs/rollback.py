@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 from loader.contract.feed import Feed
 from loader.errors import ConfigError, ReconciliationError
 from loader.jobs.load import Observer, retried
+from loader.warehouse.connection import Warehouse
 from loader.warehouse.landing import LEDGER
-from loader.warehouse.project import Project, Warehouse
+from loader.warehouse.project import Project
 from loader.warehouse.quarantine import QUARANTINE
 
 __all__ = ["Deleted", "StandingLoad", "find_load", "roll_back", "to_json"]

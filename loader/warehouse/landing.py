@@ -19,6 +19,7 @@ from loader.files.store import FileVersion, Store
 from loader.records.reader import Dialect, read_header
 from loader.validation.header import match_header
 from loader.validation.validator import Verdict
+from loader.warehouse.connection import Warehouse
 from loader.warehouse.copy_source import (
     CopyGroup,
     local_groups,
@@ -26,7 +27,7 @@ from loader.warehouse.copy_source import (
     s3_groups,
     work_folder,
 )
-from loader.warehouse.project import Project, Warehouse
+from loader.warehouse.project import Project
 from loader.warehouse.quarantine import (
     COLUMNS,
     QUARANTINE,

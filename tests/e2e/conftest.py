@@ -13,7 +13,7 @@ from e2e.oracle import COLUMNS, Row, Winner, expected_mart, read_aliases
 
 from loader.errors import WarehouseTransient
 from loader.jobs import load as pipeline
-from loader.warehouse.project import Warehouse
+from loader.warehouse.connection import Warehouse
 
 
 class Tables:

@@ -257,7 +257,7 @@ def test_a_kill_between_two_statements_leaves_all_as_it_was(
         # GIVEN a rollback that the kernel ends after so many of its four changes
         code = (
             "import os, sys\n"
-            "from loader.warehouse.project import Warehouse\n"
+            "from loader.warehouse.connection import Warehouse\n"
             "execute, done = Warehouse.execute, []\n"
             "def killed(self, sql):\n"
             "    execute(self, sql)\n"

@@ -34,7 +34,7 @@ __all__ = [
 
 When = Literal["before", "inside", "after"]
 
-EXECUTE = "loader.warehouse.project:Warehouse.execute"
+EXECUTE = "loader.warehouse.connection:Warehouse.execute"
 # Every statement of dbt's, too.
 ADD_QUERY = "dbt.adapters.sql.connections:SQLConnectionManager.add_query"
 # What dbt writes into the statements of a model, test or seed.

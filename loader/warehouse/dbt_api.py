@@ -1,0 +1,151 @@
+"""All that the loader takes from dbt's Python. No other module of it imports dbt.
+
+The day dbt drops these names, this is the one module to write again:
+
+    dbt.cli.main                            dbtRunner
+    dbt.adapters.factory                    get_adapter, register_adapter, reset_adapters
+    dbt.adapters.duckdb.connections         DuckDBConnectionManager
+    dbt.config.runtime                      RuntimeConfig
+    dbt.context.providers                   generate_runtime_macro_context
+    dbt.flags                               get_flags
+    dbt.mp_context                          get_mp_context
+    dbt_common.events.event_manager_client  cleanup_event_logger
+    dbt_common.exceptions                   DbtBaseException
+    logging                                 the logger "stdout_log", which prints for dbt
+
+It hands on two of dbt's objects. Of the manifest, project.py reads `sources`, `nodes`, `child_map`
+and `parent_map`. Of the adapter, connection.py calls `execute`, `execute_macro`, `get_relation`,
+`Relation.create`, `cache` and `commit_if_has_connection`.
+
+dbt takes seconds to import, so each function imports what it needs.
+"""
+
+import logging
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from loader import interrupts
+from loader.errors import ConfigError, WarehouseTransient
+from loader.warehouse.error_messages import advised, paragraph, unreached, warehouse_error
+
+
+@dataclass(frozen=True)
+class BuildResult:
+    """What `dbt build` did. errors counts what could not be run, models and tests alike."""
+
+    tests_passed: int
+    tests_failed: int
+    errors: int
+    failures: tuple[str, ...]
+
+
+def parse(options: Sequence[str]) -> Any:
+    """The manifest of the project that dbt's options point to. Raises ConfigError."""
+    # Its manifest.json is for others; `dbt build` writes it.
+    return _invoke(["--log-level", "none", "--no-write-json", "parse", *options])
+
+
+def build(manifest: Any, options: Sequence[str], quiet: bool) -> BuildResult:
+    """Runs `dbt build` with dbt's options. Raises ConfigError if it does not begin."""
+    from dbt_common.events.event_manager_client import cleanup_event_logger
+
+    # When a closed pipe stops what dbt prints, Python's logging would print a traceback.
+    logging.raiseExceptions = False
+    # After an interruption dbt would print one, too.
+    logging.getLogger("stdout_log").addFilter(lambda _: not interrupts.requested())
+    printed = ["--log-level", "none"] if quiet else []
+    printed += [] if sys.stdout.isatty() else ["--no-use-colors"]
+    try:
+        return _summary(list(_invoke([*printed, "build", *options], manifest)))
+    finally:
+        # dbt would go on printing events after the build.
+        cleanup_event_logger()
+
+
+def _invoke(arguments: list[str], manifest: Any = None) -> Any:
+    from dbt.cli.main import dbtRunner
+
+    outcome = dbtRunner(manifest=manifest).invoke(arguments)
+    if outcome.result is None:
+        raise ConfigError(advised(paragraph(str(outcome.exception))))
+    return outcome.result
+
+
+def _summary(results: list[Any]) -> BuildResult:
+    tests = [str(r.status) for r in results if r.node.resource_type in ("test", "unit_test")]
+    failed = [r for r in results if str(r.status) in ("fail", "error", "runtime error")]
+    return BuildResult(
+        tests_passed=sum(status in ("pass", "warn") for status in tests),
+        tests_failed=tests.count("fail"),
+        errors=sum(str(r.status) != "fail" for r in failed),
+        failures=tuple(f"{r.node.name}: {paragraph(r.message or '')}" for r in failed),
+    )
+
+
+@contextmanager
+def connected_adapter(manifest: Any, create: bool) -> Iterator[Any]:
+    """dbt's adapter, connected to the target of the last parse().
+
+    create: whether a DuckDB file may stay that connecting to it has created. Raises ConfigError,
+    WarehouseError.
+    """
+    from dbt.adapters.factory import get_adapter, register_adapter, reset_adapters
+    from dbt.config.runtime import RuntimeConfig
+    from dbt.context.providers import generate_runtime_macro_context
+    from dbt.flags import get_flags
+    from dbt.mp_context import get_mp_context
+
+    config = RuntimeConfig.from_args(get_flags())
+    credentials = config.credentials
+    if credentials.type == "redshift":
+        if not credentials.host:
+            raise ConfigError(
+                f"target {config.target_name} of the profile has no host. Set REDSHIFT_HOST,"
+                " REDSHIFT_USER and DBT_ENV_SECRET_REDSHIFT_PASSWORD, or use --target duckdb."
+            )
+        # dbt would retry a statement on a new connection, outside the transaction that it is part
+        # of. The loader tries whole loads again instead.
+        credentials.retries = 0
+        credentials.retry_all = False
+        # Without it the first statement would begin a transaction; in that of a load the lock has
+        # to come first.
+        credentials.autocommit = True
+    path = Path(getattr(credentials, "path", "") or ":memory:")
+    remove = credentials.type == "duckdb" and not create and not path.exists()
+    reset_adapters()
+    register_adapter(config, get_mp_context())
+    adapter = get_adapter(config)
+    adapter.set_macro_resolver(manifest)
+    adapter.set_macro_context_generator(generate_runtime_macro_context)
+    try:
+        with database_errors(), adapter.connection_named("loader"):
+            yield adapter
+    except WarehouseTransient as error:
+        raise unreached(error, credentials) or error from None
+    finally:
+        adapter.cleanup_connections()
+        reset_adapters()
+        if credentials.type == "duckdb":
+            # dbt-duckdb would hold the file, and so its lock, until the process ends.
+            from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+
+            DuckDBConnectionManager.close_all_connections()
+        if remove:
+            path.unlink(missing_ok=True)
+
+
+@contextmanager
+def database_errors() -> Iterator[None]:
+    """Turns what dbt and its adapters raise into WarehouseError."""
+    from dbt_common.exceptions import DbtBaseException
+
+    try:
+        yield
+    except (DbtBaseException, duckdb.Error) as error:
+        raise warehouse_error(str(error)) from None
