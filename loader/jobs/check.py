@@ -1,18 +1,22 @@
-"""Promise 1 at rest: ledger, landing table, quarantine and marts, counted anew and compared."""
+"""Promise 1 at rest: the project's counting tests, worded for a person.
+
+The counts are dbt tests (tests/dbt/generic/), so `dbt test` alone finds the same. What stands here
+is what a test cannot do: say in words what differs and what to do, report a table that is gone
+without making it anew, and tell a mart that only waits for its build from one that is wrong.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from loader.contract.feed import Feed
 from loader.warehouse.connection import Warehouse
+from loader.warehouse.counting import Mart
 from loader.warehouse.landing import LEDGER
-from loader.warehouse.project import Mart, Project
+from loader.warehouse.project import Project
 from loader.warehouse.quarantine import QUARANTINE
-
-__all__ = ["Finding", "check_feed", "differing"]
 
 Rows = Sequence[dict[str, Any]]
 
@@ -33,7 +37,8 @@ class Finding:
     """What one check of a feed found.
 
     state: holds; behind if a mart has only to be built; differs. what: in words. rows: what
-    differs, as the warehouse has it. lines: the same for a person. advice: what to do next.
+    differs, as the warehouse has it. lines: the same for a person. advice: what to do next. test:
+    the id of the dbt test that found it.
     """
 
     feed: str
@@ -43,6 +48,7 @@ class Finding:
     rows: Rows = ()
     lines: tuple[str, ...] = ()
     advice: str = ""
+    test: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """For machines."""
@@ -62,59 +68,59 @@ def differing(findings: list[Finding]) -> list[Finding]:
 
 
 @dataclass(frozen=True)
-class _Comparison:
-    """Two counts that a macro compares.
+class _Check:
+    """The words for one counting test of the landing table or the ledger.
 
-    holds: what is so if nothing differs; line: of a row. replacing: advice for a feed in replace
-    mode, whose loads cannot be taken back, where that is another.
+    holds: what is so if the test passes. line: for a row that it returns. replacing: advice for a
+    feed in replace mode, whose loads cannot be taken back, where that is another.
     """
 
     name: str
-    macro: str
+    test: str
     holds: str
     line: str
     advice: str
     replacing: str = ""
 
 
-_COMPARISONS = (
-    _Comparison(
+_CHECKS = (
+    _Check(
         "landing",
-        "check_landing",
+        "ledger_matches_landing",
         "{records_loaded:,} records of {loads:,} loads are landed as the ledger says",
         "{load}: {ledger_records:,} records by the ledger, {landed_records:,} landed",
         f"{_TAKE_BACK} Rows of a load that does not stand are to be deleted.",
         _REPLACE,
     ),
-    _Comparison(
+    _Check(
         "quarantine",
-        "check_quarantine",
+        "ledger_matches_quarantine",
         "{records_rejected:,} refused records are in quarantine as the ledger says",
         "{load}, {uri}: {ledger_records:,} refused records by the ledger, {quarantine_records:,} in"
         " quarantine",
         _TAKE_BACK,
         f"{_RESTORE}.",
     ),
-    _Comparison(
+    _Check(
         "replays",
-        "check_replays",
+        "ledger_matches_replays",
         "each replay took as many records out of quarantine as it loaded",
         "{load}: {ledger_records:,} records replayed by the ledger, {quarantine_records:,} marked"
         " so in quarantine",
         f"{_RESTORE}, or take the replay back (`python -m loader rollback LOAD --damaged`) and"
         " replay again.",
     ),
-    _Comparison(
+    _Check(
         "files",
-        "check_files",
+        "ledger_adds_up",
         "records read = loaded + rejected in each of {files:,} files",
         "{load}, {uri}: {records_read:,} read, {records_loaded:,} loaded, {records_rejected:,}"
         " rejected",
         f"{_RESTORE}.",
     ),
-    _Comparison(
+    _Check(
         "once",
-        "check_once",
+        "loaded_once",
         "no file version stands twice",
         "{uri}, ETag {etag}: {times} times, from load {first_load_id} to load {last_load_id}",
         "Take the later load back (`python -m loader rollback LOAD`); what else it had comes again"
@@ -124,51 +130,51 @@ _COMPARISONS = (
 )
 
 
-def check_feed(project: Project, feed: Feed, warehouse: Warehouse) -> list[Finding]:
-    """Every check of one feed; none if it was never loaded. Raises WarehouseError.
+def check_feed(
+    project: Project, feed: Feed, warehouse: Warehouse, passed: Collection[str] = ()
+) -> list[Finding]:
+    """Every check of one feed; none if it was never loaded.
 
-    Reads the ledger, the quarantine, and of the landing table and each mart a column or two.
+    passed: ids of tests that a build has just run and that passed, so they are not run again. Reads
+    the ledger, the quarantine, and of the landing table and each mart a column or two. Raises
+    WarehouseError, and ConfigError for a feed or a mart that no test counts.
     """
-    nodes = {name: project.source(name) for name in (feed.name, LEDGER, QUARANTINE)}
-    landing, ledger, quarantine = map(warehouse.relation, nodes.values())
-    missing = [name for name, node in nodes.items() if not warehouse.exists(node)]
+    tables = {name: project.source(name) for name in (feed.name, LEDGER, QUARANTINE)}
+    tests = [
+        project.counting_test(check.test, feed.name if check.name == "landing" else LEDGER)
+        for check in _CHECKS
+    ]
+    missing = [name for name, node in tables.items() if not warehouse.exists(node)]
     totals = {"files": 0}
     if LEDGER not in missing:
+        ledger = warehouse.relation(tables[LEDGER])
         query = warehouse.render("ledger_totals", ledger=ledger, feed=feed.name)
         totals = {name: int(value) for name, value in warehouse.query(query)[0].items()}
-    if len(missing) == len(nodes) or (missing == [feed.name] and not totals["files"]):
+    if len(missing) == len(tables) or (missing == [feed.name] and not totals["files"]):
         return []
     if missing:
         what = f"there is no table {', '.join(missing)}, but others that belong to it"
         advice = f"{_RESTORE}, and do not load before that."
         return [Finding(feed.name, "tables", "differs", what, advice=advice)]
     findings = []
-    for comparison in _COMPARISONS:
-        query = warehouse.render(
-            comparison.macro,
-            ledger=ledger,
-            landing=landing,
-            quarantine=quarantine,
-            feed=feed.name,
-        )
-        findings.append(_compared(feed, comparison, totals, warehouse.query(query)))
-    return [*findings, *_marts(project, feed, warehouse, ledger)]
+    for check, test in zip(_CHECKS, tests, strict=True):
+        rows: Rows = ()
+        if test not in passed:
+            failures = project.compiled(test)
+            query = warehouse.render("differences", failures=failures, feed=feed.name)
+            rows = warehouse.query(query)
+        findings.append(_found(feed, check, test, totals, rows))
+    return [*findings, *_marts(project, feed, warehouse, passed)]
 
 
-def _compared(feed: Feed, comparison: _Comparison, totals: dict[str, int], rows: Rows) -> Finding:
+def _found(feed: Feed, check: _Check, test: str, totals: dict[str, int], rows: Rows) -> Finding:
+    holds = check.holds.format(**totals)
     if not rows:
-        what = comparison.holds.format(**totals)
-        return Finding(feed.name, comparison.name, "holds", what)
-    lines = tuple(comparison.line.format(**row, load=_load(row)) for row in rows)
-    return Finding(
-        feed.name,
-        comparison.name,
-        "differs",
-        f"not so: {comparison.holds.format(**totals)}",
-        rows,
-        lines,
-        (feed.options.mode == "replace" and comparison.replacing) or comparison.advice,
-    )
+        return Finding(feed.name, check.name, "holds", holds, test=test)
+    lines = tuple(check.line.format(**row, load=_load(row)) for row in rows)
+    advice = (feed.options.mode == "replace" and check.replacing) or check.advice
+    what = f"not so: {holds}"
+    return Finding(feed.name, check.name, "differs", what, rows, lines, advice, test)
 
 
 def _load(row: dict[str, Any]) -> str:
@@ -177,48 +183,58 @@ def _load(row: dict[str, Any]) -> str:
     return f"load {row['load_id']} ({row['status'] or 'not in the ledger'})"
 
 
-def _marts(project: Project, feed: Feed, warehouse: Warehouse, ledger: Any) -> Iterator[Finding]:
+def _marts(
+    project: Project, feed: Feed, warehouse: Warehouse, passed: Collection[str]
+) -> Iterator[Finding]:
     for mart in project.marts(feed):
-        if not mart.is_complete:
+        if not mart.test:
             continue
         name = f"{mart.node['schema']}.{mart.node['identifier']}"
-        if warehouse.exists(mart.node):
-            yield _mart(feed, name, mart.model, _counted(project, mart, warehouse, ledger))
-        else:
+        check = f"mart {name}"
+        if mart.test in passed:
+            what = f"{name} counts all landed records"
+            yield Finding(feed.name, check, "holds", what, test=mart.test)
+        elif not warehouse.exists(mart.node):
             what = f"{name}: not built yet"
-            yield Finding(feed.name, f"mart {name}", "behind", what, advice=_BUILD)
+            yield Finding(feed.name, check, "behind", what, advice=_BUILD, test=mart.test)
+        elif rows := warehouse.query(project.compiled(mart.test)):
+            yield _miscounted(feed, mart, name, rows)
+        else:
+            landings = [node for node in map(project.source, mart.feeds) if warehouse.exists(node)]
+            query = warehouse.render(
+                "mart_progress", mart=mart.name, landings=list(map(warehouse.relation, landings))
+            )
+            yield _progress(feed, mart, name, warehouse.query(query)[0])
 
 
-def _counted(project: Project, mart: Mart, warehouse: Warehouse, ledger: Any) -> dict[str, Any]:
-    nodes = [project.source(name) for name in mart.feeds]
-    landings = [warehouse.relation(node) for node in nodes if warehouse.exists(node)]
-    query = warehouse.render("check_mart", mart=mart.name, landings=landings, ledger=ledger)
-    return warehouse.query(query)[0]
+def _miscounted(feed: Feed, mart: Mart, name: str, rows: Rows) -> Finding:
+    """A mart whose newest load was taken back has only to be built; any other is wrong."""
+    check, row = f"mart {name}", rows[0]
+    load, status = row["mart_load_id"], row["mart_load_status"]
+    if status in ("replaced", "rolled back"):
+        # A build would have forgotten the load that it is built up to, so there was none since.
+        what = f"{name}: not built yet since load {load} was {status}"
+        return Finding(feed.name, check, "behind", what, rows, advice=_BUILD, test=mart.test)
+    what = (
+        f"{name} counts {row['mart_records']:,} records up to load {load};"
+        f" {row['landed_records']:,} are landed"
+    )
+    advice = (
+        "`python -m loader run` rebuilds a mart that has the hook forget_if_miscounted; any"
+        f" other needs `dbt build --full-refresh --select {mart.model}`."
+    )
+    return Finding(feed.name, check, "differs", what, rows, advice=advice, test=mart.test)
 
 
-def _mart(feed: Feed, name: str, model: str, row: dict[str, Any]) -> Finding:
+def _progress(feed: Feed, mart: Mart, name: str, row: dict[str, Any]) -> Finding:
     """A mart that is older than the newest load is not wrong; the next build makes up for it."""
     check, load = f"mart {name}", row["mart_load_id"]
-    if row["mart_load_status"] in ("replaced", "rolled back"):
-        # A build would have forgotten the load that it is built up to, so there was none since.
-        what = f"{name}: not built yet since load {load} was {row['mart_load_status']}"
-        return Finding(feed.name, check, "behind", what, [row], advice=_BUILD)
-    if row["mart_records"] != row["landed_records"]:
-        what = (
-            f"{name} counts {row['mart_records']:,} records up to load {load};"
-            f" {row['landed_records']:,} are landed"
-        )
-        advice = (
-            "`python -m loader run` rebuilds a mart that has the hook forget_if_miscounted; any"
-            f" other needs `dbt build --full-refresh --select {model}`."
-        )
-        return Finding(feed.name, check, "differs", what, [row], advice=advice)
-    if row["waiting_records"]:
-        since = f" since load {load}" if load else ""
-        what = (
-            f"{name}: not built yet{since}: {row['waiting_records']:,} records wait, up to load"
-            f" {row['newest_load_id']}"
-        )
-        return Finding(feed.name, check, "behind", what, [row], advice=_BUILD)
-    what = f"{name} counts all {row['mart_records']:,} landed records"
-    return Finding(feed.name, check, "holds", what)
+    if not row["waiting_records"]:
+        what = f"{name} counts all {row['mart_records']:,} landed records"
+        return Finding(feed.name, check, "holds", what, test=mart.test)
+    since = f" since load {load}" if load else ""
+    what = (
+        f"{name}: not built yet{since}: {row['waiting_records']:,} records wait, up to load"
+        f" {row['newest_load_id']}"
+    )
+    return Finding(feed.name, check, "behind", what, [row], advice=_BUILD, test=mart.test)

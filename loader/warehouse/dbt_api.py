@@ -5,6 +5,7 @@ The day dbt drops these names, this is the one module to write again:
     dbt.cli.main                            dbtRunner
     dbt.adapters.factory                    get_adapter, register_adapter, reset_adapters
     dbt.adapters.duckdb.connections         DuckDBConnectionManager
+    dbt.compilation                         Compiler
     dbt.config.runtime                      RuntimeConfig
     dbt.context.providers                   generate_runtime_macro_context
     dbt.flags                               get_flags
@@ -13,9 +14,10 @@ The day dbt drops these names, this is the one module to write again:
     dbt_common.exceptions                   DbtBaseException
     logging                                 the logger "stdout_log", which prints for dbt
 
-It hands on two of dbt's objects. Of the manifest, project.py reads `sources`, `nodes`, `child_map`
-and `parent_map`. Of the adapter, connection.py calls `execute`, `execute_macro`, `get_relation`,
-`Relation.create`, `cache` and `commit_if_has_connection`.
+It hands on two of dbt's objects. From the manifest, project.py and counting.py read `sources`,
+`nodes`, `child_map` and `parent_map`; compiled() calls `build_flat_graph`. On the adapter,
+connection.py calls `execute`, `execute_macro`, `get_relation`, `Relation.create`, `cache` and
+`commit_if_has_connection`.
 
 dbt takes seconds to import, so each function imports what it needs.
 """
@@ -37,12 +39,15 @@ from loader.warehouse.error_messages import advised, paragraph, unreached, wareh
 
 @dataclass(frozen=True)
 class BuildResult:
-    """What `dbt build` did. errors counts what could not be run, models and tests alike."""
+    """What `dbt build` did.
 
-    tests_passed: int
-    tests_failed: int
-    errors: int
-    failures: tuple[str, ...]
+    passed: ids of tests. failed: what each failed test says, by its id. errors: what could not be
+    run, models and tests alike.
+    """
+
+    passed: frozenset[str]
+    failed: dict[str, str]
+    errors: tuple[str, ...]
 
 
 def parse(options: Sequence[str]) -> Any:
@@ -78,14 +83,30 @@ def _invoke(arguments: list[str], manifest: Any = None) -> Any:
 
 
 def _summary(results: list[Any]) -> BuildResult:
-    tests = [str(r.status) for r in results if r.node.resource_type in ("test", "unit_test")]
-    failed = [r for r in results if str(r.status) in ("fail", "error", "runtime error")]
-    return BuildResult(
-        tests_passed=sum(status in ("pass", "warn") for status in tests),
-        tests_failed=tests.count("fail"),
-        errors=sum(str(r.status) != "fail" for r in failed),
-        failures=tuple(f"{r.node.name}: {paragraph(r.message or '')}" for r in failed),
-    )
+    passed, failed, errors = set(), {}, []
+    for result in results:
+        status, name = str(result.status), result.node.unique_id
+        message = f"{result.node.name}: {paragraph(result.message or '')}"
+        if status == "fail":
+            failed[name] = message
+        elif status in ("error", "runtime error"):
+            errors.append(message)
+        elif status in ("pass", "warn") and result.node.resource_type in ("test", "unit_test"):
+            passed.add(name)
+    return BuildResult(frozenset(passed), failed, tuple(errors))
+
+
+def compiled(manifest: Any, test: str) -> str:
+    """The SQL of a test, by its id, while an adapter is connected. Raises WarehouseError."""
+    from dbt.compilation import Compiler
+    from dbt.config.runtime import RuntimeConfig
+    from dbt.flags import get_flags
+
+    # The macros' `graph` is made from this.
+    manifest.build_flat_graph()
+    with database_errors():
+        compiler = Compiler(RuntimeConfig.from_args(get_flags()))
+        return str(compiler.compile_node(manifest.nodes[test], manifest, write=False).compiled_code)
 
 
 @contextmanager

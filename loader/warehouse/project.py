@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,24 +12,9 @@ from typing import Any
 from loader.contract.cache import ContractCache
 from loader.contract.feed import Feed, parse_feed
 from loader.errors import ConfigError
-from loader.warehouse import dbt_api
+from loader.warehouse import counting, dbt_api
 from loader.warehouse.connection import Warehouse
-
-
-@dataclass(frozen=True)
-class Mart:
-    """A table that counts the raw records that each of its rows stands for.
-
-    name: as SQL has it. model: as dbt does. node: database, schema and identifier. feeds: whose
-    records it is made of. is_complete: it knows its newest load too, and so has to account for
-    every record of theirs.
-    """
-
-    name: str
-    model: str
-    node: dict[str, Any]
-    feeds: tuple[str, ...]
-    is_complete: bool
+from loader.warehouse.counting import Mart
 
 
 @dataclass(frozen=True)
@@ -71,6 +56,7 @@ class Project:
         nodes = [node for node in self._sources.values() if "feed" in node["config"]["meta"]]
         for node in nodes:
             self._check_listed_once(node)
+            self.counting_test("ledger_matches_landing", f"{node['source_name']}.{node['name']}")
         cache.write(nodes)
         return _by_name(map(parse_feed, nodes))
 
@@ -122,42 +108,18 @@ class Project:
         return dbt_api.build(self._manifest, [*self._options, "--select", *selected], quiet)
 
     def marts(self, feed: Feed) -> list[Mart]:
-        """Tables downstream of a feed that count what they fold together, by name."""
-        manifest = self._manifest
-        start = next(
-            node.unique_id
-            for node in manifest.sources.values()
-            if (node.source_name, node.name) == (feed.source_name, feed.table_name)
-        )
-        nodes = [manifest.nodes.get(name) for name in sorted(_reached(start, manifest.child_map))]
-        return [
-            Mart(
-                node.relation_name,
-                node.name,
-                {"database": node.database, "schema": node.schema, "identifier": node.alias},
-                tuple(
-                    f"{source.source_name}.{source.name}"
-                    for name in sorted(_reached(node.unique_id, manifest.parent_map))
-                    if (source := manifest.sources.get(name)) and "feed" in source.config.meta
-                ),
-                "last_load_id" in node.columns,
-            )
-            for node in nodes
-            if node and node.resource_type == "model" and "occurrences" in node.columns
-        ]
+        """The feed's marts, by name. Raises ConfigError for one that no test counts."""
+        return counting.marts(self._manifest, feed)
+
+    def counting_test(self, name: str, table: str) -> str:
+        """The id of a counting test of a source table. Raises ConfigError if it has none."""
+        return counting.source_test(self._manifest, name, table)
+
+    def compiled(self, test: str) -> str:
+        """The SQL of a test, which returns what fails it. Raises WarehouseError."""
+        return dbt_api.compiled(self._manifest, test)
 
 
 def _by_name(feeds: Iterable[Feed]) -> dict[str, Feed]:
     """The feeds, in the order in which they are worked on and told of."""
     return {feed.name: feed for feed in sorted(feeds, key=lambda feed: feed.name)}
-
-
-def _reached(start: str, edges: Mapping[str, Sequence[str]]) -> set[str]:
-    """Every node that the edges lead to from one."""
-    seen: set[str] = set()
-    queue = [start]
-    while queue:
-        new = set(edges.get(queue.pop(), ())) - seen
-        seen |= new
-        queue += new
-    return seen

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from loader.warehouse.project import Project
 
 if TYPE_CHECKING:
     from conftest import Loader
@@ -183,21 +186,77 @@ def test_a_replaced_table_waits_for_its_mart(loader: Loader, project: Path, buil
     assert "not built yet since load 2 was replaced" in loader("check").stdout
 
 
-def test_a_run_ends_with_it(loader: Loader, tables: Tables, project: Path, built: Path) -> None:
-    # GIVEN data tests that somebody has removed, and a record that got lost
-    for path in (project / "tests/dbt").glob("*/*_adds_up.sql"):
-        path.unlink()
-    for path in (project / "tests/dbt/loader").glob("*.sql"):
-        path.unlink()
-    for path in (project / "tests/dbt").glob("*.yml"):
-        path.unlink()
+def test_a_run_counts_once_and_ends_with_it(
+    loader: Loader, tables: Tables, built: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # GIVEN a record that somebody took out of quarantine
     tables.rows("delete from raw._rejected_records where record = 300")
-    # WHEN it runs THEN it is told all the same
+    compiled: list[str] = []
+    usual = Project.compiled
+
+    def watched(project: Project, test: str) -> str:
+        compiled.append(test)
+        return usual(project, test)
+
+    monkeypatch.setattr(Project, "compiled", watched)
+    # WHEN it runs THEN the test that dbt's build has failed is worded as a check, and no other
     result = loader("run", "--json", code=1)
     summary = json.loads(result.stdout.splitlines()[-1])
     assert (summary["checks_passed"], summary["checks_failed"]) == (5, 1)
+    assert summary["tests_failed"] == 0
     assert "the data is loaded, but 1 checks do not hold" in result.stderr
     assert "check quarantine" in result.stderr
+    # AND those that dbt's build has passed are not run again.
+    assert [test.split(".")[2].split("_loader")[0] for test in compiled] == [
+        "source_ledger_matches_quarantine"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("path", "line", "place", "test"),
+    [
+        (
+            "models/staging/cti/_cti__sources.yml",
+            "        data_tests:\n          - ledger_matches_landing\n",
+            "source table cti.indicators",
+            "ledger_matches_landing",
+        ),
+        (
+            "models/staging/loader/_loader__sources.yml",
+            "          - loaded_once\n",
+            "source table loader._loaded_files",
+            "loaded_once",
+        ),
+        (
+            "models/marts/indicators.yml",
+            "      - counts_every_record:\n          arguments:\n"
+            "            landed: source('cti', 'indicators')\n",
+            "model indicators",
+            "counts_every_record",
+        ),
+    ],
+)
+def test_what_no_test_counts_is_refused_by_name(
+    loader: Loader,
+    dbt: Dbt,
+    project: Path,
+    built: Path,
+    path: str,
+    line: str,
+    place: str,
+    test: str,
+) -> None:
+    # GIVEN a feed, a ledger or a mart whose counting test somebody took out of the YAML
+    text = (project / path).read_text()
+    assert line in text
+    (project / path).write_text(text.replace(line, ""))
+    # WHEN it is checked THEN it is refused, and the message says what to add and where
+    told = f"{place}: nothing counts its records; add the test {test} to its data_tests"
+    assert told in loader("check", code=2).stderr
+    if place != "source table loader._loaded_files":
+        # AND dbt alone does not build it either.
+        with pytest.raises(AssertionError, match=re.escape(told)):
+            dbt("build")
 
 
 def test_a_selection_with_a_count_is_no_mart(

@@ -154,6 +154,7 @@ def test_headers_and_columns_only_appear(loader: Loader, project: Path, tables: 
     ]
     feed = {"location": "odd/*.csv", "delimiter": "|", "quote": "^"}
     table = {"name": "odd", "config": {"meta": {"feed": feed}}, "columns": columns}
+    table["data_tests"] = ["ledger_matches_landing"]
     source = {"name": "../../up", "schema": "raw", "tables": [table]}
     (project / "models/odd.yml").write_text(yaml.safe_dump({"sources": [source]}))
     (project / "odd").mkdir()

@@ -307,6 +307,7 @@ def test_an_empty_record_of_a_single_column_comes_back(
         "      - name: names\n"
         f"        config: {{meta: {{feed: {{location: '{project}/names.csv',"
         " rejects: {max_rows: 1}}}}\n"
+        "        data_tests: [ledger_matches_landing]\n"
         "        columns:\n"
         "          - {name: name, data_type: varchar(9), config: {meta: {required: true}}}\n"
     )

@@ -187,6 +187,7 @@ def test_what_cannot_be_done_is_said(
 ) -> None:
     columns = [{"name": "id", "data_type": "varchar(9)"}]
     orders = {"name": "orders", "config": {"meta": {"feed": {"location": "x/*.csv"}}}}
+    orders["data_tests"] = ["ledger_matches_landing"]
     shop = {"name": "shop", "schema": "raw", "tables": [orders | {"columns": columns}]}
     (project / "models/shop.yml").write_text(json.dumps({"sources": [shop]}))
     before = state(tables)

@@ -34,6 +34,7 @@ sources:
               delimiter: ";"
               quote: "'"
               columns: {extra: ignore}
+        data_tests: [ledger_matches_landing]
         columns:
           - name: Order ID
             data_type: varchar(20)
@@ -166,6 +167,24 @@ def test_yaml_and_a_staging_model_are_all_it_needs(
     assert tables.count("raw.indicators") == 0
     ledger = tables.rows("select feed, uri, load_id from raw._loaded_files")
     assert ledger == [("shop.orders", "orders/a.txt", 1)]
+
+
+def test_a_record_that_it_lost_is_found_by_check_and_by_dbt_alone(
+    loader: Loader, dbt: Dbt, orders: Path, tables: Tables
+) -> None:
+    # GIVEN two feeds that are loaded, and a row of the second that somebody deletes
+    (orders / "a.txt").write_text(HEADER + "AB1;1;;;;;;;;;\nAB2;2;;;;;;;;;\n")
+    loader("load")
+    tables.rows("""delete from raw.orders where "Order ID" = 'AB1'""")
+    # WHEN it is checked THEN the feed is named, and what became of it
+    result = loader("check", "--select", "orders", code=1)
+    assert "shop.orders: differs: not so: 2 records of 1 loads" in result.stdout
+    assert "load 2 (loaded): 2 records by the ledger, 1 landed" in result.stdout
+    loader("check", "--select", "indicators")
+    # AND dbt finds it with no loader beside it.
+    with pytest.raises(AssertionError, match="source_ledger_matches_landing_shop_orders_"):
+        dbt("test", "--select", "source:shop.orders")
+    dbt("test", "--select", "source:cti.indicators")
 
 
 def test_what_is_wrong_with_one_feed_does_not_hide_the_others(

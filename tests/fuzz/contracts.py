@@ -52,7 +52,9 @@ class Contract:
             for name, meta in self.columns.items()
         }
         feed = {"location": location, **self.options, **options}
-        return {"name": self.name, "config": {"meta": {"feed": feed}}, "columns": columns}
+        config = {"meta": {"feed": feed}}
+        tests = ["ledger_matches_landing"]
+        return {"name": self.name, "config": config, "data_tests": tests, "columns": columns}
 
     def feed(self) -> Feed:
         """What the loader makes of it."""

@@ -41,6 +41,7 @@ sources:
             feed:
               location: "{{ env_var('LAB_LOCATION', 'lab/*.csv') }}"
               columns: {extra: ignore}
+        data_tests: [ledger_matches_landing]
         columns:
           - {name: group, data_type: varchar(32), config: {meta: {required: true}}}
           - {name: note, data_type: varchar(96)}
@@ -63,6 +64,7 @@ sources:
               location: "{{ env_var('LAB_PRICES_LOCATION', 'prices/*.csv') }}"
               mode: replace
               delimiter: ";"
+        data_tests: [ledger_matches_landing]
         columns:
           - {name: article, data_type: varchar(32), config: {meta: {required: true}}}
           - name: price

@@ -1,0 +1,98 @@
+"""A feed's marts and the dbt tests that count its records, found in dbt's manifest.
+
+A manifest is dbt's object; only its sources, nodes, child_map and parent_map are read.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from loader.contract.feed import Feed
+from loader.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Mart:
+    """A table that counts the raw records that each of its rows stands for.
+
+    name: as SQL has it. model: as dbt does. node: database, schema and identifier. feeds: whose
+    records it is made of. test: the id of the dbt test that counts them, for a mart that knows its
+    newest load too and so has to account for every record; empty for any other.
+    """
+
+    name: str
+    model: str
+    node: dict[str, Any]
+    feeds: tuple[str, ...]
+    test: str
+
+
+def marts(manifest: Any, feed: Feed) -> list[Mart]:
+    """Tables downstream of a feed with the column occurrences, by name.
+
+    Raises ConfigError for one with last_load_id that no test counts.
+    """
+    start = _source(manifest, feed.name).unique_id
+    nodes = [manifest.nodes.get(name) for name in sorted(_reached(start, manifest.child_map))]
+    return [
+        Mart(
+            node.relation_name,
+            node.name,
+            {"database": node.database, "schema": node.schema, "identifier": node.alias},
+            tuple(
+                _name(source)
+                for name in sorted(_reached(node.unique_id, manifest.parent_map))
+                if (source := manifest.sources.get(name)) and "feed" in source.config.meta
+            ),
+            _mart_test(manifest, node) if "last_load_id" in node.columns else "",
+        )
+        for node in nodes
+        if node and node.resource_type == "model" and "occurrences" in node.columns
+    ]
+
+
+def source_test(manifest: Any, name: str, table: str) -> str:
+    """The id of a counting test of a source table. Raises ConfigError if it has none."""
+    node = _source(manifest, table)
+    for test in _tests(manifest, name):
+        if [node.source_name, node.name] in test.sources:
+            return str(test.unique_id)
+    raise _uncounted(f"{node.original_file_path}: source table {table}", name)
+
+
+def _mart_test(manifest: Any, node: Any) -> str:
+    for test in _tests(manifest, "counts_every_record"):
+        if test.attached_node == node.unique_id:
+            return str(test.unique_id)
+    raise _uncounted(f"{node.original_file_path}: model {node.name}", "counts_every_record")
+
+
+def _uncounted(place: str, test: str) -> ConfigError:
+    return ConfigError(
+        f"{place}: nothing counts its records; add the test {test} to its data_tests"
+    )
+
+
+def _source(manifest: Any, table: str) -> Any:
+    return next(node for node in manifest.sources.values() if _name(node) == table)
+
+
+def _tests(manifest: Any, name: str) -> list[Any]:
+    nodes = manifest.nodes.values()
+    tests = [node for node in nodes if getattr(node, "test_metadata", None)]
+    return [test for test in tests if test.test_metadata.name == name]
+
+
+def _name(source: Any) -> str:
+    return f"{source.source_name}.{source.name}"
+
+
+def _reached(start: str, edges: Mapping[str, Sequence[str]]) -> set[str]:
+    """Every node that the edges lead to from one."""
+    seen: set[str] = set()
+    queue = [start]
+    while queue:
+        new = set(edges.get(queue.pop(), ())) - seen
+        seen |= new
+        queue += new
+    return seen

@@ -1,0 +1,47 @@
+{#
+    For a mart with the columns occurrences and last_load_id: up to the newest load that it knows, it has
+    counted every record of the landing tables that it is made of, once. A difference means that a record
+    was dropped, or counted twice, on its way. Records of newer loads wait for the next build.
+    landed: a landing table such as source('cti', 'indicators'), or a list of them.
+    since: a load id; counts the keys that have records of newer loads, and finds what they lack.
+#}
+{% test counts_every_record(model, landed, since=none) %}
+    {%- set landed = [landed] if landed is mapping or landed is not sequence or landed is string else landed %}
+    with mart as (
+        select
+            coalesce(sum(case when {{ cti.newer('last_load_id', since) }} then occurrences end), 0) as records,
+            coalesce(max(last_load_id), 0) as load_id
+        from {{ model }}
+    ),
+
+    landed as (
+        {%- for relation in landed %}
+        {%- if not loop.first %}
+        union all
+        {%- endif %}
+        select count(*) as records
+        from {{ relation }}
+        where _load_id <= (select mart.load_id from mart) and {{ cti.newer('_load_id', since) }}
+        {%- endfor %}
+    ),
+
+    counted as (
+        select sum(records) as records from landed
+    ),
+
+    mark as (
+        select max(status) as status
+        from {{ source('loader', '_loaded_files') }}
+        where load_id = (select mart.load_id from mart)
+    )
+
+    select
+        mart.load_id as mart_load_id,
+        mark.status as mart_load_status,
+        mart.records as mart_records,
+        counted.records as landed_records
+    from mart
+    cross join counted
+    cross join mark
+    where mart.records {{ '<>' if since is none else '<' }} counted.records
+{% endtest %}

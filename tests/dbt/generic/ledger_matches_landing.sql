@@ -1,0 +1,34 @@
+{#
+    For a feed's source table: each load has as many rows there as the ledger says it brought, and a load
+    that does not stand (replaced, rolled back, or unknown to the ledger) has none. It fails if rows were
+    put in or taken out past the loader, or if a load was half undone.
+    since: a load id; only newer loads are counted.
+#}
+{% test ledger_matches_landing(model, since=none) %}
+    with ledger as (
+        select
+            load_id,
+            max(status) as status,
+            sum(case when status in ('loaded', 'replayed') then records_loaded else 0 end) as records
+        from {{ source('loader', '_loaded_files') }}
+        where feed = {{ text_literal(cti.feed_of(model)) }} and {{ cti.newer('load_id', since) }}
+        group by load_id
+    ),
+
+    landed as (
+        select _load_id as load_id, count(*) as records
+        from {{ model }}
+        where {{ cti.newer('_load_id', since) }}
+        group by _load_id
+    )
+
+    select
+        {{ text_literal(cti.feed_of(model)) }} as feed,
+        coalesce(ledger.load_id, landed.load_id) as load_id,
+        ledger.status,
+        coalesce(ledger.records, 0) as ledger_records,
+        coalesce(landed.records, 0) as landed_records
+    from ledger
+    full outer join landed on ledger.load_id = landed.load_id
+    where coalesce(ledger.records, 0) <> coalesce(landed.records, 0)
+{% endtest %}

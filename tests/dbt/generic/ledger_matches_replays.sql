@@ -1,0 +1,37 @@
+{#
+    For the ledger: each replay has as many records marked as its own in quarantine as the ledger says it
+    loaded. It fails if a record was marked as replayed past the loader, or if its mark was taken away.
+    since: a load id; only newer replays are counted.
+#}
+{% test ledger_matches_replays(model, since=none) %}
+    with marked as (
+        select feed, replayed_by as load_id, count(*) as records
+        from {{ source('loader', '_rejected_records') }}
+        -- A long record has several parts.
+        where part = 1 and replayed_by is not null and {{ cti.newer('replayed_by', since) }}
+        group by feed, replayed_by
+    ),
+
+    ledger as (
+        select
+            feed,
+            load_id,
+            max(status) as status,
+            sum(case when status <> 'rolled back' then records_loaded else 0 end) as records
+        from {{ model }}
+        where
+            (status = 'replayed' or load_id in (select marked.load_id from marked))
+            and {{ cti.newer('load_id', since) }}
+        group by feed, load_id
+    )
+
+    select
+        coalesce(ledger.feed, marked.feed) as feed,
+        coalesce(ledger.load_id, marked.load_id) as load_id,
+        ledger.status,
+        coalesce(ledger.records, 0) as ledger_records,
+        coalesce(marked.records, 0) as quarantine_records
+    from ledger
+    full outer join marked on ledger.feed = marked.feed and ledger.load_id = marked.load_id
+    where coalesce(ledger.records, 0) <> coalesce(marked.records, 0)
+{% endtest %}

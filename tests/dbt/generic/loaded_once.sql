@@ -1,0 +1,17 @@
+{#
+    For the ledger: no file version stands twice.
+    since: a load id; only file versions that a newer load brought are looked at.
+#}
+{% test loaded_once(model, since=none) %}
+    select
+        feed,
+        min(load_id) as first_load_id,
+        max(load_id) as last_load_id,
+        uri,
+        etag,
+        count(*) as times
+    from {{ model }}
+    where status = 'loaded'
+    group by feed, uri, etag
+    having count(*) > 1 and {{ cti.newer('max(load_id)', since) }}
+{% endtest %}
