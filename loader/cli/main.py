@@ -63,6 +63,7 @@ def plan(settings: Settings, selected: tuple[str, ...], reloads: tuple[str, ...]
     from loader.cli.output import before, nothing_new, print_json, print_table, say, say_text
     from loader.files.store import open_store
     from loader.jobs.load import make_plan
+    from loader.jobs.plan import planned_sql
     from loader.warehouse.landing import Landing
 
     project = settings.project()
@@ -73,7 +74,9 @@ def plan(settings: Settings, selected: tuple[str, ...], reloads: tuple[str, ...]
         plan = make_plan(project, feed, landing, frozenset(reloads))
         store = open_store(feed.options.location, project.project_dir)
         statements, manifests = (
-            landing.statements(plan.new, plan.replaces, store) if plan.new else ([], {})
+            planned_sql(project, feed, warehouse, plan.new, plan.replaces, store)
+            if plan.new
+            else ([], {})
         )
         if settings.as_json:
             print_json(
@@ -222,17 +225,16 @@ def history(settings: Settings, selected: tuple[str, ...]) -> None:
     Example: python -m loader history --json
     """
     from loader.cli.output import print_json, print_table, say
-    from loader.warehouse.landing import LEDGER
+    from loader.warehouse.tables import Tables
 
     project = settings.project()
     names = {feed.name for feed in feeds_of(project, selected)}
-    ledger = project.source(LEDGER)
     with project.warehouse(create=False) as warehouse:
-        if not warehouse.exists(ledger):
+        tables = Tables(project, warehouse)
+        if not tables.exist("ledger"):
             say("nothing has been loaded yet", error=True)
             return
-        query = warehouse.render("history", ledger=warehouse.relation(ledger))
-        rows = [row for row in warehouse.query(query) if row["feed"] in names]
+        rows = [row for row in tables.rows("history") if row["feed"] in names]
     if settings.as_json:
         for row in rows:
             print_json(row)

@@ -14,9 +14,8 @@ from typing import Any, Literal
 from loader.contract.feed import Feed
 from loader.warehouse.connection import Warehouse
 from loader.warehouse.counting import Mart
-from loader.warehouse.landing import LEDGER
 from loader.warehouse.project import Project
-from loader.warehouse.quarantine import QUARANTINE
+from loader.warehouse.tables import LEDGER, QUARANTINE
 
 Rows = Sequence[dict[str, Any]]
 

@@ -26,7 +26,8 @@ from loader.files.spool import private_files, spool_folder
 from loader.files.store import FileVersion, open_store
 from loader.retry import retry
 from loader.validation.validator import Validator, Verdict
-from loader.warehouse.landing import Landing, LedgerRow
+from loader.warehouse.landing import Landing
+from loader.warehouse.ledger import LedgerRow
 from loader.warehouse.project import Project
 from loader.warehouse.work import check_folder, keep
 

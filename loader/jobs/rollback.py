@@ -9,10 +9,8 @@ from typing import Any, NamedTuple
 from loader.contract.feed import Feed
 from loader.errors import ConfigError, ReconciliationError
 from loader.jobs.load import Observer, retried
-from loader.warehouse.connection import Warehouse
-from loader.warehouse.landing import LEDGER
 from loader.warehouse.project import Project
-from loader.warehouse.quarantine import QUARANTINE
+from loader.warehouse.tables import Tables
 
 __all__ = ["Deleted", "StandingLoad", "find_load", "roll_back", "to_json"]
 
@@ -53,12 +51,13 @@ class Deleted(NamedTuple):
 def find_load(project: Project, load_id: int, feed: Feed | None = None) -> StandingLoad:
     """A load that can be taken back. Raises ConfigError that says why one cannot."""
     with project.warehouse(create=False) as warehouse:
-        if not warehouse.exists(project.source(LEDGER)):
+        tables = Tables(project, warehouse)
+        if not tables.exist("ledger"):
             raise ConfigError(f"there is no load {load_id}; nothing has been loaded yet")
-        load = _read(project, warehouse, load_id)
+        load = _read(tables, load_id)
         if feed is not None and load.feed != feed.name:
             raise ConfigError(f"load {load_id} is one of {load.feed}, not of {feed.name}")
-        _refuse(project, warehouse, load)
+        _refuse(project, tables, load)
     return load
 
 
@@ -75,7 +74,8 @@ def roll_back(
 
     def once(_: object) -> Deleted:
         with project.warehouse(create=False) as warehouse:
-            _roll_back_once(project, feed, warehouse, load_id, damaged, found)
+            tables = Tables(project, warehouse, feed)
+            _roll_back_once(project, tables, load_id, damaged, found)
         return found[-1]
 
     return retried(feed, observer, once)
@@ -83,65 +83,44 @@ def roll_back(
 
 def _roll_back_once(
     project: Project,
-    feed: Feed,
-    warehouse: Warehouse,
+    tables: Tables,
     load_id: int,
     damaged: bool,
     found: list[Deleted],
 ) -> None:
     """One try. found: what was there to delete is added to it."""
-    landing, ledger, quarantine = (
-        warehouse.relation(project.source(name)) for name in (feed.name, LEDGER, QUARANTINE)
-    )
-    of_load = {"landing": landing, "ledger": ledger, "quarantine": quarantine}
-
-    def sql(macro: str, *tables: str) -> str:
-        return str(
-            warehouse.render(macro, load_id=load_id, **{name: of_load[name] for name in tables})
-        )
-
-    def count(macro: str, table: str) -> int:
-        return int(warehouse.query(sql(macro, table))[0]["records"])
 
     def counts() -> Deleted:
         return Deleted(
-            count("count_load", "landing"),
-            count("count_rejected", "quarantine"),
-            count("count_taken", "quarantine"),
+            tables.number("count_load", load_id=load_id),
+            tables.number("count_rejected", load_id=load_id),
+            tables.number("count_taken", load_id=load_id),
         )
 
-    lock = warehouse.render("lock_ledger", ledger=ledger)
-    with warehouse.transaction():
-        if lock:
-            warehouse.execute(lock)
-        load = _read(project, warehouse, load_id)
+    lock = tables.sql("lock_ledger")
+    with tables.warehouse.transaction():
+        tables.execute([lock] if lock else [])
+        load = _read(tables, load_id)
         if found and load.status == "rolled back":
             return  # the try before was lost at COMMIT, but done
-        _refuse(project, warehouse, load)
+        _refuse(project, tables, load)
         found.append(counts())
         if not damaged:
             _expect(load_id, found[-1], [load.loaded, load.rejected, load.taken])
-        for macro, table in (
-            ("forget_landed", "landing"),
-            ("forget_rejected", "quarantine"),
-            ("return_taken", "quarantine"),
-            ("mark_rolled_back", "ledger"),
-        ):
-            warehouse.execute(sql(macro, table))
+        for macro in ("forget_landed", "forget_rejected", "return_taken", "mark_rolled_back"):
+            tables.run(macro, load_id=load_id)
         _expect(load_id, counts(), [0, 0, 0])
 
 
-def _read(project: Project, warehouse: Warehouse, load_id: int) -> StandingLoad:
-    ledger = warehouse.relation(project.source(LEDGER))
-    query = warehouse.render("load_files", ledger=ledger, load_id=load_id)
-    rows = warehouse.query(query)
+def _read(tables: Tables, load_id: int) -> StandingLoad:
+    rows = tables.rows("load_files", load_id=load_id)
     if not rows:
         raise ConfigError(f"there is no load {load_id}; `python -m loader history` shows the loads")
     files = tuple((row["uri"], row["records_loaded"], row["records_rejected"]) for row in rows)
     return StandingLoad(load_id, rows[0]["feed"], rows[0]["status"], files)
 
 
-def _refuse(project: Project, warehouse: Warehouse, load: StandingLoad) -> None:
+def _refuse(project: Project, tables: Tables, load: StandingLoad) -> None:
     """Raises ConfigError for a load that cannot be taken back."""
     name, feed = f"load {load.load_id} of {load.feed}", project.feed(load.feed)
     if load.status == "rolled back":
@@ -159,9 +138,8 @@ def _refuse(project: Project, warehouse: Warehouse, load: StandingLoad) -> None:
             " without it the table would be empty. Put the right files at"
             f" {feed.options.location} and load; they take its place."
         )
-    quarantine = warehouse.relation(project.source(QUARANTINE))
-    query = warehouse.render("later_replays", quarantine=quarantine, load_id=load.load_id)
-    if replays := [str(row["load_id"]) for row in warehouse.query(query)]:
+    later = tables.rows("later_replays", load_id=load.load_id)
+    if replays := [str(row["load_id"]) for row in later]:
         raise ConfigError(
             f"{name}: records that it refused were replayed by load {', '.join(replays)}. Roll that"
             f" back first: python -m loader rollback {replays[-1]}"

@@ -6,11 +6,10 @@ import gzip
 import json
 import shutil
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from loader.contract.feed import Feed
 from loader.errors import ConfigError
@@ -21,8 +20,6 @@ from loader.records import engine
 from loader.records.reader import MAX_RECORD_BYTES
 from loader.validation.validator import Verdict
 from loader.warehouse.work import WorkFolder
-
-__all__ = ["CopyGroup", "local_groups", "manifest_text", "s3_groups", "work_folder"]
 
 Columns = tuple[str | None, ...]
 Files = Sequence[tuple[FileVersion, Verdict]]
@@ -48,26 +45,36 @@ class CopyGroup:
     manifest: str | None = None
     max_record_bytes: int = MAX_RECORD_BYTES
 
-    def for_macro(self) -> dict[str, Any]:
-        """As the macro stage_files takes it."""
-        return {**asdict(self), "paths": list(self.paths), "columns": list(self.columns)}
+
+def file_group(
+    feed: Feed, path: str, columns: Columns, records: int, compression: Compression = "none"
+) -> CopyGroup:
+    """One file of a feed, in the feed's own dialect."""
+    options = feed.options
+    return CopyGroup((path,), columns, records, options.delimiter, options.quote, compression)
+
+
+def merged(groups: Iterable[CopyGroup]) -> list[CopyGroup]:
+    """Fewer groups: those that one statement can copy become one."""
+    alike: dict[CopyGroup, list[CopyGroup]] = defaultdict(list)
+    for group in groups:
+        alike[replace(group, paths=(), records=0)].append(group)
+    return [
+        replace(
+            kind,
+            paths=tuple(path for group in members for path in group.paths),
+            records=sum(group.records for group in members),
+        )
+        for kind, members in alike.items()
+    ]
 
 
 def local_groups(feed: Feed, files: Files) -> list[CopyGroup]:
     """The texts on disk, for an engine that reads them there."""
-    together: dict[Columns, list[Verdict]] = defaultdict(list)
-    for _, verdict in files:
-        together[verdict.columns].append(verdict)
-    return [
-        CopyGroup(
-            tuple(str(verdict.text) for verdict in verdicts),
-            columns,
-            sum(verdict.accepted for verdict in verdicts),
-            feed.options.delimiter,
-            feed.options.quote,
-        )
-        for columns, verdicts in together.items()
-    ]
+    return merged(
+        file_group(feed, str(verdict.text), verdict.columns, verdict.accepted)
+        for _, verdict in files
+    )
 
 
 @contextmanager
@@ -84,7 +91,7 @@ def s3_groups(
     try:
         if rejected:
             rejected = _with_manifest(_zipped(rejected, work), 0, work)
-        groups = list(_originals(feed, files))
+        groups = merged(_originals(feed, files))
         rewritten = [verdict for file, verdict in files if not _copy_safe(file, verdict)]
         if sum(verdict.accepted for verdict in rewritten):
             groups.append(_parts(feed, rewritten, work, spool))
@@ -114,22 +121,11 @@ def _copy_safe(file: FileVersion, verdict: Verdict) -> bool:
 
 
 def _originals(feed: Feed, files: Files) -> Iterator[CopyGroup]:
-    together: dict[tuple[Columns, Compression], list[tuple[FileVersion, Verdict]]] = defaultdict(
-        list
-    )
+    """The objects that COPY can read as they are stored."""
     for file, verdict in files:
         if _copy_safe(file, verdict) and verdict.accepted:
             compression = compression_of(file.uri, feed.options.compression)
-            together[verdict.columns, compression].append((file, verdict))
-    for (columns, compression), members in together.items():
-        yield CopyGroup(
-            tuple(file.uri for file, _ in members),
-            columns,
-            sum(verdict.accepted for _, verdict in members),
-            feed.options.delimiter,
-            feed.options.quote,
-            compression,
-        )
+            yield file_group(feed, file.uri, verdict.columns, verdict.accepted, compression)
 
 
 def _parts(feed: Feed, verdicts: Sequence[Verdict], work: WorkFolder, spool: Path) -> CopyGroup:

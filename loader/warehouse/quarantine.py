@@ -4,31 +4,22 @@ from __future__ import annotations
 
 import base64
 import csv
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 from loader.contract.feed import Feed
-from loader.errors import DataRefused
+from loader.errors import DataRefused, WarehouseTransient
 from loader.files.store import FileVersion
 from loader.records.reader import Dialect, read_blocks
 from loader.validation.rejects import Reject, read_rejects
 from loader.validation.validator import Verdict
+from loader.warehouse.tables import Tables
 
-__all__ = [
-    "COLUMNS",
-    "QUARANTINE",
-    "Quarantined",
-    "decoded",
-    "encoded",
-    "is_one_record",
-    "write_rejected",
-    "written_out",
-]
-
-QUARANTINE = "loader._rejected_records"
+# An IN list of as many numbers is far below what either engine takes as one statement.
+_RECORDS_PER_STATEMENT = 5000
 
 # What a load stages of each refused record; load, feed and time come with the INSERT.
 COLUMNS = (
@@ -160,6 +151,26 @@ def _short(text: str | None) -> str | None:
 
 def _storable(header: str) -> str | None:
     return None if "\0" in header or len(header.encode()) > _TEXT_BYTES else header
+
+
+def quarantined(tables: Tables, load_id: int | None, uri: str | None) -> Iterator[Quarantined]:
+    """Rejected records of loads that stand, of one load or file if given, not yet replayed."""
+    return written_out(tables.rows("quarantined", load_id=load_id, uri=uri))
+
+
+def mark_replayed(
+    tables: Tables, load_id: int, rejected_by: int, uri: str, records: Sequence[int]
+) -> None:
+    """Marks records that a load rejected as loaded by a later one.
+
+    Raises WarehouseTransient if some of them are no longer in quarantine.
+    """
+    of = {"load_id": load_id, "rejected_by": rejected_by, "uri": uri}
+    for start in range(0, len(records), _RECORDS_PER_STATEMENT):
+        some = records[start : start + _RECORDS_PER_STATEMENT]
+        tables.run("mark_replayed", records=some, **of)
+    if tables.number("count_replayed", **of) != len(records):
+        raise WarehouseTransient(f"{uri}: another replay took records of load {rejected_by} first.")
 
 
 def written_out(rows: Iterable[dict[str, Any]]) -> Iterator[Quarantined]:

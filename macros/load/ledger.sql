@@ -2,58 +2,58 @@
     The ledger: which file versions were loaded, by which load. Each macro returns one statement.
 #}
 
-{% macro lock_ledger(ledger) %}
+{% macro lock_ledger(tables) %}
     {#- Keeps other loaders out until the transaction ends; none where the engine has one writer. -#}
-    {{ return(adapter.dispatch('lock_ledger')(ledger)) }}
+    {{ return(adapter.dispatch('lock_ledger')(tables)) }}
 {% endmacro %}
 
 
-{% macro default__lock_ledger(ledger) %}
+{% macro default__lock_ledger(tables) %}
     {{ return(none) }}
 {% endmacro %}
 
 
-{% macro redshift__lock_ledger(ledger) %}
-    {{ return('lock ' ~ ledger.include(database=false)) }}
+{% macro redshift__lock_ledger(tables) %}
+    {{ return('lock ' ~ tables.ledger.include(database=false)) }}
 {% endmacro %}
 
 
-{% macro next_load_id(ledger) %}
-    {{ return('select coalesce(max(load_id), 0) + 1 as load_id from ' ~ ledger) }}
+{% macro next_load_id(tables) %}
+    {{ return('select coalesce(max(load_id), 0) + 1 as load_id from ' ~ tables.ledger) }}
 {% endmacro %}
 
 
-{% macro loaded_files(ledger, feed) %}
+{% macro loaded_files(tables) %}
     {#- The file versions of a feed that are in its landing table. -#}
     {{ return(
         "select load_id, uri, etag, version, bytes, records_read, records_loaded, records_rejected"
-        ~ " from " ~ ledger ~ " where status = 'loaded' and feed = " ~ text_literal(feed)
+        ~ " from " ~ tables.ledger ~ " where status = 'loaded' and feed = " ~ text_literal(tables.feed)
     ) }}
 {% endmacro %}
 
 
-{% macro rolled_back_files(ledger, feed) %}
+{% macro rolled_back_files(tables) %}
     {#- The file versions of a feed that were loaded and taken back, without replays: those have no bytes. -#}
     {{ return(
-        "select distinct uri, etag, version from " ~ ledger
-        ~ " where status = 'rolled back' and bytes > 0 and feed = " ~ text_literal(feed)
+        "select distinct uri, etag, version from " ~ tables.ledger
+        ~ " where status = 'rolled back' and bytes > 0 and feed = " ~ text_literal(tables.feed)
     ) }}
 {% endmacro %}
 
 
-{% macro record_files(ledger, feed, loaded_at, files) %}
-    {#- Writes a load's files into the ledger. files: dicts with the ledger's other columns. -#}
+{% macro record_files(tables, loaded_at, files) %}
+    {#- Writes a load's files into the ledger. files: they have the ledger's other columns. -#}
     {%- set rows = [] -%}
     {%- for file in files -%}
         {%- do rows.append('(' ~ [
-            file.load_id, text_literal(feed), text_literal(file.uri), text_literal(file.etag),
+            file.load_id, text_literal(tables.feed), text_literal(file.uri), text_literal(file.etag),
             text_literal(file.version), file.bytes, file.records_read, file.records_loaded,
             file.records_rejected, text_literal(file.status),
             'cast(' ~ text_literal(loaded_at) ~ ' as timestamp)'
         ] | join(', ') ~ ')') -%}
     {%- endfor -%}
     {%- set statement -%}
-insert into {{ ledger }} (
+insert into {{ tables.ledger }} (
     load_id, feed, uri, etag, version, bytes, records_read, records_loaded, records_rejected,
     status, loaded_at
 )
@@ -64,29 +64,29 @@ values
 {% endmacro %}
 
 
-{% macro mark_replaced(ledger, feed) %}
+{% macro mark_replaced(tables) %}
     {{ return(
-        "update " ~ ledger ~ " set status = 'replaced' where status in ('loaded', 'replayed') and feed = "
-        ~ text_literal(feed)
+        "update " ~ tables.ledger ~ " set status = 'replaced' where status in ('loaded', 'replayed') and feed = "
+        ~ text_literal(tables.feed)
     ) }}
 {% endmacro %}
 
 
-{% macro empty_landing(landing) %}
+{% macro empty_landing(tables) %}
     {#- DELETE, since TRUNCATE would commit on Redshift. -#}
-    {{ return('delete from ' ~ landing) }}
+    {{ return('delete from ' ~ tables.landing) }}
 {% endmacro %}
 
 
-{% macro count_load(landing, load_id) %}
-    {{ return('select count(*) as records from ' ~ landing ~ ' where _load_id = ' ~ load_id) }}
+{% macro count_load(tables, load_id) %}
+    {{ return('select count(*) as records from ' ~ tables.landing ~ ' where _load_id = ' ~ load_id) }}
 {% endmacro %}
 
 
-{% macro history(ledger) %}
+{% macro history(tables) %}
     {{ return(
         'select load_id, feed, uri, records_read, records_loaded, records_rejected, status, loaded_at'
-        ~ ' from ' ~ ledger ~ ' order by load_id, uri'
+        ~ ' from ' ~ tables.ledger ~ ' order by load_id, uri'
     ) }}
 {% endmacro %}
 

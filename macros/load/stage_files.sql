@@ -172,12 +172,12 @@ limit 1
 {% endmacro %}
 
 
-{% macro insert_staged(landing, stage, columns, load_id, loaded_at) %}
+{% macro insert_staged(tables, stage, columns, load_id, loaded_at) %}
     {#- The statement that lands staged records under a load id. columns: their names. -#}
     {%- set names = [] -%}
     {%- for column in columns -%}{%- do names.append(quoted(column)) -%}{%- endfor -%}
     {%- set statement -%}
-insert into {{ landing }} ({{ names | join(', ') }}, _load_id, _loaded_at)
+insert into {{ tables.landing }} ({{ names | join(', ') }}, _load_id, _loaded_at)
 select {{ names | join(', ') }}, {{ load_id }}, cast({{ text_literal(loaded_at) }} as timestamp)
 from {{ quoted(stage) }}
     {%- endset -%}

@@ -1,0 +1,131 @@
+"""Staging: brings records to where an INSERT can take them. On Redshift, COPY does it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from loader.contract.feed import Feed
+from loader.errors import ReconciliationError, WarehouseError, WarehouseTransient
+from loader.files.store import FileVersion
+from loader.validation.validator import Verdict
+from loader.warehouse.connection import Warehouse
+from loader.warehouse.copy_source import CopyGroup, local_groups, s3_groups
+from loader.warehouse.quarantine import COLUMNS, write_rejected
+from loader.warehouse.tables import Tables
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A view or temporary table with records for the landing table or the quarantine."""
+
+    name: str
+    table: Literal["landing", "quarantine"]
+    columns: tuple[str, ...]
+
+
+def landing_stage(feed: Feed, number: int) -> Stage:
+    """The stage of a group of files, counted from 1."""
+    return Stage(f"{feed.table_name}__load_{number}", "landing", feed.column_names)
+
+
+def stage_statements(tables: Tables, stage: Stage, group: CopyGroup) -> list[str]:
+    """The statements that put a group's records in a stage."""
+    return list(
+        tables.warehouse.render(
+            "stage_files",
+            stage=stage.name,
+            landing=tables[stage.table],
+            columns=stage.columns,
+            group=group,
+        )
+    )
+
+
+def copy_settings(warehouse: Warehouse) -> dict[str, Any]:
+    """What the engine copies from, and how; see the macro copy_settings."""
+    return dict(warehouse.render("copy_settings"))
+
+
+def expect(found: int, expected: int, what: str) -> None:
+    """Promise 1: raises ReconciliationError where a count is not what it must be."""
+    if found != expected:
+        raise ReconciliationError(
+            f"{what} {found:,} records, but {expected:,} are expected. Nothing was loaded."
+        )
+
+
+@contextmanager
+def staged(
+    tables: Tables, feed: Feed, files: Sequence[tuple[FileVersion, Verdict]], spool: Path
+) -> Iterator[list[Stage]]:
+    """The stages with the accepted and the rejected records of files, counted if that is cheap.
+
+    Raises ConfigError, StorageError, WarehouseError, ReconciliationError.
+    """
+    settings = copy_settings(tables.warehouse)
+    written = spool / "rejected.csv"
+    rows = write_rejected(written, feed, files)
+    rejected = CopyGroup((str(written),), COLUMNS, rows) if rows else None
+    with _groups(feed, files, rejected, settings, spool) as (groups, rejected):
+        stages = [(landing_stage(feed, n), group) for n, group in enumerate(groups, start=1)]
+        if rejected:
+            stages.append((Stage(f"{feed.table_name}__load_0", "quarantine", COLUMNS), rejected))
+        for stage, group in stages:
+            try:
+                tables.execute(stage_statements(tables, stage, group))
+            except WarehouseTransient:
+                raise
+            except WarehouseError as error:
+                raise WarehouseError(_explained(error, tables, feed, group, settings)) from None
+            counts = tables.warehouse.render("staged_counts", stage=stage.name)
+            for what, query in counts.items():
+                (row,) = tables.warehouse.query(query)
+                expect(int(row["records"]), group.records, f"{tables[stage.table]}: {what}")
+        yield [stage for stage, _ in stages]
+
+
+@contextmanager
+def _groups(
+    feed: Feed,
+    files: Sequence[tuple[FileVersion, Verdict]],
+    rejected: CopyGroup | None,
+    settings: dict[str, Any],
+    spool: Path,
+) -> Iterator[tuple[list[CopyGroup], CopyGroup | None]]:
+    if settings["reads"] == "files":
+        yield local_groups(feed, files), rejected
+    else:
+        with s3_groups(feed, files, rejected, settings["work_location"], spool) as groups:
+            yield groups
+
+
+def _explained(
+    error: WarehouseError, tables: Tables, feed: Feed, group: CopyGroup, settings: dict[str, Any]
+) -> str:
+    """A failed COPY, with what the warehouse has logged of it."""
+    warehouse, rows = tables.warehouse, list[dict[str, Any]]()
+    query = warehouse.render("copy_errors")
+    # Without the right to read the log, or in a session that is lost, the error itself has to do.
+    with suppress(WarehouseError):
+        warehouse.execute("rollback")
+        rows = warehouse.query(query) if query else []
+    if not rows:
+        hint = (
+            f" COPY read as {settings['role']} (CTI_COPY_ROLE), region"
+            f" {settings['region'] or 'of the cluster'} (CTI_COPY_REGION)."
+            if group.manifest
+            else ""
+        )
+        return f"copying {group.manifest or group.paths[0]}: {error} Nothing was loaded.{hint}"
+    row = {key: str(value).strip() for key, value in rows[0].items()}
+    column = f", column {row['column_name']}" if row["column_name"] else ""
+    return (
+        f"{row['file_name']}, line {row['line_number']}{column}: COPY"
+        f" refused it: {row['error_message']} (code {row['error_code']}). Nothing was loaded."
+        " The validator let it pass, so compare the column's type in the warehouse with"
+        f" {feed.file}."
+    )

@@ -1,0 +1,67 @@
+"""The tables that a load writes: a feed's landing table, the ledger and the quarantine."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from loader.contract.feed import Feed
+from loader.warehouse.connection import Warehouse
+from loader.warehouse.project import Project
+
+# The loader's own source tables, as the project's YAML names them.
+LEDGER = "loader._loaded_files"
+QUARANTINE = "loader._rejected_records"
+
+
+class Tables:
+    """The landing table of a feed, the ledger and the quarantine, in one warehouse.
+
+    Macros take them as one argument `tables` with the relations `landing`, `ledger` and
+    `quarantine` and the feed's name, `feed`. Without a feed there are only the loader's own two.
+    """
+
+    def __init__(self, project: Project, warehouse: Warehouse, feed: Feed | None = None) -> None:
+        names = {"ledger": LEDGER, "quarantine": QUARANTINE}
+        if feed:
+            names = {"landing": feed.name, **names}
+        self.warehouse = warehouse
+        self.nodes = {table: project.source(name) for table, name in names.items()}
+        self._relations = {t: warehouse.relation(node) for t, node in self.nodes.items()}
+        self._for_macros = {**self._relations, "feed": feed.name if feed else None}
+
+    def __getitem__(self, table: str) -> Any:
+        """dbt's relation of a table; as text, its name in SQL."""
+        return self._relations[table]
+
+    def exist(self, *tables: str) -> bool:
+        """Whether these tables exist, or all without an argument. Not for use in a transaction."""
+        return all(self.warehouse.exists(self.nodes[table]) for table in tables or self.nodes)
+
+    def ddl(self) -> list[str]:
+        """The statements that create the tables unless they exist."""
+        return [
+            sql
+            for node in self.nodes.values()
+            for sql in self.warehouse.render("landing_ddl", source=node)
+        ]
+
+    def sql(self, macro: str, **arguments: Any) -> Any:
+        """The statement that a macro makes for these tables. Raises WarehouseError."""
+        return self.warehouse.render(macro, tables=self._for_macros, **arguments)
+
+    def run(self, macro: str, **arguments: Any) -> None:
+        """Runs the statement that a macro makes for these tables. Raises WarehouseError."""
+        self.warehouse.execute(self.sql(macro, **arguments))
+
+    def execute(self, statements: Sequence[str]) -> None:
+        """Runs statements in order. Raises WarehouseError."""
+        for statement in statements:
+            self.warehouse.execute(statement)
+
+    def rows(self, macro: str, **arguments: Any) -> list[dict[str, Any]]:
+        """The rows of a macro's query. Raises WarehouseError."""
+        return self.warehouse.query(self.sql(macro, **arguments))
+
+    def number(self, macro: str, **arguments: Any) -> int:
+        """The one number that a macro's query yields. Raises WarehouseError."""
+        ((number,),) = (row.values() for row in self.rows(macro, **arguments))
+        return int(number)
