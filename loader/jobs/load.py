@@ -252,7 +252,6 @@ def _load_once(
     """
     with project.warehouse() as warehouse:
         landing = Landing(project, feed, warehouse)
-        landing.remove_abandoned()
         plan = make_plan(project, feed, landing, reloads)
     done = [row for row in plan.rows if row.load_id > lost.get(row.key, row.load_id)]
     if lost and {row.key for row in done} == lost.keys():

@@ -8,7 +8,6 @@ from io import BytesIO
 
 from loader.contract.feed import Feed
 from loader.errors import DataRefused
-from loader.files import owner
 from loader.files.archives import compression_of, plain_head
 from loader.files.store import FileVersion, Store
 from loader.records.reader import Dialect, read_header
@@ -21,6 +20,7 @@ from loader.warehouse.ledger import ledger_row
 from loader.warehouse.project import Project
 from loader.warehouse.staging import copy_settings, landing_stage, stage_statements
 from loader.warehouse.tables import Tables
+from loader.warehouse.work import feed_folder
 
 
 def planned_sql(
@@ -77,5 +77,5 @@ def _assumed(feed: Feed, files: Sequence[FileVersion], store: Store) -> Iterator
 
 
 def _manifest_uri(feed: Feed, warehouse: Warehouse, number: int) -> str:
-    work = copy_settings(warehouse)["work_location"] or "s3://<CTI_WORK_LOCATION>/"
-    return f"{work.rstrip('/')}/{owner.slug(feed.name)}/<load>/manifest-{number}.json"
+    work = copy_settings(warehouse)["work_location"] or "s3://<CTI_WORK_LOCATION>"
+    return f"{feed_folder(work, feed.name)}<load>/manifest-{number}.json"

@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from loader.contract.feed import Feed
-from loader.errors import ConfigError
 from loader.files.archives import Compression, compression_of
 from loader.files.spool import private_files
 from loader.files.store import FileVersion
@@ -87,7 +86,7 @@ def s3_groups(
     load's own under the work location, and are gone when the context ends. Raises ConfigError
     without a work location, StorageError.
     """
-    work = work_folder(feed, work_location)
+    work = WorkFolder(work_location, feed.name)
     try:
         if rejected:
             rejected = _with_manifest(_zipped(rejected, work), 0, work)
@@ -99,16 +98,6 @@ def s3_groups(
         yield listed, rejected
     finally:
         work.remove()
-
-
-def work_folder(feed: Feed, work_location: str) -> WorkFolder:
-    """A folder of a load's own for COPY's manifests and parts. Raises ConfigError."""
-    if not work_location:
-        raise ConfigError(
-            "no place for COPY's manifests: set CTI_WORK_LOCATION to a prefix that the loader may"
-            " write and the COPY role may read, such as s3://bucket/work/"
-        )
-    return WorkFolder(work_location, feed.name)
 
 
 def _copy_safe(file: FileVersion, verdict: Verdict) -> bool:

@@ -13,7 +13,6 @@ from loader.errors import ReconciliationError, WarehouseError, WarehouseTransien
 from loader.files.store import FileVersion, Store
 from loader.validation.validator import Verdict
 from loader.warehouse.connection import Warehouse
-from loader.warehouse.copy_source import work_folder
 from loader.warehouse.ledger import (
     Key,
     LedgerRow,
@@ -24,7 +23,7 @@ from loader.warehouse.ledger import (
 )
 from loader.warehouse.project import Project
 from loader.warehouse.quarantine import Quarantined, mark_replayed, quarantined
-from loader.warehouse.staging import Stage, copy_settings, expect, staged
+from loader.warehouse.staging import Stage, expect, staged
 from loader.warehouse.tables import Tables
 
 Files = Sequence[tuple[FileVersion, Verdict]]
@@ -128,12 +127,6 @@ class Landing:
                 mark_replayed(self._tables, load_id, replay.load_id, replay.uri, replay.records)
             self._check_landed(load_id, rows)
         return rows
-
-    def remove_abandoned(self) -> None:
-        """Removes what killed loads of this feed left where COPY reads. Raises StorageError."""
-        settings = copy_settings(self._warehouse)
-        if settings["reads"] != "files":
-            work_folder(self._feed, settings["work_location"]).remove_abandoned()
 
     @contextmanager
     def _load_of(self, files: Files, spool: Path) -> Iterator[list[Stage]]:

@@ -1,21 +1,15 @@
 """What the loader itself writes to S3 or a folder: a load's work folder, refused records kept."""
 
-from __future__ import annotations
-
 import os
+import re
 import shutil
-import time
 import uuid
 from contextlib import closing, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from loader.errors import ConfigError, StorageError
-from loader.files import owner
 from loader.files.s3 import new_client, s3_client, s3_errors, unreadable
-
-__all__ = ["WorkFolder", "check_folder", "keep"]
-
-_ABANDONED_SECONDS = 24 * 60 * 60
 
 
 def check_folder(location: str) -> None:
@@ -49,68 +43,52 @@ def keep(source: Path, location: str, name: str) -> str:
     return uri
 
 
+def feed_folder(work_location: str, feed: str) -> str:
+    """Where the loads of a feed have their work folders: s3://bucket/prefix/feed/."""
+    name = "".join(c if c.isalnum() or c in "-." else "-" for c in feed)
+    return f"{work_location.rstrip('/')}/{name}/"
+
+
 class WorkFolder:
-    """A folder in S3 of one load's own, for what COPY reads besides the raw files."""
+    """A folder in S3 of one load's own, for what COPY reads besides the raw files.
+
+    The load removes it when it ends. That of a load that was killed stays, until the bucket's
+    lifecycle rule deletes it (terraform/bucket.tf has one).
+    """
 
     def __init__(self, work_location: str, feed: str) -> None:
-        bucket, _, prefix = work_location.removeprefix("s3://").partition("/")
-        if not work_location.startswith("s3://") or not bucket:
+        """Raises ConfigError unless the location is s3://bucket/prefix/."""
+        if not work_location:
+            raise ConfigError(
+                "no place for COPY's manifests: set CTI_WORK_LOCATION to a prefix that the loader"
+                " may write and the COPY role may read, such as s3://bucket/work/"
+            )
+        if not re.match("s3://[^/]", work_location):
             raise ConfigError(f"work location {work_location!r}: must be s3://bucket/prefix/")
-        self._bucket, host = bucket, owner.host()
-        self._feed = f"{prefix.rstrip('/')}/{owner.slug(feed)}/".lstrip("/")
-        started = f"{time.time():.0f}"
-        self._folder = f"{self._feed}{started}_{host}_{os.getpid()}_{uuid.uuid4().hex[:8]}/"
+        self._bucket, _, prefix = feed_folder(work_location, feed)[len("s3://") :].partition("/")
+        self._prefix = f"{prefix}{uuid.uuid4().hex}/"
         self._client = s3_client(self)
 
-    def put(self, name: str, text: str) -> str:
-        """Writes a small object; returns its URI. Raises StorageError."""
-        uri = f"s3://{self._bucket}/{self._folder}{name}"
-        with s3_errors(uri):
-            self._client.put_object(
-                Bucket=self._bucket, Key=f"{self._folder}{name}", Body=text.encode()
-            )
-        return uri
-
-    def upload(self, path: Path) -> str:
-        """Writes a file of up to 5 GB; returns its URI. Raises StorageError.
+    def put(self, name: str, body: str | BinaryIO) -> str:
+        """Writes an object of up to 5 GB; returns its URI. Raises StorageError.
 
         As one request: an upload in parts that a kill leaves half done is in no listing.
         """
-        uri = f"s3://{self._bucket}/{self._folder}{path.name}"
-        with s3_errors(uri), path.open("rb") as body:
-            self._client.put_object(
-                Bucket=self._bucket, Key=f"{self._folder}{path.name}", Body=body
-            )
+        uri, key = f"s3://{self._bucket}/{self._prefix}{name}", f"{self._prefix}{name}"
+        with s3_errors(uri):
+            self._client.put_object(Bucket=self._bucket, Key=key, Body=body)
         return uri
 
+    def upload(self, path: Path) -> str:
+        """Writes a file under its own name, as put() does."""
+        with path.open("rb") as body:
+            return self.put(path.name, body)
+
     def remove(self) -> None:
-        """Deletes what this load wrote. What cannot be deleted now, a later load deletes."""
-        with suppress(StorageError):
-            self._delete(self._keys(self._folder))
-
-    def remove_abandoned(self) -> None:
-        """Deletes what dead loads left: of this host, or a day old. Raises StorageError."""
-        dead = []
-        for key in self._keys(self._feed):
-            started, host, pid, _ = (
-                *key.removeprefix(self._feed).split("/")[0].split("_"),
-                *"___",
-            )[:4]
-            if not started.isdecimal() or not pid.isdecimal():
-                continue  # not the loader's
-            old = time.time() - int(started) > _ABANDONED_SECONDS
-            if old or owner.is_dead(host, pid):
-                dead.append(key)
-        self._delete(dead)
-
-    def _keys(self, prefix: str) -> list[str]:
-        with s3_errors(f"s3://{self._bucket}/{prefix}"):
+        """Deletes what this load wrote, as far as S3 lets it."""
+        with suppress(StorageError), s3_errors(f"s3://{self._bucket}/{self._prefix}"):
             pages = self._client.get_paginator("list_objects_v2").paginate(
-                Bucket=self._bucket, Prefix=prefix
+                Bucket=self._bucket, Prefix=self._prefix
             )
-            return [entry["Key"] for page in pages for entry in page.get("Contents", [])]
-
-    def _delete(self, keys: list[str]) -> None:
-        for key in keys:
-            with s3_errors(f"s3://{self._bucket}/{key}"):
-                self._client.delete_object(Bucket=self._bucket, Key=key)
+            for entry in (entry for page in pages for entry in page.get("Contents", [])):
+                self._client.delete_object(Bucket=self._bucket, Key=entry["Key"])

@@ -97,6 +97,8 @@ def repair(
     loaded = found.state(undisturbed.before, undisturbed.after)
     if strike.sign is None and on.leftovers():
         wrong.append(f"left: {on.leftovers()}")
+    if strike.sign is signal.SIGKILL:
+        on.site.clear("work/")  # as the bucket's lifecycle rule does after a week
     again = on.load()
     found = on.contents()
     lost, doubled = found.lost_and_doubled(undisturbed.after)

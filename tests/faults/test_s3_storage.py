@@ -235,7 +235,7 @@ def test_refused_records_that_cannot_be_kept_in_s3_are_told(
 
 
 def test_what_cannot_be_deleted_does_not_end_a_load(proxied: Lake, s3_proxy: S3Proxy) -> None:
-    # It is over by then. A later load deletes it.
+    # It is over by then. The bucket's lifecycle rule deletes it.
     work = WorkFolder(proxied.uri("work"), "indicators")
     work.put("manifest.json", "{}")
     strike = s3_proxy.strike("delete", DENIED)
