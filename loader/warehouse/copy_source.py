@@ -13,7 +13,6 @@ from pathlib import Path
 
 from loader.contract.feed import Feed
 from loader.files.archives import Compression, compression_of
-from loader.files.spool import private_files
 from loader.files.store import FileVersion
 from loader.records import engine
 from loader.records.reader import MAX_RECORD_BYTES
@@ -132,8 +131,7 @@ def _parts(feed: Feed, verdicts: Sequence[Verdict], work: WorkFolder, spool: Pat
         )
         for verdict in verdicts
     ]
-    connected = engine.connect(spool)
-    with connected as connection, engine.errors_explained(feed.name), private_files():
+    with engine.connect(spool) as connection, engine.errors_explained(feed.name):
         engine.write_text(
             connection,
             " union all ".join(texts),
@@ -149,7 +147,7 @@ def _zipped(group: CopyGroup, work: WorkFolder) -> CopyGroup:
     """A group of one file on disk, uploaded as gzip."""
     path = Path(group.paths[0])
     target = path.with_suffix(".csv.gz")
-    with private_files(), path.open("rb") as text, gzip.open(target, "wb", compresslevel=6) as out:
+    with path.open("rb") as text, gzip.open(target, "wb", compresslevel=6) as out:
         shutil.copyfileobj(text, out)
     return replace(group, paths=(work.upload(target),), compression="gzip")
 
