@@ -18,7 +18,7 @@ from loader.warehouse.copy_source import CopyGroup, file_group, manifest_text, m
 from loader.warehouse.landing import load_statements
 from loader.warehouse.ledger import ledger_row
 from loader.warehouse.project import Project
-from loader.warehouse.staging import copy_settings, landing_stage, stage_statements
+from loader.warehouse.staging import copy_settings, stage_of, stage_statements
 from loader.warehouse.tables import Tables
 from loader.warehouse.work import feed_folder
 
@@ -44,7 +44,7 @@ def planned_sql(
         for number, group in enumerate(merged(_assumed(feed, files, store)), start=1)
     ]
     rows = [ledger_row(load_id, file, Verdict(file.uri)) for file in files]
-    stages = [landing_stage(feed, number) for number in range(1, len(groups) + 1)]
+    stages = [stage_of(feed, group, number) for number, group in enumerate(groups, start=1)]
     staging = [
         statement
         for stage, group in zip(stages, groups, strict=True)

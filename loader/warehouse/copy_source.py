@@ -7,9 +7,9 @@ import json
 import shutil
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from loader.contract.feed import Feed
 from loader.files.archives import Compression, compression_of
@@ -31,7 +31,8 @@ class CopyGroup:
     """Files that one statement copies: columns in the same places, compressed alike.
 
     columns: from left to right, None for one that is not loaded. manifest: where the list of the
-    files is, for an engine that copies from a list. records: how many the files hold.
+    files is, for an engine that copies from a list. records: how many the files hold. table: which
+    table they are for.
     """
 
     paths: tuple[str, ...]
@@ -41,6 +42,7 @@ class CopyGroup:
     quote: str = '"'
     compression: Compression = "none"
     manifest: str | None = None
+    table: Literal["landing", "quarantine"] = "landing"
     max_record_bytes: int = MAX_RECORD_BYTES
 
 
@@ -75,28 +77,23 @@ def local_groups(feed: Feed, files: Files) -> list[CopyGroup]:
     )
 
 
-@contextmanager
 def s3_groups(
-    feed: Feed, files: Files, rejected: CopyGroup | None, work_location: str, spool: Path
-) -> Iterator[tuple[list[CopyGroup], CopyGroup | None]]:
+    feed: Feed, files: Files, rejected: Sequence[CopyGroup], work: WorkFolder, spool: Path
+) -> list[CopyGroup]:
     """Objects for COPY: the files themselves where it can be trusted with them, else parts.
 
-    rejected: the refused records, in a file on disk. Parts and manifests lie in a folder of this
-    load's own under the work location, and are gone when the context ends. Raises ConfigError
-    without a work location, StorageError.
+    rejected: the group of the rejected records, in a file on disk. Raises StorageError.
     """
-    work = WorkFolder(work_location, feed.name)
-    try:
-        if rejected:
-            rejected = _with_manifest(_zipped(rejected, work), 0, work)
-        groups = merged(_originals(feed, files))
-        rewritten = [verdict for file, verdict in files if not _copy_safe(file, verdict)]
-        if sum(verdict.accepted for verdict in rewritten):
-            groups.append(_parts(feed, rewritten, work, spool))
-        listed = [_with_manifest(group, n, work) for n, group in enumerate(groups, start=1)]
-        yield listed, rejected
-    finally:
-        work.remove()
+    groups = merged(_originals(feed, files))
+    rewritten = [verdict for file, verdict in files if not _copy_safe(file, verdict)]
+    if any(verdict.accepted for verdict in rewritten):
+        groups.append(_parts(feed, rewritten, work, spool))
+    groups += [_zipped(group, work) for group in rejected]
+    # Each object is listed, and mandatory: a bare prefix would also take x.csv.bak.
+    return [
+        replace(group, manifest=work.put(f"manifest-{n}.json", manifest_text(group.paths)))
+        for n, group in enumerate(groups, start=1)
+    ]
 
 
 def _copy_safe(file: FileVersion, verdict: Verdict) -> bool:
@@ -150,11 +147,6 @@ def _zipped(group: CopyGroup, work: WorkFolder) -> CopyGroup:
     with path.open("rb") as text, gzip.open(target, "wb", compresslevel=6) as out:
         shutil.copyfileobj(text, out)
     return replace(group, paths=(work.upload(target),), compression="gzip")
-
-
-def _with_manifest(group: CopyGroup, number: int, work: WorkFolder) -> CopyGroup:
-    """Lists the group's objects, each mandatory: a bare prefix would also take x.csv.bak."""
-    return replace(group, manifest=work.put(f"manifest-{number}.json", manifest_text(group.paths)))
 
 
 def manifest_text(uris: Sequence[str]) -> str:

@@ -16,6 +16,7 @@ from loader.warehouse.connection import Warehouse
 from loader.warehouse.copy_source import CopyGroup, local_groups, s3_groups
 from loader.warehouse.quarantine import COLUMNS, write_rejected
 from loader.warehouse.tables import Tables
+from loader.warehouse.work import WorkFolder
 
 
 @dataclass(frozen=True)
@@ -27,9 +28,10 @@ class Stage:
     columns: tuple[str, ...]
 
 
-def landing_stage(feed: Feed, number: int) -> Stage:
-    """The stage of a group of files, counted from 1."""
-    return Stage(f"{feed.table_name}__load_{number}", "landing", feed.column_names)
+def stage_of(feed: Feed, group: CopyGroup, number: int) -> Stage:
+    """The stage for a group, the groups of a load being counted from 1."""
+    columns = feed.column_names if group.table == "landing" else COLUMNS
+    return Stage(f"{feed.table_name}__load_{number}", group.table, columns)
 
 
 def stage_statements(tables: Tables, stage: Stage, group: CopyGroup) -> list[str]:
@@ -62,45 +64,41 @@ def expect(found: int, expected: int, what: str) -> None:
 def staged(
     tables: Tables, feed: Feed, files: Sequence[tuple[FileVersion, Verdict]], spool: Path
 ) -> Iterator[list[Stage]]:
-    """The stages with the accepted and the rejected records of files, counted if that is cheap.
+    """The stages with the accepted and the rejected records of files.
 
     Raises ConfigError, StorageError, WarehouseError, ReconciliationError.
     """
     settings = copy_settings(tables.warehouse)
     written = spool / "rejected.csv"
     rows = write_rejected(written, feed, files)
-    rejected = CopyGroup((str(written),), COLUMNS, rows) if rows else None
-    with _groups(feed, files, rejected, settings, spool) as (groups, rejected):
-        stages = [(landing_stage(feed, n), group) for n, group in enumerate(groups, start=1)]
-        if rejected:
-            stages.append((Stage(f"{feed.table_name}__load_0", "quarantine", COLUMNS), rejected))
-        for stage, group in stages:
-            try:
-                tables.execute(stage_statements(tables, stage, group))
-            except WarehouseTransient:
-                raise
-            except WarehouseError as error:
-                raise WarehouseError(_explained(error, tables, feed, group, settings)) from None
-            counts = tables.warehouse.render("staged_counts", stage=stage.name)
-            for what, query in counts.items():
-                (row,) = tables.warehouse.query(query)
-                expect(int(row["records"]), group.records, f"{tables[stage.table]}: {what}")
-        yield [stage for stage, _ in stages]
-
-
-@contextmanager
-def _groups(
-    feed: Feed,
-    files: Sequence[tuple[FileVersion, Verdict]],
-    rejected: CopyGroup | None,
-    settings: dict[str, Any],
-    spool: Path,
-) -> Iterator[tuple[list[CopyGroup], CopyGroup | None]]:
+    rejected = [CopyGroup((str(written),), COLUMNS, rows, table="quarantine")] if rows else []
     if settings["reads"] == "files":
-        yield local_groups(feed, files), rejected
-    else:
-        with s3_groups(feed, files, rejected, settings["work_location"], spool) as groups:
-            yield groups
+        yield _filled(tables, feed, [*local_groups(feed, files), *rejected], settings)
+        return
+    work = WorkFolder(settings["work_location"], feed.name)
+    try:
+        yield _filled(tables, feed, s3_groups(feed, files, rejected, work, spool), settings)
+    finally:
+        work.remove()
+
+
+def _filled(
+    tables: Tables, feed: Feed, groups: list[CopyGroup], settings: dict[str, Any]
+) -> list[Stage]:
+    """A stage for each group, filled, and counted if that is cheap."""
+    stages = [stage_of(feed, group, number) for number, group in enumerate(groups, start=1)]
+    for stage, group in zip(stages, groups, strict=True):
+        try:
+            tables.execute(stage_statements(tables, stage, group))
+        except WarehouseTransient:
+            raise
+        except WarehouseError as error:
+            raise WarehouseError(_explained(error, tables, feed, group, settings)) from None
+        counts = tables.warehouse.render("staged_counts", stage=stage.name)
+        for what, query in counts.items():
+            (row,) = tables.warehouse.query(query)
+            expect(int(row["records"]), group.records, f"{tables[stage.table]}: {what}")
+    return stages
 
 
 def _explained(
