@@ -1,8 +1,11 @@
-"""The spool: a private folder of a load's own, for what is fetched and decompressed."""
+"""The spool: a private folder of one load, for what it fetches, decompresses and writes.
 
-from __future__ import annotations
+A load holds a lock on its folder until it ends, however it ends. A later load removes the folders
+that nobody holds.
+"""
 
 import errno
+import fcntl
 import os
 import shutil
 import tempfile
@@ -12,30 +15,27 @@ from pathlib import Path
 
 from loader import interrupts
 from loader.errors import ConfigError, StorageError
-from loader.files import owner
 
-__all__ = ["private_files", "spool_folder"]
-
-# cti-loader-HOST_PID_RANDOM, in TMPDIR.
-_PREFIX = "cti-loader-"
+_PREFIX = "cti-spool-"
+# A link is not followed: in a folder that all may write to, anybody can put one.
+_FOLDER_ONLY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 
 
 @contextmanager
 def spool_folder() -> Iterator[Path]:
-    """A private folder for the time of a load, under TMPDIR. Raises StorageError if it fills up.
+    """Make a folder under TMPDIR for the time of a load; only its owner can read what is in it.
 
-    Those of killed loads of this host and user are removed first.
+    The folders of killed loads of this user are removed first. Raises StorageError if the disk is
+    full, and ConfigError for a TMPDIR that an engine would read as a pattern.
     """
     _remove_abandoned()
     try:
-        folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{owner.host()}_{os.getpid()}_"))
-        folder.chmod(0o700)  # mkdtemp() asks for this, but the umask may take some of it away
+        folder, lock = _new_folder()
     except OSError as error:
         raise StorageError(f"no spool folder can be made: {error}. Set TMPDIR.") from None
-    if set("*?[]") & set(str(folder)):
-        folder.rmdir()
-        raise ConfigError(f"{folder}: set TMPDIR to a folder without * ? [ ] in its name")
     try:
+        if set("*?[]") & set(str(folder)):
+            raise ConfigError(f"{folder}: set TMPDIR to a folder without * ? [ ] in its name")
         yield folder
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
@@ -47,6 +47,7 @@ def spool_folder() -> Iterator[Path]:
     finally:
         with interrupts.held_off():
             shutil.rmtree(folder, ignore_errors=True)
+            os.close(lock)
 
 
 @contextmanager
@@ -63,18 +64,40 @@ def private_files() -> Iterator[None]:
         os.umask(usual)
 
 
+def _new_folder() -> tuple[Path, int]:
+    """Make a folder and lock it; return its path and the open folder that holds the lock.
+
+    Another load may find the folder before the lock is on it, and remove it. That load holds the
+    lock while it removes. So a folder that is still there once this load has the lock is safe, and
+    one that is not is made again.
+    """
+    while True:
+        folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
+        with suppress(FileNotFoundError):
+            folder.chmod(0o700)  # mkdtemp() asks for this, but the umask may take some of it away
+            lock = os.open(folder, _FOLDER_ONLY)
+            # On a file system without locks no other load gets one either, and removes nothing.
+            with suppress(OSError):
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            if folder.exists():
+                return folder, lock
+            os.close(lock)
+
+
 def _remove_abandoned() -> None:
-    """Removes what killed loads left. Whatever cannot be removed stays where it is."""
+    """Remove this user's spool folders that no load holds. What cannot be removed stays."""
     with suppress(OSError), os.scandir(tempfile.gettempdir()) as entries:
         for entry in entries:
-            its_host, pid, _ = (*entry.name.removeprefix(_PREFIX).split("_"), "", "", "")[:3]
-            if entry.name.startswith(_PREFIX) and owner.is_dead(its_host, pid) and _is_ours(entry):
-                shutil.rmtree(entry.path, ignore_errors=True)
+            if entry.name.startswith(_PREFIX):
+                _remove_unless_held(entry.path)
 
 
-def _is_ours(entry: os.DirEntry[str]) -> bool:
-    """Whether it is a folder of this user's, not a link to one: TMPDIR may be shared by many."""
-    return (
-        entry.is_dir(follow_symlinks=False)
-        and entry.stat(follow_symlinks=False).st_uid == os.geteuid()
-    )
+def _remove_unless_held(path: str) -> None:
+    with suppress(OSError):
+        lock = os.open(path, _FOLDER_ONLY)
+        try:
+            if os.fstat(lock).st_uid == os.geteuid():
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(path, ignore_errors=True)
+        finally:
+            os.close(lock)
