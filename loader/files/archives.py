@@ -16,11 +16,9 @@ from typing import BinaryIO, Literal
 from loader.errors import ConfigError, DataRefused
 
 if sys.version_info >= (3, 14):
-    from compression import zstd
+    from compression import zstd as zstd
 else:
-    from backports import zstd
-
-__all__ = ["Compression", "compression_of", "plain_head", "plain_text", "zstd"]
+    from backports import zstd as zstd
 
 Compression = Literal["none", "gzip", "zstd"]
 

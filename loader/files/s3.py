@@ -1,124 +1,84 @@
-"""S3 itself: a client that gives up and tries again in time, and errors that say what to do."""
+"""Objects in S3: found by a prefix or a pattern, and downloaded."""
 
-from __future__ import annotations
+import hashlib
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from io import BytesIO
+from pathlib import Path
 
-import re
-import weakref
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from loader.errors import ConfigError, StorageError
+from loader.files.download import download
+from loader.files.s3_client import bucket_and_key, s3_client, s3_errors
+from loader.files.version import FileVersion, changed
 
-from loader.errors import ConfigError, FileChanged, StorageError
-
-if TYPE_CHECKING:
-    from types_boto3_s3.client import S3Client
-
-__all__ = ["changed", "new_client", "s3_client", "s3_errors", "unreadable"]
-
-_MESSAGE_CHARACTERS = 300
-_LOGIN = re.compile(r"//[^/\s]*@")
-# Without a byte for so long, a request or a body is given up and tried again.
-_CONNECT_SECONDS, _READ_SECONDS = 10.0, 30.0
+# Bytes that are enough for a header.
+_HEAD = 256 * 1024
+_WILDCARDS = "*?["
 
 
-def s3_client(holder: object) -> S3Client:
-    """A client whose connections are closed when its holder is gone."""
-    client = new_client()
-    weakref.finalize(holder, client.close)
-    return client
+class S3Store:
+    """Objects under a prefix, or those that a pattern such as s3://bucket/raw/*.csv matches.
 
+    In a pattern * stands for any characters, slashes too, as it does elsewhere in S3. Credentials,
+    region and endpoint are boto3's usual configuration.
+    """
 
-def new_client() -> S3Client:
-    """A client that its caller closes. Raises ConfigError for what AWS's settings have wrong."""
-    # Imported here: it takes a third of a second that local files need not wait for.
-    import boto3
-    from botocore.config import Config
+    def __init__(self, location: str) -> None:
+        self._bucket, self._pattern = bucket, key = bucket_and_key(location)
+        if not bucket or any(c in bucket for c in _WILDCARDS):
+            raise ConfigError(f"location {location!r}: name the bucket, as in s3://bucket/prefix*")
+        self._prefix = key[: min((key.find(c) for c in _WILDCARDS if c in key), default=len(key))]
+        self._client = s3_client(self)
 
-    try:
-        return boto3.client(
-            "s3",
-            config=Config(
-                connect_timeout=_CONNECT_SECONDS,
-                read_timeout=_READ_SECONDS,
-                retries={"mode": "standard", "max_attempts": 5},
-            ),
-        )
-    except Exception as error:  # botocore has no common root for what a bad profile raises
-        raise ConfigError(
-            f"S3: {error}. Check AWS_PROFILE, AWS_DEFAULT_REGION and ~/.aws."
-        ) from None
-
-
-@contextmanager
-def s3_errors(where: str) -> Iterator[None]:
-    """Turns what boto3 raises into errors that say what to do."""
-    from boto3.exceptions import Boto3Error
-    from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
-
-    try:
-        yield
-    except NoCredentialsError:
-        raise StorageError(
-            f"{where}: no AWS credentials found. Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and"
-            " AWS_SECRET_ACCESS_KEY, or run where a role is attached."
-        ) from None
-    except ClientError as error:
-        detail = error.response["Error"]
-        raise _client_error(where, detail.get("Code", ""), detail.get("Message", "")) from None
-    except (Boto3Error, BotoCoreError) as error:
-        # The address that it names may be long, or hold a password; what failed is said before it.
-        problem = _LOGIN.sub("//", str(error)).rstrip(".")[:_MESSAGE_CHARACTERS]
-        raise StorageError(
-            f"{where}: {problem}. Check the network and the endpoint, then try again."
-        ) from None
-    except OSError as error:
-        raise unreadable(error) from None
-
-
-def _client_error(where: str, code: str, message: str) -> StorageError:
-    match code:
-        case "PreconditionFailed" | "412" | "NoSuchKey" | "404":
-            return FileChanged(changed(where, "it was overwritten or deleted"))
-        case "NoSuchBucket":
-            return StorageError(
-                f"{where}: there is no such bucket. Check the feed's location and"
-                " CTI_WORK_LOCATION."
+    def find(self) -> list[FileVersion]:
+        """Every object of the location, by key. Raises StorageError."""
+        plain = self._prefix == self._pattern
+        where = f"s3://{self._bucket}/{self._pattern}"
+        # By key: one that is written to while pages are listed may be on two of them.
+        found: dict[str, FileVersion] = {}
+        more = False
+        with s3_errors(where):
+            pages = self._client.get_paginator("list_objects_v2").paginate(
+                Bucket=self._bucket, Prefix=self._prefix
             )
-        case "400":  # to HEAD, which has no body to say more
-            return StorageError(
-                f"{where}: S3 refuses the request (400) and does not say why. Credentials that have"
-                " expired are one reason: renew them."
-            )
-        case "InvalidAccessKeyId" | "SignatureDoesNotMatch" | "InvalidToken" | "ExpiredToken":
-            return StorageError(
-                f"{where}: S3 does not accept the credentials ({code}). Renew them."
-            )
-        case "AccessDenied" | "403":
-            return StorageError(
-                f"{where}: access denied. The role needs s3:ListBucket on the bucket and"
-                " s3:GetObject on its objects, under CTI_WORK_LOCATION s3:PutObject and"
-                " s3:DeleteObject too."
-            )
-        case "RequestTimeTooSkewed":
-            return StorageError(
-                f"{where}: this machine's clock is too far from S3's ({code}). Set it right."
-            )
-        case "PermanentRedirect" | "301" | "307" | "AuthorizationHeaderMalformed":
-            return StorageError(
-                f"{where}: the bucket is in another region ({code}). Set AWS_DEFAULT_REGION to the"
-                " bucket's."
-            )
-        case _:
-            problem = message.rstrip(".")[:_MESSAGE_CHARACTERS]
-            return StorageError(f"{where}: S3 answered {code}: {problem}. Try again later.")
+            for page in pages:
+                more = page.get("IsTruncated", False)
+                for entry in page.get("Contents", []):
+                    key = entry["Key"]
+                    # A key that ends in a slash is how consoles make an empty folder.
+                    if key.endswith("/") or not (plain or fnmatchcase(key, self._pattern)):
+                        continue
+                    uri = f"s3://{self._bucket}/{key}"
+                    found[key] = FileVersion(uri, entry["Size"], entry["ETag"].strip('"'))
+        if more:
+            raise StorageError(f"{where}: the listing ends before its last page; run again.")
+        return sorted(found.values(), key=lambda file: file.uri)
 
+    def fetch(self, file: FileVersion, spool: Path) -> tuple[FileVersion, Path]:
+        """Download the object if it still has the ETag; return it with its version, and its path.
 
-def changed(uri: str, what: str) -> str:
-    """The message of a FileChanged."""
-    return f"{uri}: {what} since it was listed. Nothing was loaded; run again to take it as it is."
+        Raises FileChanged, StorageError.
+        """
+        target = spool / hashlib.sha256(file.uri.encode()).hexdigest()[:24]
+        with s3_errors(file.uri), target.open("wb") as out:
+            version = download(self._client, file, out)
+        return replace(file, version=version), target
 
+    def head(self, file: FileVersion) -> bytes:
+        """Its first bytes, enough for a header. Raises FileChanged, StorageError."""
+        out = BytesIO()
+        with s3_errors(file.uri):
+            download(self._client, file, out, _HEAD)
+        return out.getvalue()
 
-def unreadable(error: OSError) -> StorageError:
-    """A file that could not be read or written, as an error that names it."""
-    reason = error.strerror or str(error)
-    return StorageError(f"{error.filename or 'the spool folder'}: {reason}")
+    def path(self, file: FileVersion) -> str:
+        """Where an engine reads it."""
+        return file.uri
+
+    def check_unchanged(self, file: FileVersion) -> None:
+        """Raises FileChanged if the object has another ETag, or is gone."""
+        bucket, key = bucket_and_key(file.uri)
+        with s3_errors(file.uri):
+            now = self._client.head_object(Bucket=bucket, Key=key)
+        if now.get("ETag", "").strip('"') != file.etag or now.get("VersionId") != file.version:
+            raise changed(file.uri, "it was overwritten")

@@ -23,7 +23,8 @@ from loader.errors import (
 )
 from loader.files.archives import plain_text
 from loader.files.spool import private_files, spool_folder
-from loader.files.store import FileVersion, open_store
+from loader.files.store import open_store
+from loader.files.version import FileVersion
 from loader.retry import retry
 from loader.validation.validator import Validator, Verdict
 from loader.warehouse.landing import Landing

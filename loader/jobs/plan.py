@@ -9,7 +9,8 @@ from io import BytesIO
 from loader.contract.feed import Feed
 from loader.errors import DataRefused
 from loader.files.archives import compression_of, plain_head
-from loader.files.store import FileVersion, Store
+from loader.files.store import Store
+from loader.files.version import FileVersion
 from loader.records.reader import Dialect, read_header
 from loader.validation.header import match_header
 from loader.validation.validator import Verdict

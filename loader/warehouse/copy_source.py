@@ -13,7 +13,7 @@ from typing import Literal
 
 from loader.contract.feed import Feed
 from loader.files.archives import Compression, compression_of
-from loader.files.store import FileVersion
+from loader.files.version import FileVersion
 from loader.records import engine
 from loader.records.reader import MAX_RECORD_BYTES
 from loader.validation.validator import Verdict

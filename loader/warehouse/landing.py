@@ -10,7 +10,8 @@ from pathlib import Path
 
 from loader.contract.feed import Feed
 from loader.errors import ReconciliationError, WarehouseError, WarehouseTransient
-from loader.files.store import FileVersion, Store
+from loader.files.store import Store
+from loader.files.version import FileVersion
 from loader.validation.validator import Verdict
 from loader.warehouse.connection import Warehouse
 from loader.warehouse.ledger import (

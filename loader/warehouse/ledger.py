@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from loader.errors import WarehouseTransient
-from loader.files.store import FileVersion
+from loader.files.version import FileVersion
 from loader.validation.validator import Verdict
 from loader.warehouse.tables import Tables
 

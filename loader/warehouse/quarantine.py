@@ -12,7 +12,7 @@ from typing import Any
 
 from loader.contract.feed import Feed
 from loader.errors import DataRefused, WarehouseTransient
-from loader.files.store import FileVersion
+from loader.files.version import FileVersion
 from loader.records.reader import Dialect, read_blocks
 from loader.validation.rejects import Reject, read_rejects
 from loader.validation.validator import Verdict

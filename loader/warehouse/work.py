@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from loader.errors import ConfigError, StorageError
-from loader.files.s3 import new_client, s3_client, s3_errors, unreadable
+from loader.files.s3_client import new_client, s3_client, s3_errors
+from loader.files.version import unreadable
 
 
 def check_folder(location: str) -> None:

@@ -27,7 +27,7 @@ from typing import Any
 import boto3
 import pytest
 
-from loader.files.store import S3Store
+from loader.files.s3 import S3Store
 from loader.warehouse.work import WorkFolder, keep
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -12,7 +12,7 @@ from faults import s3_faults as faults
 from faults.s3_proxy import Answer, Deed, Forward, Request, S3Proxy
 
 from loader.errors import StorageError
-from loader.files.store import S3Store
+from loader.files.s3 import S3Store
 from loader.warehouse.work import WorkFolder, keep
 
 if TYPE_CHECKING:

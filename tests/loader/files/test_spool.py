@@ -6,10 +6,10 @@ import os
 import stat
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -97,23 +97,27 @@ def test_what_a_running_load_holds_is_left(tmpdir_of_loads: Path) -> None:
     assert list(tmpdir_of_loads.iterdir()) == []
 
 
+@pytest.mark.parametrize("step", ["tempfile.mkdtemp", "os.open"])
 def test_a_folder_that_is_removed_before_it_is_locked_is_made_again(
-    tmpdir_of_loads: Path, monkeypatch: pytest.MonkeyPatch
+    tmpdir_of_loads: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     # GIVEN another load that looks for abandoned folders just when this one has made its own
-    made: list[str] = []
-    make = tempfile.mkdtemp
+    made: list[Path] = []
+    module, name = step.split(".")
+    usual = getattr(sys.modules[module], name)
 
-    def seen(prefix: str) -> str:
-        made.append(make(prefix=prefix))
-        if len(made) == 1:
+    def disturbed(*arguments: Any, **options: Any) -> object:
+        result = usual(*arguments, **options)
+        if not made:
+            made.extend(tmpdir_of_loads.iterdir())
             spool._remove_abandoned()
-        return made[-1]
+        return result
 
-    monkeypatch.setattr("tempfile.mkdtemp", seen)
+    monkeypatch.setattr(step, disturbed)
     # THEN this load works in a folder that is there
     with spool_folder() as folder:
-        assert [str(path) for path in tmpdir_of_loads.iterdir()] == [str(folder)] == made[1:]
+        assert list(tmpdir_of_loads.iterdir()) == [folder] != made
+        assert len(made) == 1
 
 
 def test_loads_that_start_together_keep_out_of_each_others_way(tmpdir_of_loads: Path) -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from loader.cli.corrections import export_cell, print_csv, read_corrections
 from loader.contract.feed import Rejects
 from loader.errors import ConfigError
-from loader.files.store import FileVersion
+from loader.files.version import FileVersion
 from loader.records.reader import Dialect
 from loader.validation.rejects import Reject, RejectLog
 from loader.validation.validator import Verdict
