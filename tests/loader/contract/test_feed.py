@@ -314,3 +314,39 @@ def test_yaml_that_dbt_cannot_read(project: Path, broken: str, parts: list[str])
 def test_no_such_feed_lists_those_there_are(project: Path) -> None:
     with pytest.raises(ConfigError, match=r"no feed 'orders'.*cti\.indicators"):
         Project(project).feed("orders")
+
+
+# The quarantine of a warehouse keeps the fingerprint of the contract that rejected a record. One
+# that changes with the loader, and not with the rules, makes every such record look outdated.
+EVERY_RULE: dict[str, dict[str, Any]] = {
+    'Ünï "x"\n': {"data_type": "varchar(40)", "required": True, "accepted_values": ["a", 1, "ü\t"]},
+    "n": {"type": "INTEGER", "minimum": -1, "maximum": "9"},
+    "d": {"type": " Decimal( 9 , 2 ) ", "minimum": 0.5, "maximum": 10},
+    "b": {"type": "boolean"},
+    "day": {"type": "date", "format": "DD/MM/YYYY", "required": True},
+    "day2": {"type": "date", "minimum": date(2020, 1, 1)},
+    "at": {"type": "timestamp", "format": "YYYY-MM-DD HH24:MI:SS"},
+    "p": {"pattern": r"[A-Z]{2}\d+/\x7f"},
+}
+
+
+def test_the_fingerprint_of_a_contract_stays_as_it_is(make_feed: MakeFeed, project: Path) -> None:
+    options = {
+        "delimiter": ";",
+        "quote": "'",
+        "columns": {"extra": "ignore", "missing": "error"},
+        "rejects": {"max_rows": 3},
+        "mode": "replace",
+        "compression": "gzip",
+    }
+    node = make_feed.node(EVERY_RULE)
+    node["config"]["meta"]["feed"] |= options
+    every = "63ef1049d4a9dec1596506f16f8e57ae6b26f93c51eea08ece08f20893468634"
+    assert parse_feed(node).fingerprint == every
+    sample = "e62fd4ee8ea34a771a808a02537e5f9293f7908fd4e7dbd155740f55812dfd22"
+    assert Project(project).feed("indicators").fingerprint == sample
+    # WHEN a rule changes THEN it changes; what does not judge a record is no part of it
+    node["config"]["meta"]["feed"] |= {"mode": "append", "rejects": {}, "location": "elsewhere/*"}
+    assert parse_feed(node).fingerprint == every
+    node["columns"]["n"]["config"]["meta"]["maximum"] = 8
+    assert parse_feed(node).fingerprint != every
