@@ -11,7 +11,8 @@ from loader.errors import DataRefused
 from loader.files.archives import compression_of, plain_head
 from loader.files.store import Store
 from loader.files.version import FileVersion
-from loader.records.reader import Dialect, read_header
+from loader.records.dialect import Dialect
+from loader.records.reader import read_header
 from loader.validation.header import match_header
 from loader.validation.validator import Verdict
 from loader.warehouse.connection import Warehouse

@@ -20,7 +20,8 @@ from loader.errors import (
 )
 from loader.files.spool import private_files
 from loader.jobs.load import Observer, retried
-from loader.records.reader import Dialect, read_header
+from loader.records.dialect import Dialect
+from loader.records.reader import read_header
 from loader.validation.rejects import read_rejects
 from loader.validation.validator import Validator
 from loader.warehouse.landing import Landing, Replay

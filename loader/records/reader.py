@@ -11,18 +11,10 @@ from typing import BinaryIO
 import numpy as np
 
 from loader.errors import DataRefused
-from loader.records.cut import Cut, Dialect, Positions, cut_records
-
-__all__ = [
-    "MAX_RECORD_BYTES",
-    "Block",
-    "Dialect",
-    "Fault",
-    "Header",
-    "read_blocks",
-    "read_fields",
-    "read_header",
-]
+from loader.records import faults
+from loader.records.cut import Cut, Positions, cut_records
+from loader.records.dialect import Dialect
+from loader.records.faults import Fault, Rule
 
 # Redshift: "COPY from Amazon S3", a single input row may have at most 4 MB.
 MAX_RECORD_BYTES = 4 * 1024 * 1024
@@ -34,16 +26,6 @@ _DECODED_BYTES = 64 * 1024
 _MAX_UNFINISHED_BYTES = 64 * 1024 * 1024
 
 _LINE_ENDS = (b"", b"\n", b"\r\n")
-
-
-@dataclass(frozen=True)
-class Fault:
-    """Why a record is refused for its form. column: position of the field; None for the record."""
-
-    rule: str
-    message: str
-    column: int | None = None
-    value: str | None = None
 
 
 @dataclass(frozen=True)
@@ -232,38 +214,29 @@ def read_blocks(
 def _judge_form(data: bytes, dialect: Dialect, width: int, cut: Cut) -> dict[int, Fault]:
     """The faults of a block's records, one each."""
     starts, ends = cut.starts, cut.ends
-    faults: dict[int, Fault] = {}
+    found: dict[int, Fault] = {}
 
-    def blame(positions: Positions, rule: str, message: str) -> None:
+    def blame(positions: Positions, rule: Rule) -> None:
         for index in np.unique(np.searchsorted(cut.nexts, positions, side="right")).tolist():
-            faults.setdefault(index, Fault(rule, message))
+            found.setdefault(index, rule.broken())
 
     for start in cut.malformed_starts:
         if start < len(data):
             index = int(np.searchsorted(starts, start))
-            faults[index] = _explain(data[start : ends[index]], dialect)
+            found[index] = _explain(data[start : ends[index]], dialect)
     if 0 in data:
-        nuls = np.flatnonzero(np.frombuffer(data, np.uint8) == 0)
-        blame(nuls, "nul_byte", "the record holds a NUL byte")
+        blame(np.flatnonzero(np.frombuffer(data, np.uint8) == 0), faults.NUL_BYTE)
     for index in _not_utf8(data, cut):
-        faults.setdefault(index, Fault("not_utf8", "the record holds bytes that are not UTF-8"))
+        found.setdefault(index, faults.NOT_UTF8.broken())
     for index in np.flatnonzero(ends - starts > MAX_RECORD_BYTES).tolist():
         size = int(ends[index] - starts[index])
-        faults.setdefault(
-            index, Fault("record_too_large", f"the record has {size:,} bytes; the limit is 4 MB")
-        )
-    blame(
-        cut.bare_returns[cut.bare_returns < len(data)],
-        "bare_carriage_return",
-        "the record holds a carriage return outside quotes that ends no line",
-    )
+        found.setdefault(index, faults.RECORD_TOO_LARGE.broken(size=size))
+    blame(cut.bare_returns[cut.bare_returns < len(data)], faults.BARE_CARRIAGE_RETURN)
     for index in np.flatnonzero(cut.fields != width).tolist():
-        fields = cut.fields[index]
-        rule = "too_few_fields" if fields < width else "too_many_fields"
-        faults.setdefault(
-            index, Fault(rule, f"the record has {fields} fields; the header has {width}")
-        )
-    return faults
+        fields = int(cut.fields[index])
+        rule = faults.TOO_FEW_FIELDS if fields < width else faults.TOO_MANY_FIELDS
+        found.setdefault(index, rule.broken(fields=fields, width=width))
+    return found
 
 
 def _not_utf8(data: bytes, cut: Cut) -> list[int]:
@@ -293,18 +266,17 @@ def _explain(raw: bytes, dialect: Dialect) -> Fault:
         if match[3] is None:
             start, rest = match.start(), raw[match.end() :]
             if match[1] is not None:
-                rule, message = "text_after_quote", "text follows the closing quote of a field"
+                rule = faults.TEXT_AFTER_QUOTE
             elif raw[start : start + 1] == quote:
-                rule, message = "unterminated_quote", "a quote is opened and never closed"
+                rule = faults.UNTERMINATED_QUOTE
             else:
-                rule, message = "stray_quote", "a quote stands inside a field that is not quoted"
+                rule = faults.STRAY_QUOTE
             end = len(raw) - len(rest) + len(rest.partition(bytes([dialect.delimiter]))[0])
-            value = raw[start:end].decode(errors="backslashreplace")
-            return Fault(rule, message, column, value)
+            return rule.broken(column, raw[start:end].decode(errors="backslashreplace"))
         if not match[3]:
             break
         position, column = match.end(), column + 1
-    return Fault("stray_quote", "quotes are misplaced in the record")
+    return faults.STRAY_QUOTE.broken()
 
 
 def read_fields(raw: bytes, dialect: Dialect) -> list[str]:

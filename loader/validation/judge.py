@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 from pydantic import BeforeValidator, ValidationError, create_model
 from pydantic_core import PydanticCustomError
 
 from loader.contract.feed import Column, Feed
 from loader.contract.text import simple_lower
-
-__all__ = ["Finding", "Judge"]
-
-
-class Finding(NamedTuple):
-    """A rule that a value breaks."""
-
-    column: str
-    rule: str
-    value: str | None
-    message: str
+from loader.records.faults import Fault, Rule
+from loader.validation import rules
 
 
 class Judge:
@@ -36,10 +27,9 @@ class Judge:
             f"c{position}": (Annotated[Any, BeforeValidator(_validator(column, matches))], ...)
             for position, column in enumerate(feed.columns)
         }
-        self._columns = feed.columns
         self._model = create_model("Record", **fields)
 
-    def findings(self, values: tuple[str | None, ...]) -> list[Finding]:
+    def faults(self, values: tuple[str | None, ...]) -> list[Fault]:
         """What is wrong with a record, in the contract's column order; nothing if it is valid.
 
         values: its raw text, one for each column of the contract, None where empty or missing.
@@ -48,11 +38,11 @@ class Judge:
             self._model.model_validate({f"c{i}": value for i, value in enumerate(values)})
         except ValidationError as error:
             return [
-                Finding(
-                    column=self._columns[int(str(detail["loc"][0])[1:])].name,
-                    rule=detail["type"],
+                Fault(
+                    rules.RULES[detail["type"]],
+                    detail["msg"],
+                    column=int(str(detail["loc"][0])[1:]),
                     value=detail["input"],
-                    message=detail["msg"],
                 )
                 for detail in error.errors(include_url=False)
             ]
@@ -71,31 +61,29 @@ def _validator(column: Column, matches: Callable[[str, str], bool]) -> Callable[
 
     def check(raw: str | None) -> Any:
         if raw is not None and len(raw.encode()) > column.max_bytes:
-            raise _broken(
-                "max_bytes", f"has {len(raw.encode()):,} bytes; the limit is {column.max_bytes:,}"
-            )
+            raise _broken(rules.MAX_BYTES, size=len(raw.encode()), limit=column.max_bytes)
         text = (raw or "").strip()
         if not text:
             if column.required:
-                raise _broken("required", "is empty, but required")
+                raise _broken(rules.REQUIRED)
             return None
         try:
             value = column.parse(text)
         except ValueError as error:
-            raise _broken(column.kind, str(error)) from None
+            raise _broken(rules.TYPES[column.kind], problem=error) from None
         if accepted is not None and simple_lower(text) not in accepted:
-            raise _broken("accepted_values", f"is none of {', '.join(sorted(accepted))}")
+            raise _broken(rules.ACCEPTED_VALUES, accepted=", ".join(sorted(accepted)))
         if column.pattern is not None and not matches(text, column.pattern):
-            raise _broken("pattern", f"does not match {column.pattern}")
+            raise _broken(rules.PATTERN, pattern=column.pattern)
         if low is not None and value < low:
-            raise _broken("minimum", f"is below the minimum, {column.minimum}")
+            raise _broken(rules.MINIMUM, bound=column.minimum)
         if high is not None and value > high:
-            raise _broken("maximum", f"is above the maximum, {column.maximum}")
+            raise _broken(rules.MAXIMUM, bound=column.maximum)
         return value
 
     return check
 
 
-def _broken(rule: str, problem: str) -> PydanticCustomError:
-    # Braces would be read as a template's.
-    return PydanticCustomError(rule, "{problem}", {"problem": problem})
+def _broken(rule: Rule, **facts: object) -> PydanticCustomError:
+    # Pydantic would take braces in the message for its own.
+    return PydanticCustomError(rule.name, "{message}", {"message": rule.message.format(**facts)})

@@ -6,11 +6,10 @@ from bisect import bisect_right
 from dataclasses import dataclass
 
 from loader.errors import DataRefused
+from loader.records.faults import TOO_FEW_FIELDS, TOO_MANY_FIELDS
 from loader.records.reader import Block, Header
 
-__all__ = ["OneTable"]
-
-_OTHER_WIDTH = ("too_few_fields", "too_many_fields")
+_OTHER_WIDTH = (TOO_FEW_FIELDS, TOO_MANY_FIELDS)
 
 
 @dataclass

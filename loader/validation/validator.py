@@ -22,17 +22,18 @@ from loader.contract.feed import Feed
 from loader.errors import DataRefused, ReconciliationError
 from loader.records import engine
 from loader.records.cut import Positions
+from loader.records.dialect import Dialect
 from loader.records.engine import identifier
+from loader.records.faults import Fault
 from loader.records.reader import (
     Block,
-    Dialect,
     Header,
     read_blocks,
     read_fields,
     read_header,
 )
 from loader.validation.header import Layout, match_header
-from loader.validation.judge import Finding, Judge
+from loader.validation.judge import Judge
 from loader.validation.one_table import OneTable
 from loader.validation.rejects import Reject, RejectLog
 from loader.validation.screen import predicate
@@ -365,25 +366,35 @@ class Validator:
         for place in sorted([*block.faults, *unclear]):
             fault = block.faults.get(place)
             if fault:
-                column = reading.column_at(fault.column)
-                rule, value, message = fault.rule, fault.value, fault.message
+                column, message = reading.column_at(fault.column), fault.message
             else:
-                findings = self._judge.findings(self._values(reading, block.raw(place)))
-                if not findings:
+                faults = self._judge.faults(self._values(reading, block.raw(place)))
+                if not faults:
                     continue
-                column, rule, value = findings[0].column, findings[0].rule, findings[0].value
-                message = _message(findings)
+                fault = faults[0]
+                column, message = self._name(fault), self._message(faults)
             found[place] = Reject(
                 reading.name,
                 block.first_record + place,
                 block.line(place),
                 column,
-                rule,
-                value,
+                fault.rule.name,
+                fault.value,
                 message,
                 block.raw(place).decode("utf-8", "surrogateescape"),
             )
         return found
+
+    def _name(self, fault: Fault) -> str:
+        """The contract's column in which the judge found a fault."""
+        return self._feed.columns[fault.column or 0].name
+
+    def _message(self, faults: list[Fault]) -> str:
+        """The first of the judge's faults in full, the others by name."""
+        first, *others = faults
+        also = ", ".join(f"{self._name(fault)} ({fault.rule.name})" for fault in others)
+        also = f"; also refused: {also}" if also else ""
+        return f"{self._name(first)} {first.message}{also}"
 
     def _values(self, reading: _Reading, raw: bytes) -> tuple[str | None, ...]:
         """The values of a well-formed record by the contract's columns, None for what is empty."""
@@ -432,13 +443,6 @@ def _segments(blocks: Iterator[Block]) -> Iterator[list[Block]]:
             segment, size, records = [], 0, 0
     if segment:
         yield segment
-
-
-def _message(findings: list[Finding]) -> str:
-    """The first finding in full, the others by name."""
-    first, *others = findings
-    also = ", ".join(f"{finding.column} ({finding.rule})" for finding in others)
-    return f"{first.column} {first.message}" + (f"; also refused: {also}" if also else "")
 
 
 def _next_lines(file: BinaryIO, header: Header) -> list[str]:

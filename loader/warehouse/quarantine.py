@@ -13,7 +13,8 @@ from typing import Any
 from loader.contract.feed import Feed
 from loader.errors import DataRefused, WarehouseTransient
 from loader.files.version import FileVersion
-from loader.records.reader import Dialect, read_blocks
+from loader.records.dialect import Dialect
+from loader.records.reader import read_blocks
 from loader.validation.rejects import Reject, read_rejects
 from loader.validation.validator import Verdict
 from loader.warehouse.tables import Tables

@@ -82,13 +82,18 @@ def test_good_records_load_and_the_others_are_set_aside(
     # AND every data test holds, and sees it if one of them is gone
     dbt("build")
     assert tables.rows(
-        "select records_read, records_loaded, records_rejected, rejected_integer,"
-        " rejected_stray_quote, rejected_too_few_fields, rejected_pattern, records_replayed"
-        " from analytics.load_quality"
-    ) == [(100, 97, 3, 1, 1, 1, 0, 0)]
+        "select load_id, outcome, rule, records, records_replayed from analytics.load_quality"
+        " order by outcome, rule"
+    ) == [
+        (1, "loaded", None, 97, 0),
+        (1, "rejected", "integer", 1, 0),
+        (1, "rejected", "stray_quote", 1, 0),
+        (1, "rejected", "too_few_fields", 1, 0),
+    ]
     tables.rows("delete from raw._rejected_records where record = 99")
-    with pytest.raises(AssertionError, match="ledger_matches_quarantine"):
-        dbt("test", "--select", "ledger_matches_quarantine")
+    for test in ("ledger_matches_quarantine", "load_quality_adds_up"):
+        with pytest.raises(AssertionError, match=test):
+            dbt("test", "--select", test)
 
 
 def test_over_the_limit_nothing_is_loaded_and_the_rejects_are_kept(
@@ -203,8 +208,9 @@ def test_corrected_records_come_back_once(
     dbt("build")
     assert tables.rows("select sum(occurrences) from analytics.indicators") == [(99,)]
     assert tables.rows(
-        "select load_id, records_rejected, records_replayed from analytics.load_quality order by 1"
-    ) == [(1, 3, 2), (2, 0, 0)]
+        "select load_id, outcome, sum(records), sum(records_replayed) from analytics.load_quality"
+        " group by all order by 1, 2"
+    ) == [(1, "loaded", 97, 0), (1, "rejected", 3, 2), (2, "loaded", 2, 0)]
     # AND a second time is refused, with nothing loaded
     again = loader("replay", "--from", str(corrected), code=2)
     assert "not in quarantine from load 1" in again.output

@@ -36,8 +36,7 @@ TABLES = {
     " records_rejected, status from raw._loaded_files",
     "quarantine": "select load_id, feed, uri, etag, record, part, line, column_name, rule, value,"
     " message, header, raw_encoding, raw_text, contract, replayed_by from raw._rejected_records",
-    "load quality": "select feed, load_id, files, records_read, records_loaded, records_rejected,"
-    " records_replayed, rejected_integer, rejected_required, rejected_too_few_fields"
+    "load quality": "select feed, load_id, outcome, rule, records, records_replayed"
     " from analytics.load_quality",
     "lab landing": f'select "group", note, {_MEASURES}, _load_id from raw.measurements',
     "lab staging": f"select label, note, {_MEASURES}, _load_id"

@@ -1,14 +1,34 @@
--- Every refused record is counted under a rule. It fails when the loader refuses by a rule that the
--- model does not list, or when the quarantine has not as many records as the ledger says.
+-- Every record that a load read has one outcome. It fails when load_quality has not as many records
+-- of a load as the ledger says were read: when a rejected one is missing from the quarantine, or is
+-- there twice.
+with ledger as (
+
+    select
+        feed,
+        load_id,
+        sum(records_read) as records_read
+    from {{ source('loader', '_loaded_files') }}
+    where status <> 'rolled back'
+    group by feed, load_id
+
+),
+
+quality as (
+
+    select
+        feed,
+        load_id,
+        sum(records) as records
+    from {{ ref('load_quality') }}
+    group by feed, load_id
+
+)
+
 select
-    feed,
-    load_id,
-    records_rejected
-from {{ ref('load_quality') }}
-where
-    records_rejected <> rejected_too_few_fields + rejected_too_many_fields + rejected_stray_quote
-    + rejected_text_after_quote + rejected_unterminated_quote + rejected_nul_byte
-    + rejected_not_utf8 + rejected_record_too_large + rejected_bare_carriage_return
-    + rejected_max_bytes + rejected_required + rejected_integer + rejected_decimal
-    + rejected_boolean + rejected_date + rejected_timestamp + rejected_accepted_values
-    + rejected_pattern + rejected_minimum + rejected_maximum
+    ledger.feed,
+    ledger.load_id,
+    ledger.records_read,
+    quality.records
+from ledger
+left join quality on ledger.feed = quality.feed and ledger.load_id = quality.load_id
+where quality.records is null or quality.records <> ledger.records_read

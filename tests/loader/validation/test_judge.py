@@ -68,9 +68,9 @@ def judge(make_feed: MakeFeed, *rules: dict[str, Any]) -> Judge:
 def test_what_breaks_a_rule(
     make_feed: MakeFeed, rules: dict[str, Any], value: str | None, rule: str, message: str
 ) -> None:
-    findings = judge(make_feed, rules).findings((value,))
-    assert [(f.column, f.rule, f.value) for f in findings] == [("c1", rule, value)]
-    assert findings[0].message.startswith(message)
+    faults = judge(make_feed, rules).faults((value,))
+    assert [(f.column, f.rule.name, f.value) for f in faults] == [(0, rule, value)]
+    assert faults[0].message.startswith(message)
 
 
 @pytest.mark.parametrize(
@@ -92,11 +92,10 @@ def test_what_breaks_a_rule(
     ],
 )
 def test_what_is_valid(make_feed: MakeFeed, rules: dict[str, Any], value: str | None) -> None:
-    assert judge(make_feed, rules).findings((value,)) == []
+    assert judge(make_feed, rules).faults((value,)) == []
 
 
 def test_every_broken_column_is_found_in_the_contracts_order(make_feed: MakeFeed) -> None:
-    findings = judge(make_feed, {"type": "integer"}, {}, {"required": True}).findings(
-        ("x", "y", None)
-    )
-    assert [(f.column, f.rule) for f in findings] == [("c1", "integer"), ("c3", "required")]
+    rules: list[dict[str, Any]] = [{"type": "integer"}, {}, {"required": True}]
+    faults = judge(make_feed, *rules).faults(("x", "y", None))
+    assert [(f.column, f.rule.name) for f in faults] == [(0, "integer"), (2, "required")]

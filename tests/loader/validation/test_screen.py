@@ -52,7 +52,7 @@ class Lanes:
 
     def accepts(self, value: str | None) -> bool:
         """What the judge says."""
-        return not self._judge.findings((value or None,))
+        return not self._judge.faults((value or None,))
 
     def check(self, values: list[str | None]) -> None:
         """The screen clears nothing that the judge refuses."""

@@ -15,7 +15,7 @@ from loader.cli.corrections import export_cell, print_csv, read_corrections
 from loader.contract.feed import Rejects
 from loader.errors import ConfigError
 from loader.files.version import FileVersion
-from loader.records.reader import Dialect
+from loader.records.dialect import Dialect
 from loader.validation.rejects import Reject, RejectLog
 from loader.validation.validator import Verdict
 from loader.warehouse.quarantine import (

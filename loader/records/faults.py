@@ -1,0 +1,52 @@
+"""What can be wrong with the form of a record: rules, and the faults that break them."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Something that a record must satisfy.
+
+    name: as the quarantine has it. message: what a person is told, a template for str.format().
+    """
+
+    name: str
+    message: str
+
+    def broken(
+        self, column: int | None = None, value: str | None = None, **facts: object
+    ) -> "Fault":
+        """A fault by this rule. facts: what the message's template names."""
+        return Fault(self, self.message.format(**facts), column, value)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Why a record is rejected.
+
+    column: the position of the field at fault, None if the record as a whole is. value: its text.
+    """
+
+    rule: Rule
+    message: str
+    column: int | None = None
+    value: str | None = None
+
+
+STRAY_QUOTE = Rule("stray_quote", "a quote stands inside a field that is not quoted")
+TEXT_AFTER_QUOTE = Rule("text_after_quote", "text follows the closing quote of a field")
+UNTERMINATED_QUOTE = Rule("unterminated_quote", "a quote is opened and never closed")
+NUL_BYTE = Rule("nul_byte", "the record holds a NUL byte")
+NOT_UTF8 = Rule("not_utf8", "the record holds bytes that are not UTF-8")
+RECORD_TOO_LARGE = Rule("record_too_large", "the record has {size:,} bytes; the limit is 4 MB")
+BARE_CARRIAGE_RETURN = Rule(
+    "bare_carriage_return", "the record holds a carriage return outside quotes that ends no line"
+)
+TOO_FEW_FIELDS = Rule("too_few_fields", "the record has {fields} fields; the header has {width}")
+TOO_MANY_FIELDS = Rule("too_many_fields", TOO_FEW_FIELDS.message)
+
+# In the order in which they are looked for; a record has at most one fault of form.
+FORM_RULES = (
+    *(STRAY_QUOTE, TEXT_AFTER_QUOTE, UNTERMINATED_QUOTE, NUL_BYTE, NOT_UTF8, RECORD_TOO_LARGE),
+    *(BARE_CARRIAGE_RETURN, TOO_FEW_FIELDS, TOO_MANY_FIELDS),
+)

@@ -1,0 +1,47 @@
+"""The catalogue of rules: what the quarantine stores, and what a person is told."""
+
+from __future__ import annotations
+
+import string
+from typing import TYPE_CHECKING, get_args
+
+import pytest
+
+from loader.contract.feed import Column
+from loader.records import faults
+from loader.validation import rules
+
+if TYPE_CHECKING:
+    from loader.records.faults import Rule
+
+ALL = [*faults.FORM_RULES, *rules.VALUE_RULES]
+
+
+@pytest.mark.parametrize(
+    ("module", "listed"), [(faults, faults.FORM_RULES), (rules, rules.VALUE_RULES)]
+)
+def test_every_rule_is_in_the_catalogue_under_its_own_name(
+    module: object, listed: tuple[Rule, ...]
+) -> None:
+    defined = {value for value in vars(module).values() if isinstance(value, faults.Rule)}
+    assert defined <= set(listed)
+    assert {rule.name: rule for rule in ALL} == rules.RULES
+    assert len(rules.RULES) == len(ALL)
+
+
+def test_every_type_has_a_rule() -> None:
+    kinds = set(get_args(Column.model_fields["kind"].annotation))
+    # Any text is a text.
+    assert set(rules.TYPES) == kinds - {"text"}
+
+
+@pytest.mark.parametrize("rule", ALL, ids=lambda rule: rule.name)
+def test_a_name_fits_the_quarantine_and_a_message_takes_any_text(rule: Rule) -> None:
+    # raw._rejected_records has varchar(64) for it, and people filter by it.
+    assert rule.name.replace("_", "").replace("8", "").isalpha()
+    assert len(rule.name) <= 64
+    # A pattern may have braces in it.
+    named = [name for _, name, spec, _ in string.Formatter().parse(rule.message) if name]
+    numbers = {"size", "limit", "fields", "width"}
+    facts = {name: 1 if name in numbers else "{x} {" for name in named}
+    assert rule.broken(3, "v", **facts).message.count("{x} {") == len(set(named) - numbers)
