@@ -12,7 +12,8 @@ from loader.cli.output import shown
 from loader.errors import ConfigError
 from loader.jobs.replay import Corrections
 from loader.records.reader import MAX_RECORD_BYTES
-from loader.warehouse.quarantine import Quarantined, decoded, encoded
+from loader.validation.rejects import decoded, encoded
+from loader.warehouse.quarantine import Quarantined
 
 __all__ = ["export_cell", "print_csv", "read_corrections"]
 

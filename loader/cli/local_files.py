@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,10 +47,8 @@ def write_out(validator: Validator, verdict: Verdict, accepted: Path, rejects: P
         accepted.unlink(missing_ok=True)
         if not verdict.refused:
             validator.write_accepted(verdict, accepted)
-        if verdict.rejects:
-            shutil.copyfile(verdict.rejects.path, rejects)
-        else:
-            rejects.write_bytes(b"")
+        with rejects.open("w", encoding="ascii") as lines:
+            lines.writelines(verdict.rejects.json_lines() if verdict.rejects else ())
     except OSError as error:
         raise StorageError(f"{error.filename or accepted}: {error.strerror or error}") from None
 

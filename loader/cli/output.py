@@ -159,7 +159,7 @@ def print_quarantine(feed: str, records: Iterable[Quarantined], of: str = "") ->
     by_rule: Counter[tuple[str | None, str]] = Counter()
     examples: list[Quarantined] = []
     for record in records:
-        key = (record.reject.column, record.reject.rule)
+        key = (record.column, record.rule)
         by_rule[key] += 1
         if by_rule[key] <= _EXAMPLES:
             examples.append(record)
@@ -173,9 +173,9 @@ def print_quarantine(feed: str, records: Iterable[Quarantined], of: str = "") ->
     )
     examples.sort(
         key=lambda r: (
-            -by_rule[r.reject.column, r.reject.rule],
-            r.reject.column or "",
-            r.reject.rule,
+            -by_rule[r.column, r.rule],
+            r.column or "",
+            r.rule,
         )
     )
     print_table(
@@ -184,12 +184,12 @@ def print_quarantine(feed: str, records: Iterable[Quarantined], of: str = "") ->
         (
             (
                 record.load_id,
-                record.reject.file,
-                record.reject.record,
-                record.reject.line,
-                record.reject.column,
-                record.reject.rule,
-                shown(record.reject.value, _SHOWN_VALUE),
+                record.file,
+                record.record,
+                record.line,
+                record.column,
+                record.rule,
+                shown(record.value, _SHOWN_VALUE),
                 shown(record.raw.decode("utf-8", "backslashreplace"), 2 * _SHOWN_VALUE),
             )
             for record in examples

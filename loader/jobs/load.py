@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
@@ -313,10 +312,9 @@ def _keep(
         return None
     # A feed is called what its YAML says, which may be a path.
     name, together = name.replace("/", "-"), spool / "rejects.jsonl"
-    with private_files(), together.open("wb") as out:
+    with private_files(), together.open("w", encoding="ascii") as out:
         for log in logs:
-            with log.path.open("rb") as lines:
-                shutil.copyfileobj(lines, out)
+            out.writelines(log.json_lines())
     try:
         return keep(together, location, name)
     except StorageError as error:

@@ -22,7 +22,6 @@ from loader.files.spool import private_files
 from loader.jobs.load import Observer, retried
 from loader.records.dialect import Dialect
 from loader.records.reader import read_header
-from loader.validation.rejects import read_rejects
 from loader.validation.validator import Validator
 from loader.warehouse.landing import Landing, Replay
 from loader.warehouse.project import Project
@@ -80,7 +79,7 @@ def _replay_once(
     folder = Path(tempfile.mkdtemp(dir=spool))
     replays: list[Replay] = []
     with private_files(), Validator(feed, folder) as validator:
-        for (load, uri), members in groupby(records, key=lambda r: (r.load_id, r.reject.file)):
+        for (load, uri), members in groupby(records, key=lambda r: (r.load_id, r.file)):
             observer.start(f"{feed.name}: judging the records of {uri} again", None)
             replays += _judge_again(validator, feed, load, list(members), folder, report)
             observer.finish()
@@ -103,10 +102,9 @@ def _correct(records: Sequence[Quarantined], corrections: Corrections) -> Iterat
     """The records that are corrected, with their new text."""
     left = dict(corrections)
     for record in records:
-        raw = left.pop((record.load_id, record.reject.file, record.reject.record), None)
+        raw = left.pop((record.load_id, record.file, record.record), None)
         if raw is not None:
-            text = raw.decode("utf-8", "surrogateescape")
-            yield replace(record, reject=replace(record.reject, raw=text))
+            yield replace(record, raw=raw)
     for load_id, uri, number in left:
         raise ConfigError(
             f"record {number} of {uri} is not in quarantine from load {load_id}: no such record, or"
@@ -124,7 +122,7 @@ def _judge_again(
 ) -> Iterator[Replay]:
     """The records of one file that pass now; adds up the others in the report."""
     report.judged += len(records)
-    header, uri = records[0].header, records[0].reject.file
+    header, uri = records[0].header, records[0].file
     if header is None:
         report.refused[None, "header_unknown"] += len(records)
         return
@@ -141,7 +139,7 @@ def _judge_again(
         if is_one_record(_text(record, dialect), dialect, width):
             whole.append(record)
         else:
-            report.refused[record.reject.column, record.reject.rule] += 1
+            report.refused[record.column, record.rule] += 1
     path = folder / f"replay-{report.judged}-{load_id}.csv"
     with path.open("wb") as out:
         out.write(header.encode() + b"\n")
@@ -157,11 +155,9 @@ def _judge_again(
     refused = set()
     if verdict.rejects:
         report.refused.update(verdict.rejects.by_rule)
-        refused = {reject.record for reject in read_rejects(verdict.rejects.path)}
+        refused = {reject.record for reject in verdict.rejects.read()}
     passed = tuple(
-        record.reject.record
-        for number, record in enumerate(whole, start=1)
-        if number not in refused
+        record.record for number, record in enumerate(whole, start=1) if number not in refused
     )
     if passed:
         yield Replay(load_id, uri, records[0].etag, passed, verdict)

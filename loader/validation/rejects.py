@@ -1,26 +1,44 @@
-"""Refused records: one JSON object a line, in the file's order."""
+"""Rejected records, written once: as rows that the quarantine takes as they are.
 
-from __future__ import annotations
+What people read, JSON lines and tables, is made from the same rows.
+"""
 
+import base64
+import csv
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
+from typing import Any, Self
 
-__all__ = ["Reject", "RejectLog", "read_rejects"]
+# Of a row; a record that is too long for one has several, numbered by `part`.
+COLUMNS = (
+    *("record", "part", "line", "column_name", "rule", "value", "message"),
+    *("raw_encoding", "raw_text"),
+)
 
-_SHOWN = 20
+_SHOWN = ("file", "record", "line", "column", "rule", "value", "message")
+
+# Redshift: "Character types", VARCHAR holds at most 65,535 bytes. In base64 three bytes are four.
+TEXT_BYTES = 65_535
+_BASE64_BYTES = TEXT_BYTES // 4 * 3
+# Enough to see what is wrong; the raw text has it whole.
+_SHOWN_CHARACTERS = 1000
+# How many rejects of a file a log remembers to show.
+_SHOWN_RECORDS = 20
 
 
 @dataclass(frozen=True)
 class Reject:
-    """One refused record.
+    """One rejected record.
 
     record counts from 1, the header left out; line is the physical line it starts on, the
     header's being 1. column and value are None where the record as a whole is at fault. raw is
-    its text without the line end; a byte that is not UTF-8 stands in it as the lone surrogate
-    U+DC80 + byte - 0x80 (PEP 383), so that encoding it back gives the file's bytes.
+    its text without the line end. What is read back has value and message in at most 1,000
+    characters.
     """
 
     file: str
@@ -30,38 +48,123 @@ class Reject:
     rule: str
     value: str | None
     message: str
-    raw: str
+    raw: bytes
 
-    def to_json(self) -> str:
-        """One line."""
-        return json.dumps(vars(self))
+    def to_json(self) -> dict[str, Any]:
+        """For machines; a byte that is not UTF-8 is the lone surrogate U+DC80 + byte - 0x80.
+
+        That is PEP 383's surrogateescape, so encoding `raw` back gives the file's bytes.
+        """
+        shown = {name: getattr(self, name) for name in _SHOWN}
+        return {**shown, "raw": self.raw.decode("utf-8", "surrogateescape")}
+
+    def rows(self) -> Iterator[tuple[object, ...]]:
+        """The values of COLUMNS, for each part of the record."""
+        encoding, parts = _parts(self.raw)
+        value, message = _short(self.value), _short(self.message)
+        for part, text in enumerate(parts, start=1):
+            yield (
+                *(self.record, part, self.line, self.column, self.rule, value, message),
+                *(encoding, text),
+            )
+
+    @classmethod
+    def from_rows(cls, file: str, rows: Sequence[Mapping[str, Any]], **more: Any) -> Self:
+        """A record from all its rows, which may come from a warehouse: NULL for an empty text."""
+        row = rows[0]
+        return cls(
+            file=file,
+            record=int(row["record"]),
+            line=int(row["line"]),
+            column=row["column_name"] or None,
+            rule=row["rule"],
+            value=row["value"] or None,
+            message=row["message"],
+            raw=decoded(row["raw_encoding"], (row["raw_text"] or "" for row in rows)),
+            **more,
+        )
 
 
 class RejectLog:
-    """Writes rejects to a file and remembers the first few and how many broke which rule."""
+    """Writes the rejects of a file; remembers the first few, and how many broke which rule."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, file: str) -> None:
+        self._path = path
+        self._file = file
         self.by_rule: Counter[tuple[str | None, str]] = Counter()
         self.first: list[Reject] = []
 
     @property
     def total(self) -> int:
-        """How many records were refused."""
+        """How many records were rejected."""
         return self.by_rule.total()
 
     def write(self, rejects: Iterable[Reject]) -> None:
         """Adds rejects at the end."""
-        with self.path.open("a", encoding="ascii") as file:
+        with self._path.open("a", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
             for reject in rejects:
-                file.write(reject.to_json() + "\n")
+                writer.writerows(reject.rows())
                 self.by_rule[reject.column, reject.rule] += 1
-                if len(self.first) < _SHOWN:
+                if len(self.first) < _SHOWN_RECORDS:
                     self.first.append(reject)
 
+    def rows(self) -> Iterator[list[str]]:
+        """The rows of all rejects, in the file's order."""
+        with self._path.open(encoding="utf-8", newline="") as file:
+            yield from csv.reader(file)
 
-def read_rejects(path: Path) -> Iterator[Reject]:
-    """The rejects of a file that RejectLog wrote."""
-    with path.open(encoding="ascii") as file:
-        for line in file:
-            yield Reject(**json.loads(line))
+    def read(self) -> Iterator[Reject]:
+        """All rejects, in the file's order."""
+        rows = (dict(zip(COLUMNS, row, strict=True)) for row in self.rows())
+        for _, parts in groupby(rows, key=itemgetter("record")):
+            yield Reject.from_rows(self._file, list(parts))
+
+    def json_lines(self) -> Iterator[str]:
+        """All rejects, each a line of JSON."""
+        return (f"{json.dumps(reject.to_json())}\n" for reject in self.read())
+
+
+def encoded(raw: bytes) -> tuple[str, str]:
+    """How bytes are written as text: themselves where a warehouse can hold them, else base64."""
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError:
+        text = "\0"
+    if "\0" in text:
+        return "base64", base64.b64encode(raw).decode()
+    return "utf-8", text
+
+
+def decoded(encoding: str, parts: Iterable[str]) -> bytes:
+    """The bytes that encoded() wrote as text. Raises binascii.Error."""
+    if encoding == "base64":
+        return b"".join(base64.b64decode(part, validate=True) for part in parts)
+    return "".join(parts).encode()
+
+
+def _parts(raw: bytes) -> tuple[str, list[str]]:
+    """The encoding of bytes, and their text in parts that a VARCHAR holds."""
+    encoding, text = encoded(raw)
+    if len(raw) <= _BASE64_BYTES:
+        return encoding, [text]
+    if encoding == "base64":
+        cuts = range(0, len(raw), _BASE64_BYTES)
+        return encoding, [base64.b64encode(raw[cut : cut + _BASE64_BYTES]).decode() for cut in cuts]
+    parts, start = [], 0
+    while len(raw) - start > TEXT_BYTES:
+        end = start + TEXT_BYTES
+        # Never within a character: its later bytes begin with the bits 10.
+        while raw[end] & 0xC0 == 0x80:
+            end -= 1
+        parts.append(raw[start:end].decode())
+        start = end
+    return encoding, [*parts, raw[start:].decode()]
+
+
+def _short(text: str | None) -> str | None:
+    """Text that any warehouse holds, cut to what a person reads."""
+    if text is None:
+        return None
+    text = text.replace("\0", "\\x00").encode("utf-8", "backslashreplace").decode()
+    return text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 1] + "…"

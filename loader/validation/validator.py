@@ -281,7 +281,7 @@ class Validator:
 
     def _by_segments(self, reading: _Reading) -> Verdict:
         """The verdict on a file that has, or may have, records to refuse."""
-        rejects = RejectLog(reading.stem.with_suffix(".rejects.jsonl"))
+        rejects = RejectLog(reading.stem.with_suffix(".rejects"), reading.name)
         text, read, end = reading.stem.with_suffix(".csv"), 0, reading.header.data_offset
         has_crlf, has_empty = reading.header.line_end == b"\r\n", False
         with text.open("wb") as out:
@@ -381,7 +381,7 @@ class Validator:
                 fault.rule.name,
                 fault.value,
                 message,
-                block.raw(place).decode("utf-8", "surrogateescape"),
+                block.raw(place),
             )
         return found
 

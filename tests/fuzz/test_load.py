@@ -20,7 +20,7 @@ from fuzz.expected import Fate, expect
 from fuzz.hostile import hostile_file
 
 from loader.files.archives import zstd
-from loader.warehouse.quarantine import decoded
+from loader.validation.rejects import decoded
 
 if TYPE_CHECKING:
     from conftest import Loader

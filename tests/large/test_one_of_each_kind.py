@@ -22,7 +22,7 @@ import pytest
 from e2e.oracle import COLUMNS, read_rows
 from large.dirt import LargeFile, write_large_file
 
-from loader.warehouse.quarantine import decoded
+from loader.validation.rejects import decoded
 
 pytestmark = pytest.mark.slow
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from loader.contract.feed import Feed, parse_feed
-from loader.validation.rejects import Reject, read_rejects
+from loader.validation.rejects import Reject
 from loader.validation.validator import Validator, Verdict
 
 
@@ -75,7 +75,7 @@ class JudgeBytes:
             path.write_bytes(data)
             verdict = validator.validate(name, path)
             accepted = None if verdict.refused else self.accepted(validator, verdict)
-            rejects = list(read_rejects(verdict.rejects.path)) if verdict.rejects else []
+            rejects = list(verdict.rejects.read()) if verdict.rejects else []
             return Judged(verdict, rejects, accepted)
 
     @staticmethod

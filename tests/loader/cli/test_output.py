@@ -86,9 +86,9 @@ def test_a_table_reads_no_markup_and_folds_nothing_in_a_pipe(
 def test_rejects_are_shown_first_and_counted_all(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    log = RejectLog(tmp_path / "x.jsonl")
+    log = RejectLog(tmp_path / "x", "a.csv")
     log.write(
-        Reject("a.csv", n, n + 1, "price", "decimal", f"v{n}\x1b", "price is wrong", "raw")
+        Reject("a.csv", n, n + 1, "price", "decimal", f"v{n}\x1b", "price is wrong", b"raw")
         for n in range(1, 31)
     )
     print_rejects([Verdict("a.csv", read=40, accepted=10, rejects=log)])

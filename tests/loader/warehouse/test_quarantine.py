@@ -34,9 +34,9 @@ FILE = FileVersion("in/a.csv", 10, "etag")
 
 def kept(feed: Any, folder: Path, *raws: bytes, value: str | None = "v") -> list[Quarantined]:
     """Records as they come back from a warehouse that keeps what COPY would take."""
-    log = RejectLog(folder / "log.jsonl")
+    log = RejectLog(folder / "log", "in/a.csv")
     log.write(
-        Reject("in/a.csv", n, n + 1, "c", "r", value, "m", raw.decode("utf-8", "surrogateescape"))
+        Reject("in/a.csv", n, n + 1, "c", "r", value, "m", raw)
         for n, raw in enumerate(raws, start=1)
     )
     verdict = Verdict("in/a.csv", read=len(raws), rejects=log, header="a,b")
@@ -82,17 +82,17 @@ def kept(feed: Any, folder: Path, *raws: bytes, value: str | None = "v") -> list
 def test_a_refused_record_is_kept_whole(make_feed: MakeFeed, tmp_path: Path, raw: bytes) -> None:
     others = (b"before", b"after")
     records = kept(make_feed({"a": {}}), tmp_path, others[0], raw, others[1])
-    assert [(r.reject.record, r.raw) for r in records] == [(1, others[0]), (2, raw), (3, others[1])]
-    assert {
-        (r.reject.line - r.reject.record, r.header, r.reject.column, r.reject.rule) for r in records
-    } == {(1, "a,b", "c", "r")}
+    assert [(r.record, r.raw) for r in records] == [(1, others[0]), (2, raw), (3, others[1])]
+    assert {(r.line - r.record, r.header, r.column, r.rule) for r in records} == {
+        (1, "a,b", "c", "r")
+    }
 
 
 def test_the_value_is_cut_and_the_text_is_not(make_feed: MakeFeed, tmp_path: Path) -> None:
     (record,) = kept(make_feed({"a": {}}), tmp_path, b"x" * 5000, value="\0\udcff" + "v" * 5000)
-    assert record.reject.value is not None
-    assert record.reject.value.startswith("\\x00\\udcffvvv")
-    assert len(record.reject.value) == 1000
+    assert record.value is not None
+    assert record.value.startswith("\\x00\\udcffvvv")
+    assert len(record.value) == 1000
     assert len(record.raw) == 5000
 
 
