@@ -6,7 +6,7 @@ from typing import Any
 
 from airflow.providers.docker.operators.docker import DockerOperator
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
-from cti_job import REFUSAL, REFUSED
+from cti_job import FINAL, FINAL_CAUSE
 from cti_variable import current_job
 from docker.errors import DockerException
 from docker.types import Mount
@@ -28,7 +28,7 @@ class DockerLoader(DockerOperator):
             # Not by the operator, which would kill a loader that takes too long.
             auto_remove="never",
             mount_tmp_dir=False,
-            skip_on_exit_code=REFUSED,
+            skip_on_exit_code=FINAL,
             **arguments,
         )
         self.loader_command = loader_command
@@ -48,7 +48,7 @@ class DockerLoader(DockerOperator):
         try:
             return super().execute(context)
         except AirflowSkipException:
-            raise AirflowFailException(REFUSAL) from None
+            raise AirflowFailException(FINAL_CAUSE) from None
         finally:
             self._private_environment = {}
             self._end()

@@ -28,8 +28,8 @@ _DOC = """
 `load` judges new files against their contract and loads them, once; `transform` runs `dbt build`
 on all that depends on them and checks that no record was lost. All settings are in the Airflow
 Variable `job_secret`, on Kubernetes in the Secret `cti-etl`. A task that fails at once, without a
-retry, has refused data or a wrong variable: its log says which. Everything else is tried again,
-which is safe at any point.
+retry, has refused data, a failed test or a wrong setting: its log says which. A system that failed
+is tried again, which is safe at any point.
 """
 
 
@@ -63,9 +63,9 @@ with DAG(
         "on_failure_callback": alert,
     },
 ) as dag:
-    # `run` in the second task, since it builds and checks, and its exit code tells a failed test
-    # (no retry) from a failed system (retry), which dbt's own does not. It loads first what came
-    # since the first task; mostly that is nothing.
+    # The second task is `run`, since it builds and checks, and its exit code tells a failed test
+    # (1, no retry) from a failed system (3, retry), which dbt's own does not. First it loads what
+    # came since the first task, which mostly is nothing.
     prefix = "docker_" if _RUN_IN == "docker" else ""
     Loader(task_id=f"{prefix}load", loader_command="load") >> Loader(
         task_id=f"{prefix}transform", loader_command="run"

@@ -13,9 +13,9 @@ from typing import Any
 
 __all__ = [
     "ENVIRONMENT",
+    "FINAL",
+    "FINAL_CAUSE",
     "OPTIONAL",
-    "REFUSAL",
-    "REFUSED",
     "RESOURCES",
     "SECRETS",
     "Job",
@@ -23,9 +23,12 @@ __all__ = [
     "read_job",
 ]
 
-# The loader's exit code for refused data and failed tests, which no retry cures.
-REFUSED = 1
-REFUSAL = "the data was refused, or a test or check of the tables failed; the log says which"
+# The loader's exit codes that no retry cures: 1 refused data or a failed test, 2 configuration.
+FINAL = (1, 2)
+FINAL_CAUSE = (
+    "the data was refused, a test or check of the tables failed, or the configuration is wrong; the"
+    " log says which, and a retry cures none of them"
+)
 
 # Key of the variable: the environment variables that it becomes.
 ENVIRONMENT: Mapping[str, tuple[str, ...]] = {

@@ -9,7 +9,7 @@ from typing import Any
 
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
-from cti_job import REFUSAL, REFUSED
+from cti_job import FINAL, FINAL_CAUSE
 from cti_variable import current_job
 
 __all__ = ["PlainLoader"]
@@ -63,8 +63,8 @@ class PlainLoader(BaseOperator):
         finally:
             # Of a task that takes too long, Airflow calls on_kill only after this.
             self.on_kill()
-        if code == REFUSED:
-            raise AirflowFailException(REFUSAL)
+        if code in FINAL:
+            raise AirflowFailException(FINAL_CAUSE)
         if code:
             raise AirflowException(f"the loader ended with exit code {code}")
 
@@ -81,7 +81,7 @@ class PlainLoader(BaseOperator):
 
 
 def _try(python: str, project: str, environment: dict[str, str]) -> None:
-    """Raises AirflowFailException if that Python does not start: its exit code 1 says no more."""
+    """Raises AirflowFailException if that Python does not start: its own exit code is a 1 too."""
     done = subprocess.run(
         [python, "-m", "loader", "--version"],
         cwd=project,

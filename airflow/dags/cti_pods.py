@@ -10,7 +10,7 @@ from typing import Any
 
 from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
-from cti_job import REFUSAL, REFUSED
+from cti_job import FINAL, FINAL_CAUSE
 from kubernetes.client import models as k8s
 
 __all__ = ["PodLoader"]
@@ -56,7 +56,7 @@ class PodLoader(KubernetesPodOperator):
             automount_service_account_token=False,
             # A new node has to fetch the image first.
             startup_timeout_seconds=600,
-            skip_on_exit_code=REFUSED,
+            skip_on_exit_code=FINAL,
             **arguments,
         )
         self.loader_command = loader_command
@@ -66,4 +66,4 @@ class PodLoader(KubernetesPodOperator):
         try:
             return super().execute(context)
         except AirflowSkipException:
-            raise AirflowFailException(REFUSAL) from None
+            raise AirflowFailException(FINAL_CAUSE) from None

@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from loader import interrupts
-from loader.errors import DataRefused, LoaderError
+from loader.errors import DataRefused, WarehouseError
 
 if TYPE_CHECKING:
     from loader.contract.feed import Feed
@@ -115,7 +115,7 @@ def build_feed(
     interrupts.check()
     if build.errors:
         listed = (*build.failed.values(), *build.errors)
-        raise LoaderError(f"{told}, but dbt build ended with errors:", listed)
+        raise WarehouseError(f"{told}, but dbt build ended with errors:", listed)
     marts: list[tuple[int, int]] = []
     with project.warehouse() as warehouse:
         if not build.failed:  # dbt does not build a mart on a table whose tests failed

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from loader import interrupts
-from loader.errors import DataRefused, LoaderError, StorageError
+from loader.errors import LoaderError, StorageError
 
 if TYPE_CHECKING:
     from loader.contract.feed import Feed
@@ -44,7 +44,11 @@ def errors_explained(debug: bool) -> Iterator[None]:
 
 
 def for_each(feeds: list[Feed], work: Callable[[Feed], object]) -> None:
-    """Does the work for every feed; the errors of one do not keep the others from it."""
+    """Does the work for every feed; a failed feed does not stop the others.
+
+    Raises the error of the only feed, or for several one that has the highest of their exit codes:
+    then whatever a retry may cure is retried.
+    """
     from loader.cli.output import say
 
     errors: list[LoaderError] = []
@@ -61,9 +65,9 @@ def for_each(feeds: list[Feed], work: Callable[[Feed], object]) -> None:
                 with suppress(OSError):
                     say(f"error: {error}", error.details, error=True)
     if len(feeds) > 1 and errors:
-        names = f"{len(errors)} of {len(feeds)} feeds failed"
-        worst = max(errors, key=lambda error: error.exit_code)
-        raise (DataRefused if worst.exit_code == 1 else LoaderError)(f"{names}; see above")
+        failed = LoaderError(f"{len(errors)} of {len(feeds)} feeds failed; see above")
+        failed.exit_code = max(error.exit_code for error in errors)
+        raise failed
     if errors:
         raise errors[0]
 
@@ -74,7 +78,10 @@ def _refusal(error: OSError) -> str:
 
 
 def _explained(error: BaseException) -> tuple[int, str]:
-    """Exit code and message of whatever ended the work."""
+    """Exit code and message of whatever ended the work.
+
+    An error that nobody foresaw ends with 3: a retry is always safe, and may help.
+    """
     # Once asked to stop, what else goes wrong comes of that.
     if interrupts.requested() or isinstance(error, KeyboardInterrupt):
         return interrupts.EXIT_CODE, INTERRUPTED
@@ -84,11 +91,11 @@ def _explained(error: BaseException) -> tuple[int, str]:
         case BrokenPipeError():
             # Whoever read our output has gone; there is nobody to tell.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return 2, ""
+            return 3, ""
         case OSError():
-            return 2, _refusal(error)
+            return 3, _refusal(error)
         case MemoryError():
-            return 2, "out of memory; give the process more"
+            return 3, "out of memory; give the process more"
         case _:
             problem = f"{type(error).__name__}: {error}"
-            return 2, f"unexpected: {problem}. Run again with --debug, and report."
+            return 3, f"unexpected: {problem}. Run again with --debug, and report."

@@ -54,14 +54,16 @@ def write_out(validator: Validator, verdict: Verdict, accepted: Path, rejects: P
 
 
 def check_readable(path: Path) -> None:
-    """Raises StorageError for what cannot be opened as a file."""
+    """Raises ConfigError for a path that names no file, StorageError for an unreadable one."""
     if path.is_dir():
-        raise StorageError(f"{path} is a folder; name the files in it")
+        raise ConfigError(f"{path} is a folder; name the files in it")
     if path.exists() and not path.is_file():
-        raise StorageError(f"{path} is not a regular file")
+        raise ConfigError(f"{path} is not a regular file")
     try:
         with path.open("rb") as file:
             file.read(1)
+    except FileNotFoundError as error:
+        raise ConfigError(f"{path}: {error.strerror}") from None
     except OSError as error:
         raise StorageError(f"{path}: {error.strerror}") from None
 

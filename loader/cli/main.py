@@ -32,8 +32,9 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 _EPILOG = """
-Exit codes: 0 done, 1 the data was refused, 2 a mistake in usage or configuration, or a system
-that failed, 130 interrupted.
+Exit codes: 0 done; 1 the data was refused, or a test or check of the tables failed; 2 a mistake
+in usage or configuration, which no retry cures; 3 a system failed, and a retry may help; 130
+interrupted. A command for several feeds ends with the highest code of them.
 """
 
 
@@ -140,15 +141,17 @@ def validate(
     targets = out_files(paths, out)
     observer = ProgressReport(quiet=settings.as_json)
     verdicts: list[Verdict] = []
-    unreadable = False
+    code = 0
     with spool_folder() as spool, Validator(feed, spool) as validator:
         observer.start(f"{feed.name}: validating {len(paths)} files", sum(map(size, paths)))
         for path, (accepted, rejects) in zip(paths, targets, strict=True):
             try:
                 check_readable(path)
                 verdict = judge_file(validator, feed, str(path), path, spool, observer)
-            except StorageError as error:
-                verdict, unreadable = Verdict(str(path), refused=str(error)), True
+            except (ConfigError, StorageError) as error:
+                verdict = Verdict(str(path), refused=str(error))
+                code = max(code, error.exit_code)
+            code = max(code, 1 if verdict.refused or verdict.rejected else 0)
             if out:
                 write_out(validator, verdict, accepted, rejects)
             verdicts.append(verdict)
@@ -165,10 +168,7 @@ def validate(
             ),
         )
         print_rejects(verdicts)
-    if unreadable:
-        sys.exit(2)
-    if any(verdict.refused or verdict.rejected for verdict in verdicts):
-        sys.exit(1)
+    sys.exit(code)
 
 
 @cli.command()

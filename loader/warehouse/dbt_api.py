@@ -33,7 +33,7 @@ from typing import Any
 import duckdb
 
 from loader import interrupts
-from loader.errors import ConfigError, WarehouseTransient
+from loader.errors import ConfigError, WarehouseError, WarehouseTransient
 from loader.warehouse.error_messages import advised, paragraph, unreached, warehouse_error
 
 
@@ -57,7 +57,7 @@ def parse(options: Sequence[str]) -> Any:
 
 
 def build(manifest: Any, options: Sequence[str], quiet: bool) -> BuildResult:
-    """Runs `dbt build` with dbt's options. Raises ConfigError if it does not begin."""
+    """Runs `dbt build` with dbt's options. Raises WarehouseError if it does not begin."""
     from dbt_common.events.event_manager_client import cleanup_event_logger
 
     # When a closed pipe stops what dbt prints, Python's logging would print a traceback.
@@ -78,7 +78,9 @@ def _invoke(arguments: list[str], manifest: Any = None) -> Any:
 
     outcome = dbtRunner(manifest=manifest).invoke(arguments)
     if outcome.result is None:
-        raise ConfigError(advised(paragraph(str(outcome.exception))))
+        # A project that was parsed is no mistake of configuration; the warehouse has failed.
+        kind = WarehouseError if manifest else ConfigError
+        raise kind(advised(paragraph(str(outcome.exception))))
     return outcome.result
 
 

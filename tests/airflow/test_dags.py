@@ -17,7 +17,7 @@ import kubernetes_validate
 import pytest
 from airflow.dag_processing.dagbag import DagBag
 from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 from airflow.sdk.execution_time.context import VariableAccessor
 from kubernetes.client import ApiClient
 
@@ -138,11 +138,11 @@ def test_the_pod_is_sound_and_holds_no_secret(monkeypatch: pytest.MonkeyPatch) -
     assert pod["spec"]["automountServiceAccountToken"] is False
 
 
-def test_data_refused_in_a_pod_fails_without_a_retry(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the task makes of exit code 1, with the pod replaced: there is no Kubernetes here."""
+def test_what_no_retry_cures_fails_at_once_in_a_pod(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the task makes of exit codes 1 and 2, with the pod replaced: no Kubernetes is here."""
 
     def execute(self: Any, context: Any) -> None:
-        assert self.skip_on_exit_code == [1]
+        assert set(self.skip_on_exit_code) == {1, 2}
         raise AirflowSkipException
 
     monkeypatch.setattr(KubernetesPodOperator, "execute", execute)
@@ -193,6 +193,22 @@ def test_a_wrong_variable_fails_at_the_start_without_a_retry(
     assert not (plain / "cti.duckdb").exists()
     told = "".join(capfd.readouterr())
     assert "cpus is not a number of cores above 0; port is not a port" in told
+
+
+@pytest.mark.parametrize(
+    ("code", "error"),
+    [(1, AirflowFailException), (2, AirflowFailException), (3, AirflowException)],
+)
+def test_a_retry_depends_on_the_exit_code(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, code: int, error: type[Exception]
+) -> None:
+    _stub(tmp_path, monkeypatch, f"sys.exit({code})\n")
+    variable(monkeypatch)
+    task = dag(monkeypatch, "plain").task_dict["load"]
+    with pytest.raises(error) as failed:
+        task.execute({})
+    # AirflowFailException, which Airflow does not try again, is an AirflowException too.
+    assert type(failed.value) is error
 
 
 def _stub(folder: Path, monkeypatch: pytest.MonkeyPatch, code: str) -> None:

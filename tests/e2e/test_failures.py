@@ -140,7 +140,7 @@ def test_a_file_that_cannot_be_read(
 ) -> None:
     # A regular file to look at, whose first byte cannot be read by anybody.
     monkeypatch.setenv("CTI_INDICATORS_LOCATION", "/proc/self/mem")
-    result = loader("load", code=2)
+    result = loader("load", code=3)
     assert "/proc/self/mem: Input/output error" in result.stderr
     tables.assert_nothing_loaded()
 
@@ -149,7 +149,7 @@ def test_a_file_that_cannot_be_read(
 def test_a_file_one_may_not_read(loader: Loader, good: Path, tables: Tables) -> None:
     (good / "x.csv").write_text(HEADER)
     (good / "x.csv").chmod(0)
-    result = loader("load", code=2)
+    result = loader("load", code=3)
     assert "x.csv: Permission denied" in result.stderr
     tables.assert_nothing_loaded()
 
@@ -202,7 +202,7 @@ def test_a_database_that_another_process_has_open(
         assert other.stdout is not None
         assert other.stdout.readline() == b"open\n"
         # WHEN a load is started
-        result = loader("load", code=2)
+        result = loader("load", code=3)
         other.communicate()
     # THEN it says who has it and what to do
     assert "lock" in result.stderr
@@ -217,7 +217,7 @@ def test_a_database_in_a_folder_that_is_not_there(
     loader: Loader, good: Path, project: Path
 ) -> None:
     (project / "cti.duckdb").symlink_to("nowhere/cti.duckdb")
-    result = loader("load", code=2)
+    result = loader("load", code=3)
     assert result.stderr.startswith("error: ")
     assert "cti.duckdb" in result.stderr
     assert "No such file or directory" in result.stderr
@@ -226,7 +226,7 @@ def test_a_database_in_a_folder_that_is_not_there(
 def test_a_database_that_is_none(loader: Loader, good: Path, project: Path) -> None:
     # It may be somebody's only copy of something else, so it is not written over.
     (project / "cti.duckdb").write_text("my notes\n" * 9999)
-    result = loader("load", code=2)
+    result = loader("load", code=3)
     assert "not a valid DuckDB database" in result.stderr
     assert result.stderr.startswith("error: ")
     assert (project / "cti.duckdb").read_text() == "my notes\n" * 9999
@@ -246,7 +246,7 @@ def test_a_full_disk_in_the_spool(loader: Loader, good: Path, spool: Path, table
     (good / "big.csv.gz").write_bytes(gzip.compress((HEADER + GOOD * 300_000).encode(), 1))
     # WHEN it is loaded
     with small_disk():
-        result = loader("load", code=2)
+        result = loader("load", code=3)
     # THEN the message says what is full and what to do, and nothing is left behind
     error = result.stderr.splitlines()[-1]
     assert error.startswith(f"error: {spool}")
@@ -266,7 +266,7 @@ def test_a_full_disk_while_a_file_is_written_anew(
     # GIVEN a file that is too large to be written without its bad record
     (good / "big.csv").write_text(HEADER + bad + GOOD * 300_000)
     with small_disk():
-        result = loader("validate", "--json", good / "big.csv", code=2)
+        result = loader("validate", "--json", good / "big.csv", code=3)
     told = result.stdout + result.stderr
     assert "File too large" in told
     assert "set TMPDIR to a folder with more room" in told
@@ -277,7 +277,7 @@ def test_no_spool_folder_at_all(
     loader: Loader, good: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", "/nowhere/at/all")
-    result = loader("load", code=2)
+    result = loader("load", code=3)
     assert "no spool folder can be made" in result.stderr
     assert "Set TMPDIR" in result.stderr
 
@@ -313,7 +313,7 @@ def test_a_model_that_does_not_build_is_told(
     (project / "models/marts/broken.sql").write_text(
         "select no_such_column from {{ ref('stg_cti__indicators') }}"
     )
-    result = loader("run", "--json", code=2)
+    result = loader("run", "--json", code=3)
     assert "broken" in result.stderr
     assert "no_such_column" in result.stderr
     assert tables.count("raw.indicators") == 1

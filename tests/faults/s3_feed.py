@@ -142,7 +142,7 @@ class S3Feed:
 
     def refused(self, kind: str, says: str) -> None:
         """Loads: refused with these words and nothing landed."""
-        result = self.loader("load", "--json", code=2)
+        result = self.loader("load", "--json", code=3)
         self.clean(result)
         assert says in " ".join(result.stderr.split()), result.stderr
         self.check(kind, struck=True)

@@ -82,7 +82,7 @@ def test_loaders_at_once_on_duckdb_take_turns_or_say_who_is_there(site: DuckdbSi
     outcomes = [loader.wait() for loader in loaders]
     # THEN each is done or says which process has the file, and what to do
     for outcome in outcomes:
-        assert outcome.code == 0 or outcome.refused(2, "PID", "end it or wait, then run again")
+        assert outcome.code == 0 or outcome.refused(3, "PID", "end it or wait, then run again")
     # AND one more load leaves each file once
     site.do("loader", "load", "--json")
     found = site.contents()

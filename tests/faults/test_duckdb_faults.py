@@ -36,7 +36,7 @@ def _repaired(
     """What is wrong after a load that met a fault, and after one more."""
     wrong = []
     state = site.contents().state(undisturbed.before, undisturbed.after)
-    if (outcome.code, state) not in ((0, "all"), (2, "nothing")):
+    if (outcome.code, state) not in ((0, "all"), (3, "nothing")):
         wrong.append(f"exit {outcome.code} with {state} loaded")
     if outcome.code and not ("error: " in outcome.err and all(w in outcome.text for w in said)):
         wrong.append("did not say what, where and what to do")
@@ -79,7 +79,7 @@ def test_a_file_that_somebody_opens_meanwhile(
         site, "another process opens the file", outcome, undisturbed, "end it or wait"
     )
     assert not wrong, "\n".join(wrong)
-    assert outcome.code == 2
+    assert outcome.code == 3
 
 
 def test_a_disk_that_is_full(site: DuckdbSite, undisturbed: Undisturbed) -> None:
@@ -113,4 +113,4 @@ def test_a_folder_that_is_read_only(site: DuckdbSite, undisturbed: Undisturbed) 
         outcome = site.start("loader", "load").wait()
     wrong = _repaired(site, "read-only folder", outcome, undisturbed, str(site.warehouse))
     assert not wrong, "\n".join(wrong)
-    assert outcome.code == 2
+    assert outcome.code == 3

@@ -107,7 +107,7 @@ def test_a_fault_is_made_up_for_or_told(feed: S3Feed, case: Case) -> None:
     if case.deed is faults.flipped:
         key = r"b\.csv$"  # a wrong byte in an archive is no archive
     strike = feed.proxy.strike(case.at, case.deed, case.times, key)
-    feed.struck(case.kind, strike, 2 if case.says else 0, case.says, ALL)
+    feed.struck(case.kind, strike, 3 if case.says else 0, case.says, ALL)
     feed.again(case.kind, ALL)
 
 
@@ -222,7 +222,7 @@ def test_a_file_that_changes_meanwhile_is_loaded_as_validated_or_not(
     deed = meddling.when(lambda: meddling.act(feed))
     times = None if meddling.when in (pages, repeating) else 1
     strike = feed.proxy.strike(meddling.at, deed, times, meddling.key)
-    feed.struck(kind, strike, 2 if meddling.says else 0, meddling.says, meddling.first)
+    feed.struck(kind, strike, 3 if meddling.says else 0, meddling.says, meddling.first)
     loads = [sources for sources in (meddling.first, meddling.then) if sources]
     feed.again(kind, *loads)
 

@@ -62,5 +62,5 @@ def test_a_restart_of_the_warehouse_is_made_up_for(
     outcome = on.load()
     assert restarted.happened.is_set(), outcome.text
     restarted.check()
-    wrong = repair(on, Strike("warehouse restarted", codes=(0, 2)), outcome, loaded, statement)
+    wrong = repair(on, Strike("warehouse restarted", codes=(0, 3)), outcome, loaded, statement)
     assert not wrong, "\n".join(wrong)

@@ -45,7 +45,7 @@ def test_an_object_that_is_overwritten_is_not_loaded(
     overwritten = rig.before(
         _MEANWHILE[moment], lambda: loaded.put("in/new.csv", indicators("overwritten"))
     )
-    loaded.load().refused(2, uri, "overwritten", "Nothing was loaded")
+    loaded.load().refused(3, uri, "overwritten", "Nothing was loaded")
     overwritten.check()
 
 
@@ -56,14 +56,14 @@ def test_an_object_that_is_deleted_is_not_loaded(
     # At COPY the manifest still names it: mandatory.
     uri = loaded.put("in/new.csv", indicators("validated"))
     deleted = rig.before(_MEANWHILE[moment], lambda: loaded.delete("in/new.csv"))
-    loaded.load().refused(2, uri)
+    loaded.load().refused(3, uri)
     deleted.check()
 
 
 def test_a_manifest_that_is_gone_is_named(loaded: Site, rig: WatchedRig) -> None:
     loaded.put("in/new.csv", indicators("new"))
     deleted = rig.before("^copy ", lambda: loaded.clear("work/"))
-    loaded.load().refused(2, loaded.uri("work/"), "manifest")
+    loaded.load().refused(3, loaded.uri("work/"), "manifest")
     deleted.check()
 
 
@@ -87,7 +87,7 @@ def test_what_copy_alone_refuses_is_named(loaded: Site, rig: WatchedRig, spoilt:
     )
     # THEN the message has what the warehouse's own log has of this very COPY.
     named = [f"column {column}"] if column else []
-    loaded.load().refused(2, f"{uri}, line {line}", *named, "COPY refused it")
+    loaded.load().refused(3, f"{uri}, line {line}", *named, "COPY refused it")
     spoiling.check()
     restoring.check()
 
@@ -104,7 +104,7 @@ def test_a_column_that_is_narrower_than_the_contract_is_named(
             " _loaded_at timestamp not null)"
         )
         uri = loaded.put("in/new.csv", indicators("more than eight bytes"))
-        loaded.load().refused(2, uri, "line 2", "column indicator")
+        loaded.load().refused(3, uri, "line 2", "column indicator")
     finally:
         loaded.query("drop table raw.indicators")
         loaded.query("alter table raw.kept rename to indicators")
@@ -113,7 +113,7 @@ def test_a_column_that_is_narrower_than_the_contract_is_named(
 def test_a_role_that_may_not_read_is_named(loaded: Site, rig: WatchedRig) -> None:
     loaded.put("in/new.csv", indicators("new"))
     role = "arn:aws:iam::123456789012:role/somebody-elses"
-    loaded.load(CTI_COPY_ROLE=role).refused(2, role, "CTI_COPY_ROLE")
+    loaded.load(CTI_COPY_ROLE=role).refused(3, role, "CTI_COPY_ROLE")
 
 
 def test_a_bucket_in_another_region_needs_the_option(loaded: Site, rig: WatchedRig) -> None:
@@ -121,11 +121,11 @@ def test_a_bucket_in_another_region_needs_the_option(loaded: Site, rig: WatchedR
     rig.region = "eu-central-1"
     try:
         # Without, COPY is turned away, and the message says what to set.
-        loaded.load().refused(2, "CTI_COPY_REGION")
+        loaded.load().refused(3, "CTI_COPY_REGION")
         # With it, COPY reads the bucket; this load ends for another reason.
         rig.forget()
         rig.before("^insert ", lambda: loaded.put("in/new.csv", indicators("other")))
-        loaded.load(CTI_COPY_REGION="us-east-1").refused(2, "overwritten")
+        loaded.load(CTI_COPY_REGION="us-east-1").refused(3, "overwritten")
         assert "region 'us-east-1'" in rig.copies[0].sql
     finally:
         rig.region = None
@@ -135,7 +135,7 @@ def test_an_object_that_may_not_be_read_is_named(loaded: Site, rig: WatchedRig) 
     # GIVEN an object that the loader may list and may not get
     uri = loaded.put("in/new.csv", indicators("new"))
     with loaded.unreadable("in/new.csv"):
-        loaded.load().refused(2, uri, "access denied")
+        loaded.load().refused(3, uri, "access denied")
 
 
 def test_no_place_for_manifests_is_said(loaded: Site, rig: WatchedRig) -> None:
@@ -145,5 +145,5 @@ def test_no_place_for_manifests_is_said(loaded: Site, rig: WatchedRig) -> None:
 
 def test_a_warehouse_that_is_not_there_is_named(loaded: Site) -> None:
     loaded.start("loader", "history", impatient=True, more={"REDSHIFT_PORT": "1"}).wait().refused(
-        2, "cannot reach the warehouse at localhost:1: Connection refused", "Check host and port"
+        3, "cannot reach the warehouse at localhost:1: Connection refused", "Check host and port"
     )

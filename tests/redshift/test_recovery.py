@@ -103,7 +103,7 @@ def test_what_does_not_heal_is_reported(
     name = _new_file(loaded, request)
     for nth in range(1, 6):
         rig.faults.error("^insert into .*indicators", nth=nth)
-    loaded.load(impatient=True).refused(2, "1023")
+    loaded.load(impatient=True).refused(3, "1023")
     assert name not in dict(loaded.landed())
     rig.calm()
     # The next run takes it up.

@@ -44,7 +44,7 @@ def test_each_ends_as_it_should(site: Site, outcomes: dict[str, Outcome], name: 
     # Else the test below would look through what nobody wrote.
     if name in ("role", "work location"):
         site.cluster.rig_only("a cluster has its own roles and buckets")
-    assert outcomes[name].code == (2 if name in _WRONG else 0), outcomes[name].text
+    assert outcomes[name].code == (3 if name in _WRONG else 0), outcomes[name].text
     assert ("Traceback" in outcomes[name].err) is (name in _WRONG)
 
 

@@ -130,7 +130,7 @@ def test_a_failed_copy_leaves_nothing(site: Site, rig: WatchedRig) -> None:
     before = site.landed()
     site.put("in/failed.csv", indicators("failed").replace(b"\n", b"\r\n"))
     error = rig.faults.error("^copy", _disk_full())
-    site.load().refused(2, "disk full")
+    site.load().refused(3, "disk full")
     assert error.fired.is_set()
     # Parts and manifest were there, and are gone.
     assert len(rig.copies[0].beside) > 1

@@ -198,27 +198,28 @@ def test_validate_of_good_files_ends_well(loader: Loader, files: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "problem"),
+    ("name", "problem", "code"),
     [
-        ("gone.csv", "No such file or directory"),
-        ("folder", "is a folder; name the files in it"),
-        ("pipe", "is not a regular file"),
-        ("loop", "symbolic links"),
+        ("gone.csv", "No such file or directory", 2),
+        ("folder", "is a folder; name the files in it", 2),
+        ("pipe", "is not a regular file", 2),
+        ("loop", "symbolic links", 3),
     ],
 )
 def test_a_file_that_cannot_be_read_is_a_failure_and_not_bad_data(
-    loader: Loader, files: Path, name: str, problem: str
+    loader: Loader, files: Path, name: str, problem: str, code: int
 ) -> None:
-    # GIVEN one good file and one that is none
+    # GIVEN a bad file, a good one, and a path that is a mistake or cannot be read
     (files / "folder").mkdir()
     os.mkfifo(files / "pipe")
     (files / "loop").symlink_to("loop")
-    # WHEN both are validated
-    result = loader("validate", "--json", files / name, files / "good.csv", code=2)
-    # THEN the good one is judged all the same, and the exit code is that of a failure
-    first, second = map(json.loads, result.stdout.splitlines())
+    # WHEN all are validated
+    paths = (files / name, files / "good.csv", files / "bad.csv")
+    result = loader("validate", "--json", *paths, code=code)
+    # THEN the others are judged all the same, and the exit code is not that of the bad file
+    first, second, third = map(json.loads, result.stdout.splitlines())
     assert problem in first["refused"]
-    assert second["accepted"] == 3
+    assert (second["accepted"], third["rejected"]) == (3, 1)
 
 
 def test_two_files_of_one_name_are_not_written_over_each_other(loader: Loader, files: Path) -> None:
@@ -236,7 +237,7 @@ def test_results_that_cannot_be_written_are_not_the_spools_fault(
 ) -> None:
     out = files / "out"
     (out / "good.csv.accepted.csv").mkdir(parents=True)
-    result = loader("validate", "--out", out, files / "good.csv", code=2)
+    result = loader("validate", "--out", out, files / "good.csv", code=3)
     assert "good.csv.accepted.csv" in result.stderr
     assert "TMPDIR" not in result.stderr
     in_the_way = loader("validate", "--out", files / "good.csv", files / "bad.csv", code=2)
@@ -336,7 +337,8 @@ def test_closed_streams_are_no_error(files: Path, closed: str) -> None:
 
 
 def test_a_table_that_nobody_reads_is_no_refused_data(loader: Loader, project: Path) -> None:
-    # As in `python -m loader history | true`; 1 would tell a scheduler that data was refused.
+    # As in `python -m loader history | true`; 1 would tell a scheduler that data was refused, 2
+    # that nothing but a person can help.
     loader("load")
     reading, writing = os.pipe()
     os.close(reading)
@@ -351,7 +353,7 @@ def test_a_table_that_nobody_reads_is_no_refused_data(loader: Loader, project: P
         check=False,
     )
     os.close(writing)
-    assert (done.returncode, done.stderr) == (2, "")
+    assert (done.returncode, done.stderr) == (3, "")
 
 
 def test_one_feed_whose_file_is_gone_does_not_keep_the_others(
@@ -364,9 +366,10 @@ def test_one_feed_whose_file_is_gone_does_not_keep_the_others(
             raise FileNotFoundError(2, "No such file or directory", "a.csv")
         done.append(feed)
 
-    with pytest.raises(LoaderError, match="1 of 2 feeds failed"):
+    with pytest.raises(LoaderError, match="1 of 2 feeds failed") as failed:
         for_each(["first", "second"], work)  # type: ignore[arg-type, list-item]
     assert done == ["second"]
+    assert failed.value.exit_code == 3
     assert "error: a.csv: No such file or directory" in capsys.readouterr().err
 
 
