@@ -15,7 +15,7 @@ run: .venv/runtime profiles.yml ## Set up, then load the new files and build and
 test: .venv/dev profiles.yml ## Set up, then run the tests, but for the slowest
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
 
-test-slow: .venv/dev profiles.yml ## Run the slowest tests: both engines compared, rollbacks, recovery, the commands of the README
+test-slow: .venv/dev profiles.yml ## Run the slowest tests: both engines compared, rollbacks, recovery, the commands of the pages
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m slow
 
 test-fuzz: .venv/dev profiles.yml ## Throw new hostile files at the loader; FUZZ="--fuzz-seconds 600" for longer
