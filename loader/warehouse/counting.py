@@ -10,6 +10,16 @@ from typing import Any
 from loader.contract.feed import Feed
 from loader.errors import ConfigError
 
+# The ledger of all feeds, as the project's YAML names it.
+LEDGER = "loader._loaded_files"
+
+_OF_THE_LEDGER = (
+    "ledger_matches_quarantine",
+    "ledger_matches_replays",
+    "ledger_adds_up",
+    "loaded_once",
+)
+
 
 @dataclass(frozen=True)
 class Mart:
@@ -51,12 +61,21 @@ def marts(manifest: Any, feed: Feed) -> list[Mart]:
     ]
 
 
-def source_test(manifest: Any, name: str, table: str) -> str:
-    """The id of a counting test of a source table. Raises ConfigError if it has none."""
+def counting_tests(manifest: Any, feed: str) -> dict[str, dict[str, str]]:
+    """The words (config.meta) of each test that counts a feed's records, by the test's id.
+
+    Raises ConfigError if the feed's source table or the ledger has not all of them.
+    """
+    tests = [_source_test(manifest, "ledger_matches_landing", feed)]
+    tests += [_source_test(manifest, name, LEDGER) for name in _OF_THE_LEDGER]
+    return {test.unique_id: test.config.meta for test in tests}
+
+
+def _source_test(manifest: Any, name: str, table: str) -> Any:
     node = _source(manifest, table)
     for test in _tests(manifest, name):
         if [node.source_name, node.name] in test.sources:
-            return str(test.unique_id)
+            return test
     raise _uncounted(f"{node.original_file_path}: source table {table}", name)
 
 

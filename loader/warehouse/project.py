@@ -56,7 +56,7 @@ class Project:
         nodes = [node for node in self._sources.values() if "feed" in node["config"]["meta"]]
         for node in nodes:
             self._check_listed_once(node)
-            self.counting_test("ledger_matches_landing", f"{node['source_name']}.{node['name']}")
+            counting.counting_tests(self._manifest, f"{node['source_name']}.{node['name']}")
         cache.write(nodes)
         return _by_name(map(parse_feed, nodes))
 
@@ -111,9 +111,9 @@ class Project:
         """The feed's marts, by name. Raises ConfigError for one that no test counts."""
         return counting.marts(self._manifest, feed)
 
-    def counting_test(self, name: str, table: str) -> str:
-        """The id of a counting test of a source table. Raises ConfigError if it has none."""
-        return counting.source_test(self._manifest, name, table)
+    def counting_tests(self, feed: Feed) -> dict[str, dict[str, str]]:
+        """The words of each test that counts the feed, by the test's id. Raises ConfigError."""
+        return counting.counting_tests(self._manifest, feed.name)
 
     def compiled(self, test: str) -> str:
         """The SQL of a test, which returns what fails it. Raises WarehouseError."""

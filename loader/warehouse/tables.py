@@ -5,10 +5,10 @@ from typing import Any
 
 from loader.contract.feed import Feed
 from loader.warehouse.connection import Warehouse
+from loader.warehouse.counting import LEDGER
 from loader.warehouse.project import Project
 
-# The loader's own source tables, as the project's YAML names them.
-LEDGER = "loader._loaded_files"
+# The quarantine of all feeds, as the project's YAML names it.
 QUARANTINE = "loader._rejected_records"
 
 

@@ -59,16 +59,16 @@
 {% endmacro %}
 
 
-{% macro differences(failures, feed) %}
+{% macro differences(tables, failures) %}
     {#- The rows of one feed among those that a counting test of the ledger returns. -#}
     {{ return(
-        'select * from (\n' ~ failures ~ '\n) as differences where feed = ' ~ text_literal(feed)
+        'select * from (\n' ~ failures ~ '\n) as differences where feed = ' ~ text_literal(tables.feed)
         ~ ' order by 1, 2, 3'
     ) }}
 {% endmacro %}
 
 
-{% macro ledger_totals(ledger, feed) %}
+{% macro ledger_totals(tables) %}
     {#- How much of a feed stands, by the ledger alone: what a finding says that it holds for. -#}
     {%- set statement -%}
 select
@@ -76,8 +76,8 @@ select
     count(*) as files,
     coalesce(sum(records_loaded), 0) as records_loaded,
     coalesce(sum(records_rejected), 0) as records_rejected
-from {{ ledger }}
-where status in ('loaded', 'replayed') and feed = {{ text_literal(feed) }}
+from {{ tables.ledger }}
+where status in ('loaded', 'replayed') and feed = {{ text_literal(tables.feed) }}
     {%- endset -%}
     {{ return(statement) }}
 {% endmacro %}

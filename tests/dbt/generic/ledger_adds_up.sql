@@ -4,6 +4,12 @@
     since: a load id; only newer loads are counted.
 #}
 {% test ledger_adds_up(model, since=none) %}
+    {{ config(meta={
+        'check': 'files',
+        'holds': 'records read = loaded + rejected in each of {files:,} files',
+        'line': '{load}, {uri}: {records_read:,} read, {records_loaded:,} loaded, {records_rejected:,} rejected',
+        'advice': '{restore}.',
+    }) }}
     select feed, load_id, uri, status, records_read, records_loaded, records_rejected
     from {{ model }}
     where

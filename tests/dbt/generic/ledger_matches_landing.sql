@@ -5,6 +5,13 @@
     since: a load id; only newer loads are counted.
 #}
 {% test ledger_matches_landing(model, since=none) %}
+    {{ config(meta={
+        'check': 'landing',
+        'holds': '{records_loaded:,} records of {loads:,} loads are landed as the ledger says',
+        'line': '{load}: {ledger_records:,} records by the ledger, {landed_records:,} landed',
+        'advice': '{take_back} Rows of a load that does not stand are to be deleted.',
+        'replacing': '{replace}',
+    }) }}
     with ledger as (
         select
             load_id,

@@ -4,6 +4,13 @@
     since: a load id; only newer loads are counted.
 #}
 {% test ledger_matches_quarantine(model, since=none) %}
+    {{ config(meta={
+        'check': 'quarantine',
+        'holds': '{records_rejected:,} refused records are in quarantine as the ledger says',
+        'line': '{load}, {uri}: {ledger_records:,} refused records by the ledger, {quarantine_records:,} in quarantine',
+        'advice': '{take_back}',
+        'replacing': '{restore}.',
+    }) }}
     with ledger as (
         select
             feed,

@@ -4,6 +4,12 @@
     since: a load id; only newer replays are counted.
 #}
 {% test ledger_matches_replays(model, since=none) %}
+    {{ config(meta={
+        'check': 'replays',
+        'holds': 'each replay took as many records out of quarantine as it loaded',
+        'line': '{load}: {ledger_records:,} records replayed by the ledger, {quarantine_records:,} marked so in quarantine',
+        'advice': '{restore}, or take the replay back (`python -m loader rollback LOAD --damaged`) and replay again.',
+    }) }}
     with marked as (
         select feed, replayed_by as load_id, count(*) as records
         from {{ source('loader', '_rejected_records') }}

@@ -3,6 +3,13 @@
     since: a load id; only file versions that a newer load brought are looked at.
 #}
 {% test loaded_once(model, since=none) %}
+    {{ config(meta={
+        'check': 'once',
+        'holds': 'no file version stands twice',
+        'line': '{uri}, ETag {etag}: {times} times, from load {first_load_id} to load {last_load_id}',
+        'advice': 'Take the later load back (`python -m loader rollback LOAD`); what else it had comes again with `python -m loader load --reload FILE`.',
+        'replacing': '{replace}',
+    }) }}
     select
         feed,
         min(load_id) as first_load_id,

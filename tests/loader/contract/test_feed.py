@@ -244,6 +244,7 @@ sources:
               location: "{{ env_var('SHOP_LOCATION', 'nowhere/*.csv') }}"
               delimiter: "{{ var('shop_delimiter', ';') }}"
               rejects: {max_fraction: 0.01}
+        data_tests: [ledger_matches_landing]
         columns:
           - name: id
             data_type: varchar(20)
