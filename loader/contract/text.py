@@ -3,46 +3,16 @@
 The macros in macros/clean/ say the same in SQL; the tests hold the two together.
 """
 
-from __future__ import annotations
-
 import re
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
-
-__all__ = [
-    "BIGINT_MAX",
-    "BIGINT_MIN",
-    "BOOLEAN_WORDS",
-    "STRIP_CHARACTERS",
-    "format_pattern",
-    "parse_boolean",
-    "parse_date",
-    "parse_decimal",
-    "parse_integer",
-    "parse_timestamp",
-    "simple_lower",
-]
+from functools import cache
 
 # The 29 code points that str.strip() removes: White_Space of the Unicode Character Database plus
-# U+001C to U+001F, which Python counts by their bidirectional class.
-STRIP_CHARACTERS = "".join(
-    map(
-        chr,
-        [
-            *range(0x09, 0x0E),
-            *range(0x1C, 0x21),
-            0x85,
-            0xA0,
-            0x1680,
-            *range(0x2000, 0x200B),
-            0x2028,
-            0x2029,
-            0x202F,
-            0x205F,
-            0x3000,
-        ],
-    )
-)
+# U+001C to U+001F, which Python counts by their bidirectional class. The last is U+3000.
+STRIP_CHARACTERS = "".join(filter(str.isspace, map(chr, range(0x3001))))
+
+_LOWER_EXCEPTIONS = {"\u0130": "i"}
 
 # Redshift: INT8, "Numeric types"; DuckDB: BIGINT.
 BIGINT_MIN, BIGINT_MAX = -(2**63), 2**63 - 1
@@ -53,16 +23,15 @@ BOOLEAN_WORDS = _TRUE | _FALSE
 
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 _DECIMAL = re.compile(r"[+-]?(?:([0-9]+)(?:\.([0-9]*))?|\.([0-9]+))")
-_DATE = re.compile(r"(?P<YYYY>[0-9]{4})-(?P<MM>[0-9]{2})-(?P<DD>[0-9]{2})")
 _TIMESTAMP = re.compile(
-    r"([0-9]{4})-([0-9]{2})-([0-9]{2})"
-    r"(?:[Tt ]([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:\.([0-9]{1,6}))?)?"
-    r"(?:[Zz]|([+-])([0-9]{2})(?::?([0-9]{2}))?)?)?"
+    r"(?P<YYYY>[0-9]{4})-(?P<MM>[0-9]{2})-(?P<DD>[0-9]{2})"
+    r"(?:[Tt ](?P<HH24>[0-9]{2}):(?P<MI>[0-9]{2})(?::(?P<SS>[0-9]{2})(?:\.(?P<f>[0-9]{1,6}))?)?"
+    r"(?:[Zz]|(?P<sign>[+-])(?P<hours>[0-9]{2})(?::?(?P<minutes>[0-9]{2}))?)?)?"
 )
 _MAX_OFFSET = timedelta(hours=14)
+# The parts of a layout with their digits, in the order in which datetime() takes them.
 _TOKENS = {"YYYY": 4, "MM": 2, "DD": 2, "HH24": 2, "MI": 2, "SS": 2}
-_TOKEN = re.compile("YYYY|HH24|MM|DD|MI|SS")
-_SEPARATORS = frozenset("-/.: T")
+_LAYOUT = re.compile(f"({'|'.join(_TOKENS)})|([-/.: T])|(.)", re.DOTALL)
 
 
 def simple_lower(text: str) -> str:
@@ -74,9 +43,6 @@ def simple_lower(text: str) -> str:
     if text.isascii():
         return text.lower()
     return "".join(_LOWER_EXCEPTIONS.get(c) or c.lower() for c in text)
-
-
-_LOWER_EXCEPTIONS = {"\u0130": "i"}
 
 
 def parse_integer(text: str) -> int:
@@ -113,12 +79,12 @@ def parse_boolean(text: str) -> bool:
 
 def parse_date(text: str, layout: str | None = None) -> date:
     """A calendar day, ISO 8601 (YYYY-MM-DD) or in the given layout. Raises ValueError."""
-    match = (format_pattern(layout) if layout else _DATE).fullmatch(text)
+    layout = layout or "YYYY-MM-DD"
+    match = format_pattern(layout).fullmatch(text)
     if not match:
-        raise ValueError(f"is not a date in the form {layout or 'YYYY-MM-DD'}")
-    parts = match.groupdict()
+        raise ValueError(f"is not a date in the form {layout}")
     try:
-        return date(int(parts["YYYY"]), int(parts["MM"]), int(parts["DD"]))
+        return date(int(match["YYYY"]), int(match["MM"]), int(match["DD"]))
     except ValueError:
         raise ValueError("is not a day of the calendar") from None
 
@@ -130,69 +96,40 @@ def parse_timestamp(text: str, layout: str | None = None) -> datetime:
     digits of fraction, then nothing, Z, +HH, +HHMM or +HH:MM (or with a minus sign), at most 14
     hours. Raises ValueError.
     """
-    if layout:
-        return _laid_out_timestamp(text, layout)
-    match = _TIMESTAMP.fullmatch(text)
+    match = (format_pattern(layout) if layout else _TIMESTAMP).fullmatch(text)
     if not match:
-        raise ValueError("is not an ISO 8601 timestamp such as 2024-05-31 13:45:00+02:00")
-    year, month, day, hour, minute, second, fraction, sign, off_hours, off_minutes = match.groups()
-    offset = timedelta(hours=int(off_hours or 0), minutes=int(off_minutes or 0))
-    if offset > _MAX_OFFSET or int(off_minutes or 0) > 59:
+        iso = "an ISO 8601 timestamp such as 2024-05-31 13:45:00+02:00"
+        raise ValueError(f"is not {f'a timestamp in the form {layout}' if layout else iso}")
+    parts = match.groupdict("0")
+    hours, minutes = int(parts.get("hours", 0)), int(parts.get("minutes", 0))
+    offset = timedelta(hours=hours, minutes=minutes)
+    if offset > _MAX_OFFSET or minutes > 59:
         raise ValueError("has a UTC offset beyond 14 hours")
+    zone = timezone(-offset if parts.get("sign") == "-" else offset)
+    year, month, day, hour, minute, second = [int(parts.get(token, 0)) for token in _TOKENS]
+    fraction = int(parts.get("f", "0").ljust(6, "0"))
     try:
-        return datetime(
-            int(year),
-            int(month),
-            int(day),
-            int(hour or 0),
-            int(minute or 0),
-            int(second or 0),
-            int((fraction or "").ljust(6, "0")),
-            timezone(-offset if sign == "-" else offset),
-        ).astimezone(UTC)
+        moment = datetime(year, month, day, hour, minute, second, fraction, zone)
+        return moment.astimezone(UTC)
     except (ValueError, OverflowError):
         raise ValueError("is not a moment of the calendar") from None
 
 
-def _laid_out_timestamp(text: str, layout: str) -> datetime:
-    match = format_pattern(layout).fullmatch(text)
-    if not match:
-        raise ValueError(f"is not a timestamp in the form {layout}")
-    parts = {token: int(digits) for token, digits in match.groupdict().items()}
-    try:
-        return datetime(
-            parts["YYYY"],
-            parts["MM"],
-            parts["DD"],
-            parts.get("HH24", 0),
-            parts.get("MI", 0),
-            parts.get("SS", 0),
-            tzinfo=UTC,
-        )
-    except ValueError:
-        raise ValueError("is not a moment of the calendar") from None
-
-
+@cache
 def format_pattern(layout: str) -> re.Pattern[str]:
     """The pattern of a layout made of YYYY, MM, DD, HH24, MI, SS and separators.
 
     Each token stands for its full width of ASCII digits. Raises ValueError for anything else, for
     a token given twice and for a layout without a full date.
     """
-    pattern, position, seen = "", 0, set()
-    while position < len(layout):
-        token = _TOKEN.match(layout, position)
-        if token:
-            if token[0] in seen:
-                raise ValueError(f"has {token[0]} twice")
-            seen.add(token[0])
-            pattern += f"(?P<{token[0]}>[0-9]{{{_TOKENS[token[0]]}}})"
-            position = token.end()
-        elif layout[position] in _SEPARATORS:
-            pattern += re.escape(layout[position])
-            position += 1
-        else:
-            raise ValueError(f"has {layout[position]!r}, which is neither a token nor a separator")
-    if missing := {"YYYY", "MM", "DD"} - seen:
+    pattern, missing = "", set(_TOKENS)
+    for token, separator, other in _LAYOUT.findall(layout):
+        if other:
+            raise ValueError(f"has {other!r}, which is neither a token nor a separator")
+        if token and token not in missing:
+            raise ValueError(f"has {token} twice")
+        missing.discard(token)
+        pattern += f"(?P<{token}>[0-9]{{{_TOKENS[token]}}})" if token else re.escape(separator)
+    if missing := missing & {"YYYY", "MM", "DD"}:
         raise ValueError(f"lacks {', '.join(sorted(missing))}")
     return re.compile(pattern)
