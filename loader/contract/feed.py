@@ -4,40 +4,44 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
-from decimal import Decimal
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from decimal import Decimal, InvalidOperation
 from difflib import get_close_matches
-from typing import Annotated, Any, Literal, TypeVar
+from functools import cached_property, partial
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
     ValidationError,
+    ValidationInfo,
     field_validator,
-    model_validator,
 )
 from pydantic_core import ErrorDetails
 
 from loader.contract import text
 from loader.errors import ConfigError
 
-__all__ = ["LOAD_COLUMNS", "Column", "Feed", "parse_feed"]
-
 # Written by the loader beside the feed's own columns in every landing table.
 LOAD_COLUMNS = ("_load_id", "_loaded_at")
+
+Kind = Literal["text", "integer", "decimal", "boolean", "date", "timestamp"]
 
 # Redshift: "Character types", VARCHAR holds at most 65,535 bytes.
 _VARCHAR_MAX = 65_535
 _VARCHAR = re.compile(r"(?:varchar|character varying)\s*\(\s*([0-9]+)\s*\)", re.IGNORECASE)
-_DECIMAL = re.compile(r"decimal\s*\(\s*([0-9]+)\s*,\s*([0-9]+)\s*\)", re.IGNORECASE)
+_DECIMAL = re.compile(r"decimal\s*\(\s*([0-9]+)\s*,\s*([0-9]+)\s*\)")
 # Redshift: "Numeric types", DECIMAL has at most 38 digits; 37 of them after the point.
 _PRECISION_MAX, _SCALE_MAX = 38, 37
-
+_TYPES = "text, integer, decimal(p,s), boolean, date, timestamp"
+# `config.meta` of a column.
+COLUMN_KEYS = ("type", "format", "required", "accepted_values", "pattern", "minimum", "maximum")
 _COMPARABLE = ("integer", "decimal", "date", "timestamp")
-TYPES = ("text", "integer", "decimal(p,s)", "boolean", "date", "timestamp")
-
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -55,13 +59,16 @@ _Text = Annotated[str, BeforeValidator(_scalar_text)]
 
 
 class Rejects(_Frozen):
-    """How many refused records a load may have: every limit that is set holds; none set is none."""
+    """How many rejected records a load may have: every limit that is set holds.
+
+    If none is set, a load may have none.
+    """
 
     max_rows: int | None = Field(default=None, ge=0)
     max_fraction: float | None = Field(default=None, ge=0, le=1)
 
     def allow(self, rejected: int, read: int) -> bool:
-        """Whether a load of so many records may go on without the refused ones."""
+        """Whether a load of so many records may go on without the rejected ones."""
         if self.max_rows is None and self.max_fraction is None:
             return rejected == 0
         within_rows = self.max_rows is None or rejected <= self.max_rows
@@ -86,88 +93,103 @@ class FeedOptions(_Frozen):
     location: str = Field(min_length=1)
     mode: Literal["append", "replace"] = "append"
     delimiter: str = ","
-    quote: str = '"'
+    quote: str = Field(default='"', validate_default=True)
     compression: Literal["none", "gzip", "zstd"] | None = None
     rejects: Rejects = Rejects()
     columns: ColumnPolicy = ColumnPolicy()
 
     @field_validator("delimiter", "quote")
     @classmethod
-    def _one_printable_byte(cls, value: str) -> str:
-        if len(value) != 1 or not (value == "\t" or " " < value <= "~") or value.isalnum():
-            raise ValueError("must be one ASCII character, no letter or digit, or a tab")
+    def _one_printable_byte(cls, value: str, info: ValidationInfo) -> str:
+        if not re.fullmatch(r"[!-~\t]", value) or value.isalnum():
+            raise ValueError(
+                f"must be one ASCII character, no letter or digit, or a tab (got {value!r})"
+            )
+        if value == info.data.get("delimiter"):
+            raise ValueError("delimiter and quote must differ")
         return value
 
-    @model_validator(mode="after")
-    def _distinct(self) -> FeedOptions:
-        if self.delimiter == self.quote:
-            raise ValueError("delimiter and quote must differ")
-        return self
+
+def _check_format(layout: str, info: ValidationInfo) -> str:
+    kind = info.data["kind"]
+    if kind not in ("date", "timestamp"):
+        raise ValueError(f"only for type date or timestamp; this is {kind}")
+    try:
+        tokens = text.format_pattern(layout).groupindex
+    except ValueError as error:
+        raise ValueError(
+            f"{layout!r} {error}; allowed tokens: YYYY MM DD HH24 MI SS,"
+            " separators: - / . : T and a blank"
+        ) from None
+    if kind == "date" and (len(tokens) > 3 or {":", "T"} & set(layout)):
+        raise ValueError(f"{layout!r} has a time of day, but the type is date")
+    if kind == "timestamp" and not {"HH24", "MI"} <= set(tokens):
+        raise ValueError(f"{layout!r} lacks HH24 or MI; for days use type date")
+    return layout
 
 
-class _ColumnRules(_Frozen):
-    """`config.meta` of a column, as written."""
+def _check_pattern(pattern: str) -> str:
+    # Imported here: of all contracts only those with a pattern need the engine to be read.
+    from loader.records.engine import pattern_error
 
-    type: str = "text"
-    format: str | None = None
-    required: bool = False
-    accepted_values: tuple[_Text, ...] | None = Field(default=None, min_length=1)
-    pattern: str | None = Field(default=None, min_length=1)
-    minimum: _Text | None = None
-    maximum: _Text | None = None
+    if problem := pattern_error(pattern):
+        raise ValueError(f"{pattern!r} is not a valid RE2 expression: {problem}")
+    return pattern
 
-    @field_validator("type")
-    @classmethod
-    def _known_type(cls, value: str) -> str:
-        name = value.strip().lower()
-        if decimal := _DECIMAL.fullmatch(name):
-            precision, scale = int(decimal[1]), int(decimal[2])
-            if not 1 <= precision <= _PRECISION_MAX or scale > min(precision, _SCALE_MAX):
-                raise ValueError(f"decimal needs 1 <= p <= {_PRECISION_MAX} and 0 <= s <= p")
-        elif name not in ("text", "integer", "boolean", "date", "timestamp"):
-            raise ValueError(f"{value!r} is not a type; allowed: {', '.join(TYPES)}")
-        return name
+
+def _check_bound(bound: str, info: ValidationInfo) -> str:
+    rules = Column.model_construct(**info.data)  # the fields before this one that are valid
+    if rules.kind not in _COMPARABLE:
+        raise ValueError(f"only for type {', '.join(_COMPARABLE)}; this is {rules.kind}")
+    try:
+        value = rules.parse_bound(bound)
+    except ValueError as error:
+        raise ValueError(f"{bound!r} {error}") from None
+    if rules.minimum is not None and value < rules.parse_bound(rules.minimum):
+        raise ValueError(f"{bound} is below the minimum, {rules.minimum}")
+    return bound
 
 
 class Column(_Frozen):
-    """One column of a feed, every rule parsed and checked."""
+    """One column of a feed.
+
+    max_bytes: of a value as UTF-8. precision, scale: of a decimal. The other fields are keys of
+    `config.meta`. The order of the fields is part of Feed.fingerprint.
+    """
 
     name: str
     max_bytes: int
-    kind: Literal["text", "integer", "decimal", "boolean", "date", "timestamp"] = "text"
+    kind: Kind = "text"
     precision: int = 0
     scale: int = 0
-    format: str | None = None
+    format: Annotated[str, AfterValidator(_check_format)] | None = None
     required: bool = False
-    accepted_values: tuple[str, ...] | None = None
-    pattern: str | None = None
-    minimum: str | None = None
-    maximum: str | None = None
+    accepted_values: tuple[_Text, ...] | None = Field(default=None, min_length=1)
+    pattern: Annotated[str, Field(min_length=1), AfterValidator(_check_pattern)] | None = None
+    minimum: Annotated[_Text, AfterValidator(_check_bound)] | None = None
+    maximum: Annotated[_Text, AfterValidator(_check_bound)] | None = None
 
-    def parse(self, value: str) -> Any:
-        """The typed value of a stripped text. Raises ValueError saying what is wrong with it."""
-        match self.kind:
-            case "integer":
-                return text.parse_integer(value)
-            case "decimal":
-                return text.parse_decimal(value, self.precision, self.scale)
-            case "boolean":
-                return text.parse_boolean(value)
-            case "date":
-                return text.parse_date(value, self.format)
-            case "timestamp":
-                return text.parse_timestamp(value, self.format)
-            case _:
-                return value
+    @cached_property
+    def parse(self) -> Callable[[str], Any]:
+        """The function that reads a stripped text. It raises ValueError that says what is wrong."""
+        parsers: dict[Kind, Callable[[str], Any]] = {
+            "text": str,
+            "integer": text.parse_integer,
+            "decimal": partial(text.parse_decimal, precision=self.precision, scale=self.scale),
+            "boolean": text.parse_boolean,
+            "date": partial(text.parse_date, layout=self.format),
+            "timestamp": partial(text.parse_timestamp, layout=self.format),
+        }
+        return parsers[self.kind]
 
     def parse_bound(self, value: str) -> Any:
         """A minimum or maximum; for decimals it may have more digits than the column."""
         if self.kind != "decimal":
             return self.parse(value)
-        number = Decimal(value)
-        if not number.is_finite():
-            raise ValueError("is not a number")
-        return number
+        with suppress(InvalidOperation):
+            if (number := Decimal(value)).is_finite():
+                return number
+        raise ValueError("is not a number")
 
 
 class Feed(_Frozen):
@@ -186,7 +208,10 @@ class Feed(_Frozen):
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 of all that decides whether a record is accepted."""
+        """SHA-256 of all that decides whether a record is accepted.
+
+        Quarantined records keep it, so what is hashed never changes for the same rules.
+        """
         rules = self.model_dump_json(
             include={"options": {"delimiter", "quote", "columns"}, "columns": True}
         )
@@ -213,11 +238,10 @@ def parse_feed(node: Mapping[str, Any]) -> Feed:
     ]
     if not columns:
         raise ConfigError(f"{place}: no columns. List the file's columns under `columns:`.")
-    names = [column.name.strip().lower() for column in columns]
-    for name in names:
+    for name, times in Counter(column.name.strip().lower() for column in columns).items():
         if name.startswith("_loader_"):
             raise ConfigError(f"{place}: column {name}: names that begin with _loader_ are taken.")
-        if names.count(name) > 1:
+        if times > 1:
             raise ConfigError(f"{place}: column {name} is listed twice (case does not count).")
     return Feed(
         source_name=node["source_name"],
@@ -236,60 +260,32 @@ def _parse_column(column: Mapping[str, Any], place: str) -> Column:
             f"{place}, key data_type: {data_type or 'nothing'!r} is not allowed; the landing table"
             f" keeps text, so write varchar(n) with n from 1 to {_VARCHAR_MAX} bytes."
         )
-    rules = _parse(_ColumnRules, column["config"]["meta"], f"{place}, config.meta")
-    decimal = _DECIMAL.fullmatch(rules.type)
-    parsed = Column(
-        name=column["name"],
-        max_bytes=int(varchar[1]),
-        kind="decimal" if decimal else rules.type,  # type: ignore[arg-type]  # checked by _known_type
-        precision=int(decimal[1]) if decimal else 0,
-        scale=int(decimal[2]) if decimal else 0,
-        **rules.model_dump(exclude={"type"}),
-    )
-    _check_rules(parsed, place)
-    return parsed
+    place, rules = f"{place}, config.meta", column["config"]["meta"]
+    for key in rules:
+        if key not in COLUMN_KEYS:
+            raise ConfigError(f"{place}{_unknown(str(key), str(key), COLUMN_KEYS)}")
+    try:
+        kind, precision, scale = _parse_type(rules.get("type", "text"))
+    except ValueError as error:
+        raise ConfigError(f"{place} key type: {error}") from None
+    own = {"name": column["name"], "max_bytes": int(varchar[1])}
+    own |= {"kind": kind, "precision": precision, "scale": scale}
+    return _parse(Column, own | {k: v for k, v in rules.items() if k != "type"}, place)
 
 
-def _check_rules(column: Column, place: str) -> None:
-    """Rules that only make sense for some types, or whose value must be of the column's type."""
-
-    def fail(key: str, problem: str) -> ConfigError:
-        return ConfigError(f"{place}, config.meta key {key}: {problem}")
-
-    if column.format is not None:
-        if column.kind not in ("date", "timestamp"):
-            raise fail("format", f"only for type date or timestamp; this is {column.kind}")
-        try:
-            found = text.format_pattern(column.format).groupindex
-        except ValueError as error:
-            raise fail(
-                "format",
-                f"{column.format!r} {error}; allowed tokens: YYYY MM DD HH24 MI SS,"
-                " separators: - / . : T and a blank",
-            ) from None
-        if column.kind == "date" and (len(found) > 3 or {":", "T"} & set(column.format)):
-            raise fail("format", f"{column.format!r} has a time of day, but the type is date")
-        if column.kind == "timestamp" and not {"HH24", "MI"} <= set(found):
-            raise fail("format", f"{column.format!r} lacks HH24 or MI; for days use type date")
-    for key in ("minimum", "maximum"):
-        bound = getattr(column, key)
-        if bound is None:
-            continue
-        if column.kind not in _COMPARABLE:
-            raise fail(key, f"only for type {', '.join(_COMPARABLE)}; this is {column.kind}")
-        try:
-            column.parse_bound(bound)
-        except (ValueError, ArithmeticError) as error:
-            raise fail(key, f"{bound!r} {error or 'is not a number'}") from None
-    low, high = column.minimum, column.maximum
-    if low is not None and high is not None and column.parse_bound(low) > column.parse_bound(high):
-        raise fail("minimum", f"{low} is above the maximum, {high}")
-    if column.pattern is not None:
-        # Imported here: of all contracts only those with a pattern need the engine to be read.
-        from loader.records.engine import pattern_error
-
-        if problem := pattern_error(column.pattern):
-            raise fail("pattern", f"{column.pattern!r} is not a valid RE2 expression: {problem}")
+def _parse_type(written: Any) -> tuple[str, int, int]:
+    """Kind, precision and scale. Raises ValueError for what is not a type."""
+    name = str(written).strip().lower()
+    if decimal := _DECIMAL.fullmatch(name):
+        precision, scale = map(int, decimal.groups())
+        if not 1 <= precision <= _PRECISION_MAX or scale > min(precision, _SCALE_MAX):
+            raise ValueError(
+                f"decimal needs 1 <= p <= {_PRECISION_MAX} and 0 <= s <= p (got {written!r})"
+            )
+        return "decimal", precision, scale
+    if name == "decimal" or name not in get_args(Kind):
+        raise ValueError(f"{written!r} is not a type; allowed: {_TYPES}")
+    return name, 0, 0
 
 
 def _parse(model: type[_Model], value: Any, place: str) -> _Model:
@@ -300,17 +296,20 @@ def _parse(model: type[_Model], value: Any, place: str) -> _Model:
 
 
 def _explain(model: type[BaseModel], detail: ErrorDetails) -> str:
-    """One pydantic error, in the words of somebody who edits YAML."""
-    path = ".".join(str(part) for part in detail["loc"])
+    """One of Pydantic's errors, in the words of somebody who edits YAML."""
+    path = ".".join(map(str, detail["loc"]))
     if detail["type"] == "extra_forbidden":
-        *parents, unknown = detail["loc"]
-        for parent in parents:
+        for parent in detail["loc"][:-1]:
             nested = model.model_fields[str(parent)].annotation
             model = nested if isinstance(nested, type) and issubclass(nested, BaseModel) else model
-        allowed = list(model.model_fields)
-        close = get_close_matches(str(unknown), allowed, n=1)
-        hint = f"; did you mean {close[0]}?" if close else ""
-        return f" key {path}: unknown{hint} Allowed keys: {', '.join(allowed)}."
-    message = detail["msg"].removeprefix("Value error, ")
+        return _unknown(path, str(detail["loc"][-1]), model.model_fields)
     where = f" key {path}" if path else ""
-    return f"{where}: {message} (got {detail['input']!r})."
+    if detail["type"] == "value_error":
+        return f"{where}: {detail['ctx']['error']}"
+    return f"{where}: {detail['msg']} (got {detail['input']!r})."
+
+
+def _unknown(path: str, key: str, allowed: Iterable[str]) -> str:
+    close = get_close_matches(key, allowed, n=1)
+    hint = f"; did you mean {close[0]}?" if close else "."
+    return f" key {path}: unknown{hint} Allowed keys: {', '.join(allowed)}."

@@ -133,14 +133,20 @@ def test_a_feed_that_is_no_mapping(make_feed: MakeFeed, value: object) -> None:
         ({"type": "integer", "minimum": "low"}, ["config.meta key minimum", "'low'"]),
         ({"type": "integer", "minimum": 0.5}, ["config.meta key minimum", "'0.5'", "whole number"]),
         ({"type": "integer", "maximum": 2**63}, ["config.meta key maximum", "64-bit"]),
-        ({"type": "integer", "minimum": 9, "maximum": 1}, ["key minimum", "9 is above", "1"]),
-        ({"type": "decimal(5,2)", "maximum": "1 000"}, ["config.meta key maximum", "'1 000'"]),
+        (
+            {"type": "integer", "minimum": 9, "maximum": 1},
+            ["key maximum", "1 is below the minimum, 9"],
+        ),
+        (
+            {"type": "decimal(5,2)", "maximum": "1 000"},
+            ["config.meta key maximum: '1 000' is not a number"],
+        ),
         ({"type": "decimal(5,2)", "maximum": "nan"}, ["config.meta key maximum", "'nan'"]),
         ({"type": "decimal(5,2)", "minimum": "inf"}, ["config.meta key minimum", "'inf'"]),
         ({"type": "date", "minimum": "2024-02-30"}, ["config.meta key minimum", "calendar"]),
         (
             {"type": "date", "minimum": date(2024, 5, 1), "maximum": date(2024, 4, 1)},
-            ["config.meta key minimum", "2024-05-01 is above the maximum, 2024-04-01"],
+            ["config.meta key maximum", "2024-04-01 is below the minimum, 2024-05-01"],
         ),
         ({"type": "timestamp", "maximum": "noon"}, ["config.meta key maximum", "'noon'"]),
     ],
