@@ -50,15 +50,15 @@ class Project:
     def feeds(self) -> dict[str, Feed]:
         """The contracts, by name. Raises ConfigError."""
         cache = ContractCache(self.project_dir, self.profiles_dir, self._options)
-        kept = cache.read()
-        if kept is not None:
-            return _by_name(map(parse_feed, kept))
-        nodes = [node for node in self._sources.values() if "feed" in node["config"]["meta"]]
-        for node in nodes:
-            self._check_listed_once(node)
-            counting.counting_tests(self._manifest, f"{node['source_name']}.{node['name']}")
-        cache.write(nodes)
-        return _by_name(map(parse_feed, nodes))
+        feeds = cache.read()
+        if feeds is None:
+            nodes = [node for node in self._sources.values() if "feed" in node["config"]["meta"]]
+            for node in nodes:
+                self._check_listed_once(node)
+                counting.counting_tests(self._manifest, f"{node['source_name']}.{node['name']}")
+            feeds = [parse_feed(node) for node in nodes]
+            cache.write(feeds)
+        return _by_name(feeds)
 
     def _check_listed_once(self, node: dict[str, Any]) -> None:
         """Raises ConfigError for a column that is listed twice: dbt keeps one and says nothing."""
