@@ -1,7 +1,5 @@
 """Compressed files: what compresses them, and their text on disk or of their first bytes."""
 
-from __future__ import annotations
-
 import gzip
 import hashlib
 import io
@@ -10,6 +8,7 @@ import re
 import sys
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, Literal
 
@@ -38,19 +37,18 @@ def compression_of(name: str, compression: Compression | None = None) -> Compres
 def plain_text(name: str, path: Path, spool: Path, compression: Compression | None = None) -> Path:
     """The file itself if it is not compressed, else its text in the spool.
 
-    name: its suffix, .gz or .zst, says how it is compressed unless compression does. Raises
+    name: its suffix, .gz or .zst, says how it is compressed unless `compression` does. Raises
     DataRefused for an archive that is cut off or damaged, or holds more than is allowed.
     """
     kind = compression_of(name, compression)
     if kind == "none":
         return path
     target = spool / f"{hashlib.sha256(name.encode()).hexdigest()[:24]}.txt"
-    left = limit = _max_text()
+    limit = _max_text()
     with path.open("rb") as raw, target.open("wb") as out:
         try:
-            for chunk in _decompressed(raw, kind):
-                left -= len(chunk)
-                if left < 0:
+            for chunk in _decompressed(raw, kind, _CHUNK):
+                if out.tell() + len(chunk) > limit:
                     target.unlink()
                     raise DataRefused(
                         f"the {kind} archive of {path.stat().st_size:,} bytes holds more than"
@@ -62,8 +60,6 @@ def plain_text(name: str, path: Path, spool: Path, compression: Compression | No
             raise DataRefused(
                 f"the {kind} archive ends before its end: the file is cut off; get it again"
             ) from None
-        except _DAMAGED as error:
-            raise DataRefused(f"this is no sound {kind} archive ({error}); get it again") from None
     return target
 
 
@@ -72,25 +68,19 @@ def plain_head(name: str, head: bytes, compression: Compression | None = None) -
     kind = compression_of(name, compression)
     if kind == "none":
         return head
-    text = b""
-    try:
-        for chunk in _decompressed(io.BytesIO(head), kind, chunk=4096):
+    text = bytearray()
+    with suppress(EOFError):  # only the head of the archive is here
+        for chunk in _decompressed(io.BytesIO(head), kind, 4096):
             text += chunk
             if len(text) >= _HEAD_TEXT:
                 break
-    except EOFError:
-        pass  # only the head of the archive is here
-    except _DAMAGED as error:
-        raise DataRefused(f"{name}: this is no sound {kind} archive ({error})") from None
-    return text
+    return bytes(text)
 
 
 def _max_text() -> int:
     """How many bytes an archive may hold. Raises ConfigError."""
-    text = os.environ.get("CTI_MAX_DECOMPRESSED_BYTES", "")
-    if not text:
-        return _MAX_TEXT
-    if not re.fullmatch(r"[0-9]{1,18}", text) or not int(text):
+    text = os.environ.get("CTI_MAX_DECOMPRESSED_BYTES") or str(_MAX_TEXT)
+    if not re.fullmatch("[0-9]{1,18}", text) or not int(text):
         raise ConfigError(
             f"CTI_MAX_DECOMPRESSED_BYTES={text[:30]!r}: must be a whole number above 0, of up to 18"
             " digits"
@@ -98,7 +88,11 @@ def _max_text() -> int:
     return int(text)
 
 
-def _decompressed(raw: BinaryIO, kind: Compression, chunk: int = _CHUNK) -> Iterator[bytes]:
+def _decompressed(raw: BinaryIO, kind: Compression, chunk: int) -> Iterator[bytes]:
+    """The text in chunks. Raises DataRefused, and EOFError if the archive is cut off."""
     stream = gzip.GzipFile(fileobj=raw) if kind == "gzip" else zstd.ZstdFile(raw)
-    while data := stream.read(chunk):
-        yield data
+    try:
+        while data := stream.read(chunk):
+            yield data
+    except _DAMAGED as error:
+        raise DataRefused(f"this is no sound {kind} archive ({error}); get it again") from None

@@ -68,8 +68,8 @@ def _assumed(feed: Feed, files: Sequence[FileVersion], store: Store) -> Iterator
     options = feed.options
     dialect = Dialect(ord(options.delimiter), ord(options.quote))
     for file in files:
-        head = plain_head(file.uri, store.head(file), options.compression)
         try:
+            head = plain_head(file.uri, store.head(file), options.compression)
             header = read_header(BytesIO(head), dialect)
             columns = match_header(header.fields, feed).columns
         except DataRefused as error:
