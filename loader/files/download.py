@@ -45,7 +45,12 @@ def download(
     def once() -> str | None:
         response = client.get_object(**request)
         with closing(response["Body"]) as body:
-            _check_etag(response, file)
+            # Some stores ignore If-Match and send what they have now.
+            if response.get("ETag", "").strip('"') != file.etag:
+                raise FileChanged(
+                    f"{file.uri}: S3 sent another version than was listed. Nothing was loaded; run"
+                    " again to take it as it is."
+                )
             compare = count == file.bytes and _is_md5(response, file)
             digest = hashlib.md5(usedforsecurity=False) if compare else None
             out.seek(0)
@@ -80,15 +85,6 @@ def _chunks(body: StreamingBody) -> Iterator[bytes]:
         yield from body.iter_chunks(_CHUNK)
     except (BotoCoreError, HTTPError) as error:
         raise _Damaged(str(error).rstrip(".")) from None
-
-
-def _check_etag(response: GetObjectOutputTypeDef, file: FileVersion) -> None:
-    """Raises FileChanged where a store ignores If-Match and sends what it has now."""
-    if response.get("ETag", "").strip('"') != file.etag:
-        raise FileChanged(
-            f"{file.uri}: S3 sent another version than was listed. Nothing was loaded; run again to"
-            " take it as it is."
-        )
 
 
 def _is_md5(response: GetObjectOutputTypeDef, file: FileVersion) -> bool:

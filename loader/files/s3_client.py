@@ -21,27 +21,24 @@ _CONNECT_SECONDS, _READ_SECONDS = 10.0, 30.0
 
 # AWS: "Amazon S3 error responses". HEAD has no body, so its error is the number of the status.
 _CHANGED = ("PreconditionFailed", "412", "NoSuchKey", "404")
-_CREDENTIALS = "S3 does not accept the credentials ({}). Renew them."
-_DENIED = (
-    "access denied. The role needs s3:ListBucket on the bucket and s3:GetObject on its objects,"
-    " under CTI_WORK_LOCATION s3:PutObject and s3:DeleteObject too."
-)
-_REGION = "the bucket is in another region ({}). Set AWS_DEFAULT_REGION to the bucket's."
 _ADVICE = {
     "400": "S3 refuses the request (400) and does not say why. Credentials that have expired are"
     " one reason: renew them.",
     "NoSuchBucket": "there is no such bucket. Check the feed's location and CTI_WORK_LOCATION.",
     "RequestTimeTooSkewed": "this machine's clock is too far from S3's ({}). Set it right.",
-    "AccessDenied": _DENIED,
-    "403": _DENIED,
-    "ExpiredToken": _CREDENTIALS,
-    "InvalidAccessKeyId": _CREDENTIALS,
-    "InvalidToken": _CREDENTIALS,
-    "SignatureDoesNotMatch": _CREDENTIALS,
-    "301": _REGION,
-    "307": _REGION,
-    "AuthorizationHeaderMalformed": _REGION,
-    "PermanentRedirect": _REGION,
+    **dict.fromkeys(
+        ("AccessDenied", "403"),
+        "access denied. The role needs s3:ListBucket on the bucket and s3:GetObject on its objects,"
+        " under CTI_WORK_LOCATION s3:PutObject and s3:DeleteObject too.",
+    ),
+    **dict.fromkeys(
+        ("ExpiredToken", "InvalidAccessKeyId", "InvalidToken", "SignatureDoesNotMatch"),
+        "S3 does not accept the credentials ({}). Renew them.",
+    ),
+    **dict.fromkeys(
+        ("301", "307", "AuthorizationHeaderMalformed", "PermanentRedirect"),
+        "the bucket is in another region ({}). Set AWS_DEFAULT_REGION to the bucket's.",
+    ),
 }
 
 

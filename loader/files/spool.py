@@ -6,6 +6,7 @@ that nobody holds.
 
 import errno
 import fcntl
+import glob
 import os
 import shutil
 import tempfile
@@ -86,18 +87,12 @@ def _new_folder() -> tuple[Path, int]:
 
 def _remove_abandoned() -> None:
     """Remove this user's spool folders that no load holds. What cannot be removed stays."""
-    with suppress(OSError), os.scandir(tempfile.gettempdir()) as entries:
-        for entry in entries:
-            if entry.name.startswith(_PREFIX):
-                _remove_unless_held(entry.path)
-
-
-def _remove_unless_held(path: str) -> None:
-    with suppress(OSError):
-        lock = os.open(path, _FOLDER_ONLY)
-        try:
-            if os.fstat(lock).st_uid == os.geteuid():
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(path, ignore_errors=True)
-        finally:
-            os.close(lock)
+    for path in glob.glob(f"{glob.escape(tempfile.gettempdir())}/{_PREFIX}*"):
+        with suppress(OSError):
+            lock = os.open(path, _FOLDER_ONLY)
+            try:
+                if os.fstat(lock).st_uid == os.geteuid():
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    shutil.rmtree(path, ignore_errors=True)
+            finally:
+                os.close(lock)
