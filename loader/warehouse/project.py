@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -70,7 +71,7 @@ class Project:
                 names = [
                     c["name"] for c in table.get("columns") or [] if table["name"] == node["name"]
                 ]
-                if repeated := [name for name in names if names.count(name) > 1]:
+                if repeated := [name for name, times in Counter(names).items() if times > 1]:
                     raise ConfigError(
                         f"{node['original_file_path']}: source table {node['source_name']}."
                         f"{node['name']}: column {repeated[0]} is listed twice"
