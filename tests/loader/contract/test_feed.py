@@ -244,6 +244,7 @@ sources:
     schema: raw
     tables:
       - name: orders
+        data_tests: [ledger_matches_landing]
         config:
           meta:
             feed:
