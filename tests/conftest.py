@@ -7,7 +7,7 @@ import os
 import shutil
 import signal
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +21,7 @@ from loader.cli.main import cli
 from loader.warehouse.project import Project
 
 if TYPE_CHECKING:
+    from redshift.cluster import Cluster
     from types_boto3_s3 import S3Client
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -63,6 +64,15 @@ def s3_server() -> Iterator[S3Server]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """The rig with its S3 server, or the cluster that REDSHIFT_E2E_* names."""
+    from redshift.cluster import is_remote, remote_cluster, rig_cluster
+
+    with remote_cluster() if is_remote() else rig_cluster() as cluster:
+        yield cluster
+
+
 @dataclass(frozen=True)
 class Lake:
     """A folder of one's own in the bucket `lake`."""
@@ -86,13 +96,36 @@ class Lake:
 
 
 @pytest.fixture
-def lake(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> Lake:
-    """A folder in S3 that nobody else uses, and boto3's usual settings pointing at its server."""
-    for name, value in s3_server.env().items():
-        monkeypatch.setenv(name, value)
+def target(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The engine that every command of a test uses: DuckDB, unless the test names another.
+
+    On Redshift the warehouse is empty, and boto3 is led to the bucket that its COPY reads.
+    """
+    name: str = getattr(request, "param", "duckdb")
+    if name == "redshift":
+        cluster: Cluster = request.getfixturevalue("cluster")
+        cluster.empty()
+        _set_all(monkeypatch, cluster.settings)
+    return name
+
+
+def _set_all(patch: pytest.MonkeyPatch, variables: Mapping[str, str]) -> None:
+    for name, value in variables.items():
+        patch.setenv(name, value)
     # boto3 keeps the credentials that a process used first.
-    monkeypatch.setattr("boto3.DEFAULT_SESSION", None)
-    return Lake(s3_server.client(), f"{uuid.uuid4().hex[:12]}/")
+    patch.setattr("boto3.DEFAULT_SESSION", None)
+
+
+@pytest.fixture
+def lake(target: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Lake:
+    """A folder in S3 that nobody else uses, and boto3's usual settings pointing at its server."""
+    folder = f"{uuid.uuid4().hex[:12]}/"
+    if target == "redshift":
+        cluster: Cluster = request.getfixturevalue("cluster")
+        return Lake(cluster.s3, cluster.prefix + folder, cluster.bucket)
+    server: S3Server = request.getfixturevalue("s3_server")
+    _set_all(monkeypatch, server.env())
+    return Lake(server.client(), folder)
 
 
 @pytest.fixture(scope="session")
@@ -114,11 +147,28 @@ def project_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
-def project(project_files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of the project to work in; the current folder."""
-    folder = tmp_path / "project"
+@pytest.fixture(scope="session")
+def redshift_project_files(
+    project_files: Path, cluster: Cluster, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """The same, parsed with the settings of the cluster. Not to be written to."""
+    folder = tmp_path_factory.mktemp("redshift") / "project"
     shutil.copytree(project_files, folder)
+    with pytest.MonkeyPatch.context() as patch:
+        _set_all(patch, cluster.settings)
+        patch.chdir(folder)
+        assert Project(folder).feeds
+    return folder
+
+
+@pytest.fixture
+def project(
+    target: str, tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """A copy of the project to work in; the current folder."""
+    files = {"duckdb": "project_files", "redshift": "redshift_project_files"}[target]
+    folder = tmp_path / "project"
+    shutil.copytree(request.getfixturevalue(files), folder)
     monkeypatch.chdir(folder)
     return folder
 

@@ -15,7 +15,8 @@ from loader.warehouse.project import Project
 
 if TYPE_CHECKING:
     from conftest import Loader
-    from e2e.conftest import Dbt, Tables
+    from e2e.conftest import Dbt
+    from e2e.engines import Tables
 
 HEADER = "indicator,indicator_type,source,confidence,first_seen\n"
 NAMES = ["landing", "quarantine", "replays", "files", "once", "mart analytics.indicators"]

@@ -15,7 +15,8 @@ from loader.contract.text import STRIP_CHARACTERS
 
 if TYPE_CHECKING:
     from conftest import Loader
-    from e2e.conftest import Dbt, Tables
+    from e2e.conftest import Dbt
+    from e2e.engines import Tables
 
 # Few of each, so that records meet in their keys and tie in what decides between them.
 BLANKS = st.text(st.sampled_from(STRIP_CHARACTERS), max_size=2)

@@ -26,7 +26,7 @@ from loader.files.archives import zstd
 if TYPE_CHECKING:
     from click.testing import Result
     from conftest import Lake, Loader
-    from e2e.conftest import Tables
+    from e2e.engines import Tables
 
 HEADER = "indicator,indicator_type,source,confidence,first_seen\n"
 NAMES = [

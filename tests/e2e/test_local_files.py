@@ -15,7 +15,7 @@ from loader.jobs import load as pipeline
 from loader.warehouse.project import Project
 
 if TYPE_CHECKING:
-    from e2e.conftest import Tables
+    from e2e.engines import Tables
 
 HEADER = "indicator,indicator_type,source,first_seen\n"
 RECORD = "a.example,domain,me,2026-01-01\n"

@@ -12,7 +12,8 @@ from loader.warehouse.project import Project
 
 if TYPE_CHECKING:
     from conftest import Loader
-    from e2e.conftest import Dbt, Tables
+    from e2e.conftest import Dbt
+    from e2e.engines import Tables
 
 
 def test_a_build_before_any_load_is_green_and_empty(

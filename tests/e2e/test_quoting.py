@@ -9,7 +9,7 @@ import yaml
 
 if TYPE_CHECKING:
     from conftest import Loader
-    from e2e.conftest import Tables
+    from e2e.engines import Tables
 
 NAMES = [
     'say "x"',

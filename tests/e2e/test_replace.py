@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from e2e.engines import on_both_engines
 from e2e.oracle import Row, read_rows
 
 if TYPE_CHECKING:
     from conftest import Loader
-    from e2e.conftest import Dbt, Tables
+    from e2e.conftest import Dbt
+    from e2e.engines import Tables
 
 HEADER = "indicator,indicator_type,source,first_seen\n"
 
@@ -35,6 +37,7 @@ def current(folder: Path) -> list[Row]:
     return [row for path in sorted(folder.iterdir()) for row in read_rows(path)]
 
 
+@on_both_engines
 def test_the_landing_table_follows_the_files(
     loader: Loader, dbt: Dbt, replacing: Path, tables: Tables
 ) -> None:
@@ -72,6 +75,7 @@ def test_the_landing_table_follows_the_files(
     tables.assert_landed([(3, current(replacing))])
 
 
+@on_both_engines
 def test_a_bad_file_leaves_the_old_ones_in_place(
     loader: Loader, replacing: Path, tables: Tables
 ) -> None:
@@ -111,6 +115,7 @@ def test_a_file_that_is_only_touched_is_not_loaded_twice(
     assert tables.count("raw.indicators") == 3
 
 
+@on_both_engines
 def test_a_damaged_table_is_made_whole_by_loading_all_again(
     loader: Loader, replacing: Path, tables: Tables
 ) -> None:

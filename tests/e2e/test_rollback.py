@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+from e2e.engines import on_both_engines
 from e2e.meddler import Meddler
 from faults.extent import some
 
@@ -22,7 +23,8 @@ from loader.warehouse.project import Project
 
 if TYPE_CHECKING:
     from conftest import Loader
-    from e2e.conftest import Dbt, Tables
+    from e2e.conftest import Dbt
+    from e2e.engines import Tables
 
 pytestmark = pytest.mark.slow
 
@@ -39,11 +41,8 @@ def write(folder: Path, name: str, *indicators: str, refused: int = 0) -> None:
 
 def state(tables: Tables) -> list[list[tuple[Any, ...]]]:
     """Everything that a rollback could touch."""
-    return [
-        tables.rows("select * from raw.indicators order by all"),
-        tables.rows("select * from raw._rejected_records order by all"),
-        tables.rows("select * from raw._loaded_files order by all"),
-    ]
+    names = ("indicators", "_rejected_records", "_loaded_files")
+    return [sorted(tables.rows(f"select * from raw.{name}"), key=repr) for name in names]
 
 
 def ledger(tables: Tables) -> list[tuple[Any, ...]]:
@@ -62,6 +61,7 @@ def loads(loader: Loader, project: Path, feed_folder: Path) -> Path:
     return feed_folder
 
 
+@on_both_engines
 def test_a_load_is_gone_without_a_trace_but_in_the_ledger(
     loader: Loader, dbt: Dbt, tables: Tables, loads: Path
 ) -> None:
@@ -88,6 +88,7 @@ def test_a_load_is_gone_without_a_trace_but_in_the_ledger(
     assert "rolled back" in loader("history").stdout
 
 
+@on_both_engines
 def test_its_files_come_again_only_if_asked_for(
     loader: Loader, tables: Tables, loads: Path
 ) -> None:
@@ -125,6 +126,7 @@ def test_its_files_come_again_only_if_asked_for(
     assert "no such file" in loader("load", "--reload", "a.csv", code=2).stderr
 
 
+@on_both_engines
 def test_the_newest_load_goes_and_its_number_with_it(
     loader: Loader, dbt: Dbt, tables: Tables, loads: Path
 ) -> None:
@@ -151,6 +153,7 @@ def replayed(loader: Loader) -> None:
     loader("replay", "--from", "fixed.csv", code=1)
 
 
+@on_both_engines
 def test_a_replay_is_taken_back_into_quarantine(
     loader: Loader, tables: Tables, loads: Path
 ) -> None:
@@ -204,6 +207,7 @@ def test_nothing_loaded_yet(loader: Loader, project: Path) -> None:
     assert "nothing has been loaded yet" in loader("rollback", "1", "--yes", code=2).stderr
 
 
+@on_both_engines
 def test_what_replaces_is_not_taken_back(
     loader: Loader, tables: Tables, project: Path, loads: Path
 ) -> None:

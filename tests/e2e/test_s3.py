@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+from e2e.engines import quickly_on_both_engines
 from e2e.meddler import Meddler
 from e2e.oracle import read_sample
 
@@ -19,7 +20,8 @@ from loader.warehouse.project import Project
 
 if TYPE_CHECKING:
     from conftest import Lake, Loader
-    from e2e.conftest import Dbt, Tables
+    from e2e.conftest import Dbt
+    from e2e.engines import Tables
 
 HEADER = b"indicator,indicator_type,source,first_seen\n"
 
@@ -35,6 +37,7 @@ def raw(lake: Lake, project: Path, monkeypatch: pytest.MonkeyPatch) -> Lake:
     return lake
 
 
+@quickly_on_both_engines
 def test_from_s3_to_the_mart(
     loader: Loader, dbt: Dbt, project: Path, raw: Lake, tables: Tables
 ) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from e2e.engines import on_both_engines
 from e2e.oracle import read_rows, read_sample
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -16,13 +17,15 @@ REFUSED = runpy.run_path(str(ROOT / "samples/make_samples.py"))["REFUSED"]
 
 if TYPE_CHECKING:
     from conftest import Loader
-    from e2e.conftest import Dbt, Tables
+    from e2e.conftest import Dbt
+    from e2e.engines import Tables
 
 
 def samples(project: Path) -> list[Path]:
     return sorted((project / "samples/indicators").glob("*.csv*"))
 
 
+@on_both_engines
 def test_the_samples_in_one_load(loader: Loader, project: Path, tables: Tables) -> None:
     # WHEN the samples are run
     (line,) = loader("run", "--json").stdout.splitlines()
@@ -57,6 +60,7 @@ def test_the_samples_in_one_load(loader: Loader, project: Path, tables: Tables) 
     assert tables.count("raw._loaded_files") == summary["files"]
 
 
+@on_both_engines
 def test_the_samples_arriving_one_at_a_time(
     loader: Loader, project: Path, feed_folder: Path, tables: Tables, dbt: Dbt
 ) -> None:

@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from e2e.engines import on_both_engines
 
 from loader.contract import text
 
 if TYPE_CHECKING:
     from conftest import Loader
-    from e2e.conftest import Dbt, Tables
+    from e2e.conftest import Dbt
+    from e2e.engines import Tables
 
 SOURCES = """
 sources:
@@ -57,6 +59,8 @@ sources:
 """
 
 STAGING = """
+{{ config(bind=false) }}
+
 with source as (
 
     select * from {{ source('shop', 'orders') }}
@@ -136,6 +140,7 @@ def quoted(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
+@on_both_engines
 def test_yaml_and_a_staging_model_are_all_it_needs(
     loader: Loader, orders: Path, tables: Tables
 ) -> None:
@@ -208,6 +213,7 @@ def test_what_is_wrong_with_one_feed_does_not_hide_the_others(
     assert [plan["feed"] for plan in planned] == ["cti.indicators", "shop.orders"]
 
 
+@on_both_engines
 def test_what_the_loader_accepts_casts_in_dbt(
     loader: Loader, dbt: Dbt, orders: Path, project: Path, tables: Tables
 ) -> None:

@@ -23,7 +23,7 @@ from loader.warehouse.project import Project
 
 if TYPE_CHECKING:
     from conftest import Loader
-    from e2e.conftest import Tables
+    from e2e.engines import Tables
 
 ROOT = Path(__file__).resolve().parents[2]
 HEADER = "indicator,indicator_type,source,confidence,first_seen,last_seen,description\n"

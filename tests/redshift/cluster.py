@@ -195,11 +195,28 @@ class Cluster:
         """Its name."""
         return str(self.login["database"])
 
+    @property
+    def settings(self) -> dict[str, str]:
+        """The variables that lead every command here instead of to DuckDB."""
+        work = f"s3://{self.bucket}/{self.prefix}work/"
+        return {**self.environment, "CTI_TARGET": "redshift", "CTI_WORK_LOCATION": work}
+
     def rig_only(self, reason: str) -> WatchedRig:
         """The rig; on a real cluster the test is skipped, and says why."""
         if self.rig is None:
             pytest.skip(f"needs the rig: {reason}")
         return self.rig
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        """Run one statement in a connection of its own; its rows."""
+        connection = self.connect()
+        try:
+            connection.autocommit = True
+            cursor = connection.cursor()
+            cursor.execute(TEST_MARK + sql)
+            return [tuple(row) for row in cursor.fetchall()] if cursor.description else []
+        finally:
+            connection.close()
 
     def empty(self) -> None:
         """Empty the database: on the rig it is made anew, on a cluster the schemas are dropped."""

@@ -7,20 +7,13 @@ from collections.abc import Iterator
 import pytest
 from rig.fixtures import pytest_configure
 
-from redshift.cluster import Cluster, is_remote, remote_cluster, rig_cluster
+from redshift.cluster import Cluster
 from redshift.commands import Commands, warm_up
 from redshift.lab import add_lab
 from redshift.site import Site, copy_project
 from redshift.whole_run import WholeRun, run_everything
 
 __all__ = ["pytest_configure"]
-
-
-@pytest.fixture(scope="session")
-def cluster() -> Iterator[Cluster]:
-    """The rig with its S3 server, or the cluster that REDSHIFT_E2E_* names."""
-    with remote_cluster() if is_remote() else rig_cluster() as cluster:
-        yield cluster
 
 
 @pytest.fixture(scope="session")

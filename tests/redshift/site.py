@@ -18,7 +18,7 @@ from typing import Any
 import duckdb
 from redshift_connector.error import Error as DriverError
 
-from redshift.cluster import TEST_MARK, Cluster
+from redshift.cluster import Cluster
 from redshift.commands import Commands, Outcome, Running
 
 __all__ = ["ROOT", "Site", "copy_project", "csv_of", "indicators", "packed", "plain", "plain_rows"]
@@ -176,14 +176,7 @@ class Site:
 
     def query(self, sql: str) -> list[Row]:
         """Run one statement in a connection of its own; its rows."""
-        connection = self.cluster.connect()
-        try:
-            connection.autocommit = True
-            cursor = connection.cursor()
-            cursor.execute(TEST_MARK + sql)
-            return [tuple(row) for row in cursor.fetchall()] if cursor.description else []
-        finally:
-            connection.close()
+        return self.cluster.query(sql)
 
     def duckdb(self, sql: str) -> list[Row]:
         """The rows of a query of the DuckDB warehouse."""
