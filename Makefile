@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-slow test-fuzz test-large test-faults test-redshift test-airflow test-deploy test-demo redshift-local bench lint format lock clean
+.PHONY: help setup run test test-slow test-rig test-fuzz test-large test-faults test-redshift test-airflow test-deploy test-demo redshift-local bench lint format lock clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -12,11 +12,14 @@ setup: .venv/runtime profiles.yml ## Set up what the loader and dbt need, and do
 run: .venv/runtime profiles.yml ## Set up, then load the new files and build and test the tables
 	@$(BIN)/python -m loader run
 
-test: .venv/dev profiles.yml ## Set up, then run the tests, but for the slowest
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
+test: .venv/dev profiles.yml ## Set up, then test every promise on DuckDB and the main path on Redshift, in 5 minutes
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" --ignore tests/rig
 
-test-slow: .venv/dev profiles.yml ## Run the slowest tests: both engines compared, rollbacks, recovery, the commands of the pages
+test-slow: .venv/dev profiles.yml ## Run the other tests: all that needs Redshift, kills and faults, the commands of the pages
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m slow
+
+test-rig: .venv/dev profiles.yml ## Test the local stand-in for Redshift, after a change to it
+	$(BIN)/python -m pytest -n 2 --dist loadfile tests/rig
 
 test-fuzz: .venv/dev profiles.yml ## Throw new hostile files at the loader; FUZZ="--fuzz-seconds 600" for longer
 	$(BIN)/python -m pytest tests/fuzz --fuzz-seed fresh --fuzz-seconds 120 $(FUZZ)

@@ -23,7 +23,7 @@ def clone(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize(("minor", "fits"), [(10, False), (11, True), (13, True), (14, False)])
+@pytest.mark.parametrize(("minor", "fits"), [(10, False), (11, True), (14, True), (15, False)])
 def test_another_python_is_refused_before_anything_is_made(
     clone: Path, minor: int, fits: bool
 ) -> None:

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from e2e.conftest import Dbt
     from e2e.engines import Tables
 
-pytestmark = pytest.mark.slow
-
 ROOT = Path(__file__).resolve().parents[2]
 HEADER = "indicator,indicator_type,source,confidence,first_seen\n"
 
@@ -88,6 +86,7 @@ def test_a_load_is_gone_without_a_trace_but_in_the_ledger(
     assert "rolled back" in loader("history").stdout
 
 
+@pytest.mark.slow
 @on_both_engines
 def test_its_files_come_again_only_if_asked_for(
     loader: Loader, tables: Tables, loads: Path
@@ -126,6 +125,7 @@ def test_its_files_come_again_only_if_asked_for(
     assert "no such file" in loader("load", "--reload", "a.csv", code=2).stderr
 
 
+@pytest.mark.slow
 @on_both_engines
 def test_the_newest_load_goes_and_its_number_with_it(
     loader: Loader, dbt: Dbt, tables: Tables, loads: Path
@@ -153,6 +153,7 @@ def replayed(loader: Loader) -> None:
     loader("replay", "--from", "fixed.csv", code=1)
 
 
+@pytest.mark.slow
 @on_both_engines
 def test_a_replay_is_taken_back_into_quarantine(
     loader: Loader, tables: Tables, loads: Path
@@ -198,6 +199,7 @@ def test_what_cannot_be_done_is_said(
     assert state(tables) == before
 
 
+@pytest.mark.slow
 def test_a_load_goes_once(loader: Loader, loads: Path) -> None:
     loader("rollback", "1", "--yes")
     assert "was rolled back before" in loader("rollback", "1", "--yes", code=2).stderr
@@ -207,6 +209,7 @@ def test_nothing_loaded_yet(loader: Loader, project: Path) -> None:
     assert "nothing has been loaded yet" in loader("rollback", "1", "--yes", code=2).stderr
 
 
+@pytest.mark.slow
 @on_both_engines
 def test_what_replaces_is_not_taken_back(
     loader: Loader, tables: Tables, project: Path, loads: Path
@@ -232,6 +235,7 @@ def test_what_replaces_is_not_taken_back(
     assert (4, "feed/a.csv", "rolled back") in ledger(tables)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("spoil", "told"),
     [
@@ -254,6 +258,7 @@ def test_other_counts_than_the_ledgers_stop_it(
     loader("check")
 
 
+@pytest.mark.slow
 def test_a_kill_between_two_statements_leaves_all_as_it_was(
     tables: Tables, project: Path, loads: Path
 ) -> None:
@@ -330,6 +335,7 @@ def test_a_commit_whose_answer_was_lost_is_not_an_error(
     assert tables.count("raw.indicators") == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("answer", "code"), [("y", 0), ("\x04", 2)])
 def test_a_person_is_asked(
     loader: Loader, tables: Tables, project: Path, loads: Path, answer: str, code: int

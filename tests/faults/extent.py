@@ -1,4 +1,4 @@
-"""How many faults are tried: a few by `make test`, all by `make test-faults`."""
+"""How many faults are tried: all by `make test-faults`, a few by the other targets."""
 
 from __future__ import annotations
 

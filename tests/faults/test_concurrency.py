@@ -5,12 +5,15 @@ from __future__ import annotations
 import shutil
 from collections import Counter
 
+import pytest
 from faults.duckdb_site import DuckdbSite
 from faults.extent import some
 from faults.rig_site import RigSite
 from faults.tally import Result, record
 from redshift.commands import Running
 from redshift.site import indicators
+
+pytestmark = pytest.mark.slow
 
 _LOADERS = 8
 _FILES = 100

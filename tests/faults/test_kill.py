@@ -1,6 +1,6 @@
 """Killed at any step, and run again: the same tables as after one clean run. Promises 3 and 4.
 
-`make test` tries a few kills, `make test-faults` all of them.
+`make test` tries a few kills of a load, `make test-slow` other ones, `make test-faults` all.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ def test_a_load_killed_at_any_step_is_made_up_for(site: DuckdbSite, start: str, 
     _all_repaired(site, part_of(kills, part, 2), undisturbed)
 
 
+@pytest.mark.slow
 def test_a_load_killed_at_any_moment_is_made_up_for(site: DuckdbSite) -> None:
     undisturbed = Undisturbed.of(site, "load", "loaded")
     moments = [random.Random(1).random() for _ in range(36)]
@@ -43,6 +44,7 @@ def test_a_load_killed_at_any_moment_is_made_up_for(site: DuckdbSite) -> None:
     _all_repaired(site, some(kills, 1), undisturbed)
 
 
+@pytest.mark.slow
 def test_a_run_killed_while_dbt_builds_is_made_up_for(site: DuckdbSite) -> None:
     # The data is there by then; the tables that are made of it must come to be as well.
     undisturbed = Undisturbed.of(site, "run", "loaded", ADD_QUERY, OF_A_NODE)

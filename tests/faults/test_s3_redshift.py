@@ -18,6 +18,8 @@ from faults.s3_feed import count
 from faults.s3_proxy import Deed, S3Proxy
 from redshift.site import Site, indicators
 
+pytestmark = pytest.mark.slow
+
 SLOW_DOWN = faults.refuse(503, "SlowDown", "Please reduce your request rate.")
 DENIED = faults.refuse(403, "AccessDenied", "Access Denied")
 PART, MANIFEST, ANY = r"work/.*\.csv\.gz$", r"work/.*manifest", "work/"

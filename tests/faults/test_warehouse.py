@@ -11,6 +11,8 @@ from faults.extent import PARTS, part_of, some
 from faults.rig_site import Disturbed, RigSite
 from faults.strike import STRIKES, Strike, repair, strike_and_repair
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def loaded(on: RigSite) -> Disturbed:

@@ -14,6 +14,8 @@ from redshift.cluster import TEST_MARK
 from redshift.commands import Outcome
 from redshift.site import Site, indicators
 
+pytestmark = pytest.mark.slow
+
 
 def _second_target(site: Site) -> str:
     """Another folder for dbt's files, as two machines have it; what dbt has read is taken along."""

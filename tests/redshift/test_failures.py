@@ -12,6 +12,8 @@ import pytest
 from redshift.cluster import WatchedRig
 from redshift.site import COLUMNS, Site, indicators
 
+pytestmark = pytest.mark.slow
+
 # The first and the last moment at which an object can still be lost.
 _MEANWHILE = {"COPY": "^copy ", "the commit": "^insert into .*_loaded_files"}
 

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from redshift.site import Site, indicators, packed
+
+pytestmark = pytest.mark.slow
 
 _CHANGES = re.compile(r"^(create|drop|alter|insert|update|delete|copy|lock|truncate)\b", re.I)
 # What a plan cannot know: the folder of the load, its time, and what is counted on the way.

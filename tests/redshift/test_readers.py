@@ -12,6 +12,8 @@ import pytest
 from redshift.cluster import TEST_MARK
 from redshift.site import Site, indicators
 
+pytestmark = pytest.mark.slow
+
 _MART = "select count(*), sum(occurrences), max(last_load_id) from analytics.indicators"
 _STAGING = "select count(*), count(distinct indicator) from analytics.stg_cti__indicators"
 

@@ -14,6 +14,8 @@ import pytest
 from redshift.commands import Outcome
 from redshift.site import Site, indicators
 
+pytestmark = pytest.mark.slow
+
 _WRONG = {
     "password": {"DBT_ENV_SECRET_REDSHIFT_PASSWORD": "Marked-wrong-pass9"},
     "s3 key": {"AWS_SECRET_ACCESS_KEY": "marked+wrong/key9"},

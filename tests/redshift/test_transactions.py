@@ -9,6 +9,8 @@ import pytest
 from redshift.cluster import WatchedRig
 from redshift.site import Site, indicators
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def rig(site: Site) -> WatchedRig:

@@ -12,6 +12,8 @@ from loader.files.archives import zstd
 from redshift.cluster import SentCopy, WatchedRig
 from redshift.site import COLUMNS, Site, indicators, packed
 
+pytestmark = pytest.mark.slow
+
 _OTHER_ORDER = ("source", "indicator", "first_seen", "indicator_type")
 
 
