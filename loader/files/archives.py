@@ -22,7 +22,7 @@ else:
 Compression = Literal["none", "gzip", "zstd"]
 
 _CHUNK = 1024 * 1024
-# A header is no longer than a record may be (records.py).
+# A header is no longer than a record may be (records/reader.py).
 _HEAD_TEXT = 4 * 1024 * 1024
 _MAX_TEXT = 10 * 1024**3
 _DAMAGED = (gzip.BadGzipFile, zlib.error, zstd.ZstdError)

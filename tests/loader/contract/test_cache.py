@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from loader.contract.cache import ContractCache
 from loader.warehouse.project import Project
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -16,6 +17,7 @@ CONTRACT = "models/staging/cti/_cti__sources.yml"
 PEEK = """
 import sys
 from pathlib import Path
+from loader.contract.cache import ContractCache
 from loader.warehouse.project import Project
 feed = Project(Path.cwd()).feed("indicators")
 print(feed.options.location, feed.options.mode, "dbt" in sys.modules)
@@ -56,6 +58,15 @@ def test_dbt_is_asked_once_and_again_after_every_change(project: Path) -> None:
     # AND what is kept is no secret of the profile
     (kept,) = project.glob("target/loader_contract.json")
     assert "{{" not in kept.read_text()
+
+
+def test_what_is_kept_is_the_whole_contract(project: Path) -> None:
+    feed = Project(project).feed("indicators")
+    kept = ContractCache(project, None, ["--project-dir", str(project)]).read()
+    assert kept == [feed]
+    assert kept[0].fingerprint == feed.fingerprint
+    # AND with another option dbt is asked
+    assert ContractCache(project, None, ["--target", "redshift"]).read() is None
 
 
 @pytest.mark.parametrize("damage", [b"", b"{", b"[]", b'{"key": 1}', b"\xff\xfe"])
