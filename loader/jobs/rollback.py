@@ -94,7 +94,7 @@ def _roll_back_once(
         return Deleted(
             tables.number("count_load", load_id=load_id),
             tables.number("count_rejected", load_id=load_id),
-            tables.number("count_taken", load_id=load_id),
+            tables.number("count_replayed_by", load_id=load_id),
         )
 
     lock = tables.sql("lock_ledger")
@@ -107,7 +107,7 @@ def _roll_back_once(
         found.append(counts())
         if not damaged:
             _expect(load_id, found[-1], [load.loaded, load.rejected, load.taken])
-        for macro in ("forget_landed", "forget_rejected", "return_taken", "mark_rolled_back"):
+        for macro in ("delete_landed", "delete_rejected", "unmark_replayed", "mark_rolled_back"):
             tables.run(macro, load_id=load_id)
         _expect(load_id, counts(), [0, 0, 0])
 

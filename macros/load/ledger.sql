@@ -1,9 +1,10 @@
 {#
     The ledger: which file versions were loaded, by which load. Each macro returns one statement.
+    tables: the relations landing, ledger and quarantine, and the name of the feed.
 #}
 
 {% macro lock_ledger(tables) %}
-    {#- Keeps other loaders out until the transaction ends; none where the engine has one writer. -#}
+    {#- Keeps other loaders out until the transaction ends; none on an engine with a single writer. -#}
     {{ return(adapter.dispatch('lock_ledger')(tables)) }}
 {% endmacro %}
 
@@ -33,7 +34,7 @@
 
 
 {% macro rolled_back_files(tables) %}
-    {#- The file versions of a feed that were loaded and taken back, without replays: those have no bytes. -#}
+    {#- The file versions of a feed that were loaded and rolled back. Replays, without bytes, are none. -#}
     {{ return(
         "select distinct uri, etag, version from " ~ tables.ledger
         ~ " where status = 'rolled back' and bytes > 0 and feed = " ~ text_literal(tables.feed)
@@ -42,7 +43,7 @@
 
 
 {% macro record_files(tables, loaded_at, files) %}
-    {#- Writes a load's files into the ledger. files: they have the ledger's other columns. -#}
+    {#- Writes a load's files into the ledger. files: rows with the ledger's other columns. -#}
     {%- set rows = [] -%}
     {%- for file in files -%}
         {%- do rows.append('(' ~ [
@@ -66,8 +67,8 @@ values
 
 {% macro mark_replaced(tables) %}
     {{ return(
-        "update " ~ tables.ledger ~ " set status = 'replaced' where status in ('loaded', 'replayed') and feed = "
-        ~ text_literal(tables.feed)
+        "update " ~ tables.ledger ~ " set status = 'replaced'"
+        ~ " where status in ('loaded', 'replayed') and feed = " ~ text_literal(tables.feed)
     ) }}
 {% endmacro %}
 

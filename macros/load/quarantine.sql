@@ -1,10 +1,10 @@
 {#
-    The quarantine: refused records, with the reason and the whole raw text. Each macro returns one
-    statement.
+    The quarantine: rejected records, with the reason and the whole raw text. Each macro returns one
+    statement. tables: the relations landing, ledger and quarantine, and the name of the feed.
 #}
 
 {% macro quarantine_staged(tables, stage, columns, load_id, loaded_at) %}
-    {#- Moves staged refused records to the quarantine. columns: those that are staged. -#}
+    {#- Moves staged rejected records to the quarantine. columns: those that are staged. -#}
     {%- set statement -%}
 insert into {{ tables.quarantine }} (load_id, feed, {{ columns | join(', ') }}, rejected_at)
 select
@@ -18,15 +18,16 @@ from {{ quoted(stage) }}
 
 {% macro count_rejected(tables, load_id) %}
     {{ return(
-        'select count(*) as records from ' ~ tables.quarantine ~ ' where part = 1 and load_id = ' ~ load_id
+        'select count(*) as records from ' ~ tables.quarantine
+        ~ ' where part = 1 and load_id = ' ~ load_id
     ) }}
 {% endmacro %}
 
 
 {% macro quarantined(tables, load_id, uri) %}
     {#-
-        Refused records of the loads that stand in the landing table and not replayed, a row a part.
-        load_id, uri: of one load or file; none for all.
+        Rejected records, not yet replayed, of loads that are in the landing table; one row for each
+        part of a record. load_id, uri: only those of one load or file.
     -#}
     {%- set statement -%}
 select
@@ -53,7 +54,7 @@ order by rejected.load_id, rejected.uri, rejected.record, rejected.part
 
 
 {% macro mark_replayed(tables, load_id, rejected_by, uri, records) %}
-    {#- Marks records of one file that load rejected_by refused as taken by load load_id. -#}
+    {#- Marks records of one file, rejected by load rejected_by, as replayed by load load_id. -#}
     {{ return(
         'update ' ~ tables.quarantine ~ ' set replayed_by = ' ~ load_id
         ~ ' where replayed_by is null and feed = ' ~ text_literal(tables.feed)
@@ -64,7 +65,7 @@ order by rejected.load_id, rejected.uri, rejected.record, rejected.part
 
 
 {% macro count_replayed(tables, load_id, rejected_by, uri) %}
-    {#- How many records of one file that load rejected_by refused load load_id has taken. -#}
+    {#- How many records of one file, rejected by load rejected_by, load load_id has replayed. -#}
     {{ return(
         'select count(*) as records from ' ~ tables.quarantine ~ ' where part = 1'
         ~ ' and replayed_by = ' ~ load_id

@@ -6,9 +6,9 @@
 {% macro stage_files(stage, landing, columns, group) %}
     {#-
         The statements that make `stage` hold the records of a group of files as text.
-        landing: the table they are for. columns: the contract's column names. group: paths, manifest, compression, delimiter,
-        quote, max_record_bytes and columns, the latter as they stand in the files from left to
-        right, none for one that is not loaded.
+        landing: the table they are for. columns: its columns that the files fill. group: paths,
+        manifest, compression, delimiter, quote, max_record_bytes and columns; group.columns are the
+        files' own from left to right, none for one that is not loaded.
     -#}
     {{ return(adapter.dispatch('stage_files')(stage, landing, columns, group)) }}
 {% endmacro %}
@@ -41,21 +41,21 @@ from read_csv(
     new_line = '\n',
     delim = {{ text_literal(group.delimiter) }},
     quote = {{ text_literal(group.quote) }}, escape = {{ text_literal(group.quote) }},
-    {#- By itself the buffer would be 16 times the longest line, for every core. #}
+    {#- By default the buffer is 16 times the longest line, for every core. #}
     max_line_size = {{ group.max_record_bytes * 2 }}, buffer_size = {{ group.max_record_bytes * 8 }},
     columns = { {{- places | join(', ') -}} }
 )
     {%- endset -%}
     {#-
-        In any order rows are written by all cores at once, in less memory; no reader asks for one.
-        Without a limit DuckDB would keep in memory what it has written; with more threads, each
-        with its buffers, the limit would not do. All three end with the loader's connection, so
-        dbt build has the profile's own. A lower limit of the profile's stays.
+        Without an order to preserve, all cores write rows at once, in less memory; no reader needs
+        the order. Without a limit DuckDB would keep in memory what it has written; with more than 8
+        threads, each with its buffers, the limit would be too low. All three settings end with the
+        loader's connection, so dbt build has the profile's own. A lower limit of the profile's stays.
     -#}
     {%- set query -%}
 select
     least(current_setting('threads'), 8) as threads,
-    {#- What is more than DuckDB's function knows a unit for is more than that. #}
+    {#- try(): a limit in a unit that the function does not know is a higher one. #}
     coalesce(try(parse_formatted_bytes(current_setting('memory_limit'))) > 512000000, true) as more
     {%- endset -%}
     {%- set profile = run_query(query).rows[0] -%}
@@ -72,9 +72,10 @@ select
     {%- for name in columns -%}{%- do names.append(quoted(name)) -%}{%- endfor -%}
     {%- for name in group.columns -%}{%- do copied.append(quoted(name)) -%}{%- endfor -%}
     {#-
-        The temporary table has the landing columns' own types, so that what does not fit them is
-        refused by COPY, which says where it lies. Nothing is cleaned, cut or skipped here: raw stays raw. An empty field is NULL, quoted or
-        not, and only that: the default NULL AS '\N' would also take the text \N for NULL.
+        The temporary table has the landing columns' own types: COPY refuses what does not fit them
+        and says where it is. Nothing is cleaned, cut or skipped here: raw stays raw. An empty field is
+        NULL, quoted or not, and nothing else is: the default NULL AS '\N' would also take the text \N
+        for NULL.
     -#}
     {%- set copy -%}
 copy {{ quoted(stage) }} ({{ copied | join(', ') }})
@@ -85,7 +86,7 @@ format as csv
 delimiter {{ text_literal(group.delimiter) }}
 quote as {{ text_literal(group.quote) }}
 {%- if group.compression != 'none' %}
-{{ {'gzip': 'gzip', 'zstd': 'zstd'}[group.compression] }}
+{{ group.compression }}
 {%- endif %}
 ignoreheader 1
 encoding utf8
