@@ -1,7 +1,5 @@
 """What a load would do in the warehouse: its SQL and the manifests that COPY would read."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from io import BytesIO
@@ -20,7 +18,7 @@ from loader.warehouse.copy_source import CopyGroup, file_group, manifest_text, m
 from loader.warehouse.landing import load_statements
 from loader.warehouse.ledger import ledger_row
 from loader.warehouse.project import Project
-from loader.warehouse.staging import copy_settings, stage_of, stage_statements
+from loader.warehouse.staging import copy_settings, stage_statements, with_stages
 from loader.warehouse.tables import Tables
 from loader.warehouse.work import feed_folder
 
@@ -41,22 +39,19 @@ def planned_sql(
     """
     tables = Tables(project, warehouse, feed)
     load_id = tables.number("next_load_id") if tables.exist("ledger") else 1
-    groups = [
-        replace(group, manifest=_manifest_uri(feed, warehouse, number))
-        for number, group in enumerate(merged(_assumed(feed, files, store)), start=1)
-    ]
+    work = copy_settings(warehouse)["work_location"] or "s3://<CTI_WORK_LOCATION>"
+    folder = f"{feed_folder(work, feed.name)}<load>/"
+    assumed = enumerate(merged(_assumed(feed, files, store)), start=1)
+    groups = with_stages(
+        feed, (replace(group, manifest=f"{folder}manifest-{n}.json") for n, group in assumed)
+    )
     rows = [ledger_row(load_id, file, Verdict(file.uri)) for file in files]
-    stages = [stage_of(feed, group, number) for number, group in enumerate(groups, start=1)]
-    staging = [
-        statement
-        for stage, group in zip(stages, groups, strict=True)
-        for statement in stage_statements(tables, stage, group)
-    ]
+    staging = [statement for group in groups for statement in stage_statements(tables, group)]
     ddl, lock = ["begin", *tables.ddl()], tables.sql("lock_ledger")
     statements = [
         *([*ddl, "commit", *staging, "begin", lock] if lock else [*staging, *ddl]),
         tables.sql("next_load_id"),
-        *load_statements(tables, load_id, stages, rows, replaces),
+        *load_statements(tables, groups, rows, replaces),
         tables.sql("count_load", load_id=load_id),
         "commit",
     ]
@@ -76,8 +71,3 @@ def _assumed(feed: Feed, files: Sequence[FileVersion], store: Store) -> Iterator
             raise DataRefused(f"{file.uri}: {error}") from None
         compression = compression_of(file.uri, options.compression)
         yield file_group(feed, store.path(file), columns, 0, compression)
-
-
-def _manifest_uri(feed: Feed, warehouse: Warehouse, number: int) -> str:
-    work = copy_settings(warehouse)["work_location"] or "s3://<CTI_WORK_LOCATION>"
-    return f"{feed_folder(work, feed.name)}<load>/manifest-{number}.json"

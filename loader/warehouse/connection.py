@@ -30,10 +30,7 @@ class Warehouse:
         """The rows of a query. Raises WarehouseError."""
         with database_errors():
             _, table = self._adapter.execute(sql, fetch=True)
-        return [
-            dict(zip(table.column_names, map(_plain, row.values()), strict=True))
-            for row in table.rows
-        ]
+        return [{name: _plain(value) for name, value in row.items()} for row in table.rows]
 
     def relation(self, node: dict[str, Any]) -> Any:
         """dbt's relation of a source table."""

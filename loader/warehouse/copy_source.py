@@ -1,12 +1,10 @@
 """What the warehouse copies from: local files, or objects in S3 behind a manifest."""
 
-from __future__ import annotations
-
 import gzip
 import json
 import shutil
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -30,19 +28,22 @@ _PART_BYTES = 256 * 1024 * 1024
 class CopyGroup:
     """Files that one statement copies: columns in the same places, compressed alike.
 
-    columns: from left to right, None for one that is not loaded. manifest: where the list of the
-    files is, for an engine that copies from a list. records: how many the files hold. table: which
-    table they are for.
+    columns: of the files, from left to right, None for one that is not loaded. records: how many
+    the files hold. names: the columns of the table that they are for. stage: the view or temporary
+    table that holds them until they are inserted. manifest: where the list of the files is, for an
+    engine that copies from a list.
     """
 
     paths: tuple[str, ...]
     columns: Columns
     records: int
+    names: tuple[str, ...]
     delimiter: str = ","
     quote: str = '"'
     compression: Compression = "none"
-    manifest: str | None = None
     table: Literal["landing", "quarantine"] = "landing"
+    stage: str = ""
+    manifest: str | None = None
     max_record_bytes: int = MAX_RECORD_BYTES
 
 
@@ -50,8 +51,8 @@ def file_group(
     feed: Feed, path: str, columns: Columns, records: int, compression: Compression = "none"
 ) -> CopyGroup:
     """One file of a feed, in the feed's own dialect."""
-    options = feed.options
-    return CopyGroup((path,), columns, records, options.delimiter, options.quote, compression)
+    dialect = feed.options.delimiter, feed.options.quote
+    return CopyGroup((path,), columns, records, feed.column_names, *dialect, compression)
 
 
 def merged(groups: Iterable[CopyGroup]) -> list[CopyGroup]:
@@ -84,11 +85,22 @@ def s3_groups(
 
     rejected: the group of the rejected records, in a file on disk. Raises StorageError.
     """
-    groups = merged(_originals(feed, files))
-    rewritten = [verdict for file, verdict in files if not _copy_safe(file, verdict)]
-    if any(verdict.accepted for verdict in rewritten):
-        groups.append(_parts(feed, rewritten, work, spool))
-    groups += [_zipped(group, work) for group in rejected]
+    originals, rewritten = [], []
+    for file, verdict in files:
+        if not verdict.accepted:
+            continue
+        # Where AWS's documentation does not say what COPY does (byte order mark, CRLF, empty
+        # lines), it is not asked to.
+        if file.uri.startswith("s3://") and verdict.plain and None not in verdict.columns:
+            kind = compression_of(file.uri, feed.options.compression)
+            originals.append(file_group(feed, file.uri, verdict.columns, verdict.accepted, kind))
+        else:
+            rewritten.append(verdict)
+    groups = [
+        *merged(originals),
+        *([_parts(feed, rewritten, work, spool)] if rewritten else []),
+        *(_zipped(group, work) for group in rejected),
+    ]
     # Each object is listed, and mandatory: a bare prefix would also take x.csv.bak.
     return [
         replace(group, manifest=work.put(f"manifest-{n}.json", manifest_text(group.paths)))
@@ -96,48 +108,22 @@ def s3_groups(
     ]
 
 
-def _copy_safe(file: FileVersion, verdict: Verdict) -> bool:
-    """Whether COPY reads the stored object as the validator read it.
-
-    Where AWS's documentation does not say what COPY does (byte order mark, CRLF, empty lines), it
-    is not asked to.
-    """
-    return file.uri.startswith("s3://") and verdict.plain and None not in verdict.columns
-
-
-def _originals(feed: Feed, files: Files) -> Iterator[CopyGroup]:
-    """The objects that COPY can read as they are stored."""
-    for file, verdict in files:
-        if _copy_safe(file, verdict) and verdict.accepted:
-            compression = compression_of(file.uri, feed.options.compression)
-            yield file_group(feed, file.uri, verdict.columns, verdict.accepted, compression)
-
-
 def _parts(feed: Feed, verdicts: Sequence[Verdict], work: WorkFolder, spool: Path) -> CopyGroup:
     """The accepted records of files, as gzip CSV in the contract's order, uploaded."""
     folder = spool / "parts"
     # A try before this one, that the warehouse broke off, has left its own there.
     shutil.rmtree(folder, ignore_errors=True)
-    texts = [
-        engine.select_text(
-            str(verdict.text),
-            verdict.columns,
-            feed.column_names,
-            feed.options.delimiter,
-            feed.options.quote,
-        )
+    names, records = feed.column_names, sum(verdict.accepted for verdict in verdicts)
+    dialect = feed.options.delimiter, feed.options.quote
+    texts = " union all ".join(
+        engine.select_text(str(verdict.text), verdict.columns, names, *dialect)
         for verdict in verdicts
-    ]
+    )
+    options = f", compression gzip, file_size_bytes {_PART_BYTES}, file_extension 'csv.gz'"
     with engine.connect(spool) as connection, engine.errors_explained(feed.name):
-        engine.write_text(
-            connection,
-            " union all ".join(texts),
-            feed.column_names,
-            folder,
-            f", compression gzip, file_size_bytes {_PART_BYTES}, file_extension 'csv.gz'",
-        )
+        engine.write_text(connection, texts, names, folder, options)
     uris = tuple(work.upload(path) for path in sorted(folder.iterdir()))
-    return CopyGroup(uris, feed.column_names, sum(v.accepted for v in verdicts), compression="gzip")
+    return CopyGroup(uris, names, records, names, compression="gzip")
 
 
 def _zipped(group: CopyGroup, work: WorkFolder) -> CopyGroup:

@@ -1,7 +1,5 @@
 """Lands validated files: the transaction of a load, and what is counted before it commits."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -14,6 +12,7 @@ from loader.files.store import Store
 from loader.files.version import FileVersion
 from loader.validation.validator import Verdict
 from loader.warehouse.connection import Warehouse
+from loader.warehouse.copy_source import CopyGroup
 from loader.warehouse.ledger import (
     Key,
     LedgerRow,
@@ -23,8 +22,8 @@ from loader.warehouse.ledger import (
     rolled_back_files,
 )
 from loader.warehouse.project import Project
-from loader.warehouse.quarantine import Quarantined, mark_replayed, quarantined
-from loader.warehouse.staging import Stage, expect, staged
+from loader.warehouse.quarantine import Quarantined, mark_replayed, written_out
+from loader.warehouse.staging import expect, staged
 from loader.warehouse.tables import Tables
 
 Files = Sequence[tuple[FileVersion, Verdict]]
@@ -66,7 +65,7 @@ class Landing:
     ) -> Iterator[Quarantined]:
         """Rejected records of loads that stand, of one load or file if given, not yet replayed."""
         if self._tables.exist():
-            yield from quarantined(self._tables, load_id, uri)
+            yield from written_out(self._tables.rows("quarantined", load_id=load_id, uri=uri))
 
     def land(
         self,
@@ -86,16 +85,11 @@ class Landing:
         for _, verdict in files:
             expect(verdict.accepted + verdict.rejected, verdict.read, f"{verdict.file}: judged")
         try:
-            with self._load_of(files, spool) as stages:
-                keys = [file for file, _ in files]
-                check_not_loaded(self._tables, self._feed.name, keys, replaced, reloads)
-                load_id = self._tables.number("next_load_id")
+            with self._load_of(files, spool) as (load_id, groups):
+                listed = [file for file, _ in files]
+                check_not_loaded(self._tables, listed, replaced, reloads)
                 rows = [ledger_row(load_id, file, verdict) for file, verdict in files]
-                statements = load_statements(
-                    self._tables, load_id, stages, rows, replaces=replaced is not None
-                )
-                self._tables.execute(statements)
-                self._check_landed(load_id, rows)
+                self._insert(groups, rows, replaces=replaced is not None)
                 self._check_unchanged(files, store)
         except WarehouseTransient:
             raise
@@ -115,23 +109,24 @@ class Landing:
             (FileVersion(r.uri, 0, r.etag), replace(r.verdict, plain=False, rejects=None))
             for r in replays
         ]
-        with self._load_of(files, spool) as stages:
-            load_id = self._tables.number("next_load_id")
+        with self._load_of(files, spool) as (load_id, groups):
             rows = [
                 LedgerRow(
                     load_id, r.uri, r.etag, None, 0, len(r.records), len(r.records), 0, "replayed"
                 )
                 for r in replays
             ]
-            self._tables.execute(load_statements(self._tables, load_id, stages, rows))
+            self._insert(groups, rows)
             for replay in replays:
                 mark_replayed(self._tables, load_id, replay.load_id, replay.uri, replay.records)
-            self._check_landed(load_id, rows)
         return rows
 
     @contextmanager
-    def _load_of(self, files: Files, spool: Path) -> Iterator[list[Stage]]:
-        """Stages files, then opens the load's transaction: the ledger locked, every table there."""
+    def _load_of(self, files: Files, spool: Path) -> Iterator[tuple[int, list[CopyGroup]]]:
+        """Stages files, then opens the load's transaction; yields its id and what is staged.
+
+        In the transaction the ledger is locked and every table exists.
+        """
         tables, lock = self._tables, self._tables.sql("lock_ledger")
         begin = [] if tables.exist() else tables.ddl()
         if lock:
@@ -141,13 +136,16 @@ class Landing:
                 with self._warehouse.transaction():
                     tables.execute(begin)
             begin = [lock]
-        with staged(tables, self._feed, files, spool) as stages, self._warehouse.transaction():
+        with staged(tables, self._feed, files, spool) as groups, self._warehouse.transaction():
             tables.execute(begin)
-            yield stages
+            yield tables.number("next_load_id"), groups
 
-    def _check_landed(self, load_id: int, rows: list[LedgerRow]) -> None:
-        """Raises ReconciliationError unless the tables hold as many records as the ledger says."""
-        tables = self._tables
+    def _insert(
+        self, groups: Sequence[CopyGroup], rows: Sequence[LedgerRow], replaces: bool = False
+    ) -> None:
+        """Moves staged records to their tables and files into the ledger, and counts them."""
+        tables, load_id = self._tables, rows[0].load_id
+        tables.execute(load_statements(tables, groups, rows, replaces))
         landed = tables.number("count_load", load_id=load_id)
         expect(landed, sum(row.records_loaded for row in rows), f"{tables['landing']}: landed")
         rejected = tables.number("count_rejected", load_id=load_id)
@@ -161,25 +159,18 @@ class Landing:
 
 def load_statements(
     tables: Tables,
-    load_id: int,
-    stages: Sequence[Stage],
+    groups: Sequence[CopyGroup],
     rows: Sequence[LedgerRow],
     replaces: bool = False,
 ) -> list[str]:
     """The statements that move staged records to their tables and write files into the ledger."""
-    now = datetime.now(UTC).replace(tzinfo=None).isoformat(" ")
-    inserts = {"landing": "insert_staged", "quarantine": "quarantine_staged"}
+    load_id, now = rows[0].load_id, datetime.now(UTC).replace(tzinfo=None).isoformat(" ")
+    macros = {"landing": "insert_staged", "quarantine": "quarantine_staged"}
     return [
         *([tables.sql("empty_landing"), tables.sql("mark_replaced")] if replaces else []),
         *(
-            tables.sql(
-                inserts[stage.table],
-                stage=stage.name,
-                columns=stage.columns,
-                load_id=load_id,
-                loaded_at=now,
-            )
-            for stage in stages
+            tables.sql(macros[group.table], group=group, load_id=load_id, loaded_at=now)
+            for group in groups
         ),
         tables.sql("record_files", files=rows, loaded_at=now),
     ]

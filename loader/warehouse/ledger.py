@@ -33,16 +33,8 @@ class LedgerRow:
 
 def ledger_row(load_id: int, file: FileVersion, verdict: Verdict) -> LedgerRow:
     """The row of a file that is loaded."""
-    return LedgerRow(
-        load_id,
-        file.uri,
-        file.etag or "",
-        file.version,
-        file.bytes,
-        verdict.read,
-        verdict.accepted,
-        verdict.rejected,
-    )
+    counts = verdict.read, verdict.accepted, verdict.rejected
+    return LedgerRow(load_id, *file.key, file.version, file.bytes, *counts)
 
 
 def loaded_files(tables: Tables) -> list[LedgerRow]:
@@ -57,7 +49,6 @@ def rolled_back_files(tables: Tables) -> list[FileVersion]:
 
 def check_not_loaded(
     tables: Tables,
-    feed: str,
     files: Iterable[FileVersion],
     replaced: frozenset[Key] | None,
     reloads: frozenset[str],
@@ -70,7 +61,7 @@ def check_not_loaded(
     loaded = {row.key for row in loaded_files(tables)}
     if replaced is not None:
         if loaded != replaced:
-            raise WarehouseTransient(f"{feed}: another loader replaced it first.")
+            raise WarehouseTransient(f"{tables['feed']}: another loader replaced it first.")
         return
     rolled_back = {file.key for file in rolled_back_files(tables) if file.uri not in reloads}
     for file in files:

@@ -1,9 +1,7 @@
 """The dbt project: its feeds and sources, its marts, its build, its target's connection."""
 
-from __future__ import annotations
-
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -49,7 +47,7 @@ class Project:
 
     @cached_property
     def feeds(self) -> dict[str, Feed]:
-        """The contracts, by name. Raises ConfigError."""
+        """The contracts by name, in the order of their names. Raises ConfigError."""
         cache = ContractCache(self.project_dir, self.profiles_dir, self._options)
         feeds = cache.read()
         if feeds is None:
@@ -57,9 +55,9 @@ class Project:
             for node in nodes:
                 self._check_listed_once(node)
                 counting.counting_tests(self._manifest, f"{node['source_name']}.{node['name']}")
-            feeds = [parse_feed(node) for node in nodes]
+            feeds = sorted(map(parse_feed, nodes), key=lambda feed: feed.name)
             cache.write(feeds)
-        return _by_name(feeds)
+        return {feed.name: feed for feed in feeds}
 
     def _check_listed_once(self, node: dict[str, Any]) -> None:
         """Raises ConfigError for a column that is listed twice: dbt keeps one and says nothing."""
@@ -119,8 +117,3 @@ class Project:
     def compiled(self, test: str) -> str:
         """The SQL of a test, which returns what fails it. Raises WarehouseError."""
         return dbt_api.compiled(self._manifest, test)
-
-
-def _by_name(feeds: Iterable[Feed]) -> dict[str, Feed]:
-    """The feeds, in the order in which they are worked on and told of."""
-    return {feed.name: feed for feed in sorted(feeds, key=lambda feed: feed.name)}

@@ -63,11 +63,6 @@ def _storable(header: str) -> str | None:
     return None if "\0" in header or len(header.encode()) > rejects.TEXT_BYTES else header
 
 
-def quarantined(tables: Tables, load_id: int | None, uri: str | None) -> Iterator[Quarantined]:
-    """Rejected records of loads that stand, of one load or file if given, not yet replayed."""
-    return written_out(tables.rows("quarantined", load_id=load_id, uri=uri))
-
-
 def mark_replayed(
     tables: Tables, load_id: int, rejected_by: int, uri: str, records: Sequence[int]
 ) -> None:

@@ -1,12 +1,10 @@
 """Staging: brings records to where an INSERT can take them. On Redshift, COPY does it."""
 
-from __future__ import annotations
-
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from loader.contract.feed import Feed
 from loader.errors import ReconciliationError, WarehouseError, WarehouseTransient
@@ -19,32 +17,17 @@ from loader.warehouse.tables import Tables
 from loader.warehouse.work import WorkFolder
 
 
-@dataclass(frozen=True)
-class Stage:
-    """A view or temporary table with records for the landing table or the quarantine."""
-
-    name: str
-    table: Literal["landing", "quarantine"]
-    columns: tuple[str, ...]
-
-
-def stage_of(feed: Feed, group: CopyGroup, number: int) -> Stage:
-    """The stage for a group, the groups of a load being counted from 1."""
-    columns = feed.column_names if group.table == "landing" else COLUMNS
-    return Stage(f"{feed.table_name}__load_{number}", group.table, columns)
+def with_stages(feed: Feed, groups: Iterable[CopyGroup]) -> list[CopyGroup]:
+    """The groups of a load, each with the name of its stage."""
+    return [
+        replace(group, stage=f"{feed.table_name}__load_{number}")
+        for number, group in enumerate(groups, start=1)
+    ]
 
 
-def stage_statements(tables: Tables, stage: Stage, group: CopyGroup) -> list[str]:
-    """The statements that put a group's records in a stage."""
-    return list(
-        tables.warehouse.render(
-            "stage_files",
-            stage=stage.name,
-            landing=tables[stage.table],
-            columns=stage.columns,
-            group=group,
-        )
-    )
+def stage_statements(tables: Tables, group: CopyGroup) -> list[str]:
+    """The statements that put a group's records in its stage."""
+    return list(tables.warehouse.render("stage_files", target=tables[group.table], group=group))
 
 
 def copy_settings(warehouse: Warehouse) -> dict[str, Any]:
@@ -63,15 +46,15 @@ def expect(found: int, expected: int, what: str) -> None:
 @contextmanager
 def staged(
     tables: Tables, feed: Feed, files: Sequence[tuple[FileVersion, Verdict]], spool: Path
-) -> Iterator[list[Stage]]:
-    """The stages with the accepted and the rejected records of files.
+) -> Iterator[list[CopyGroup]]:
+    """The accepted and the rejected records of files, in stages.
 
     Raises ConfigError, StorageError, WarehouseError, ReconciliationError.
     """
     settings = copy_settings(tables.warehouse)
-    written = spool / "rejected.csv"
-    rows = write_rejected(written, feed, files)
-    rejected = [CopyGroup((str(written),), COLUMNS, rows, table="quarantine")] if rows else []
+    path = spool / "rejected.csv"
+    rows = write_rejected(path, feed, files)
+    rejected = [CopyGroup((str(path),), COLUMNS, rows, COLUMNS, table="quarantine")] if rows else []
     if settings["reads"] == "files":
         yield _filled(tables, feed, [*local_groups(feed, files), *rejected], settings)
         return
@@ -84,21 +67,21 @@ def staged(
 
 def _filled(
     tables: Tables, feed: Feed, groups: list[CopyGroup], settings: dict[str, Any]
-) -> list[Stage]:
-    """A stage for each group, filled, and counted if that is cheap."""
-    stages = [stage_of(feed, group, number) for number, group in enumerate(groups, start=1)]
-    for stage, group in zip(stages, groups, strict=True):
+) -> list[CopyGroup]:
+    """Fills a stage for each group; counts its records if that is cheap."""
+    groups = with_stages(feed, groups)
+    for group in groups:
         try:
-            tables.execute(stage_statements(tables, stage, group))
+            tables.execute(stage_statements(tables, group))
         except WarehouseTransient:
             raise
         except WarehouseError as error:
             raise WarehouseError(_explained(error, tables, feed, group, settings)) from None
-        counts = tables.warehouse.render("staged_counts", stage=stage.name)
+        counts = tables.warehouse.render("staged_counts", stage=group.stage)
         for what, query in counts.items():
             (row,) = tables.warehouse.query(query)
-            expect(int(row["records"]), group.records, f"{tables[stage.table]}: {what}")
-    return stages
+            expect(int(row["records"]), group.records, f"{tables[group.table]}: {what}")
+    return groups
 
 
 def _explained(

@@ -25,12 +25,12 @@ class Tables:
             names = {"landing": feed.name, **names}
         self.warehouse = warehouse
         self.nodes = {table: project.source(name) for table, name in names.items()}
-        self._relations = {t: warehouse.relation(node) for t, node in self.nodes.items()}
-        self._for_macros = {**self._relations, "feed": feed.name if feed else None}
+        self._tables = {table: warehouse.relation(node) for table, node in self.nodes.items()}
+        self._tables["feed"] = feed.name if feed else None
 
     def __getitem__(self, table: str) -> Any:
-        """dbt's relation of a table; as text, its name in SQL."""
-        return self._relations[table]
+        """dbt's relation of a table, as text its name in SQL; under `feed` the feed's name."""
+        return self._tables[table]
 
     def exist(self, *tables: str) -> bool:
         """Whether these tables exist, or all without an argument. Not for use in a transaction."""
@@ -46,7 +46,7 @@ class Tables:
 
     def sql(self, macro: str, **arguments: Any) -> Any:
         """The statement that a macro makes for these tables. Raises WarehouseError."""
-        return self.warehouse.render(macro, tables=self._for_macros, **arguments)
+        return self.warehouse.render(macro, tables=self._tables, **arguments)
 
     def run(self, macro: str, **arguments: Any) -> None:
         """Runs the statement that a macro makes for these tables. Raises WarehouseError."""

@@ -1,6 +1,5 @@
 """What the loader itself writes to S3 or a folder: a load's work folder, refused records kept."""
 
-import os
 import re
 import shutil
 import uuid
@@ -28,17 +27,15 @@ def keep(source: Path, location: str, name: str) -> str:
     if not location.startswith("s3://"):
         target = Path(location).expanduser() / name
         try:
+            # Raw records: for owner and group, as far as the umask lets them, and for nobody else.
             target.parent.mkdir(mode=0o770, parents=True, exist_ok=True)
-            # Raw records: for whom the umask lets in of owner and group, and for nobody else.
-            mode = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
-            with source.open("rb") as data, open(os.open(target, mode, 0o660), "wb") as out:
-                shutil.copyfileobj(data, out)
+            target.touch(mode=0o660)
+            shutil.copyfile(source, target)
         except OSError as error:
             raise unreadable(error) from None
         return str(target)
-    bucket, _, prefix = location.removeprefix("s3://").partition("/")
-    key = f"{prefix.rstrip('/')}/{name}".lstrip("/")
-    uri = f"s3://{bucket}/{key}"
+    uri = f"{location.rstrip('/')}/{name}"
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
     with closing(new_client()) as client, s3_errors(uri):
         client.upload_file(str(source), bucket, key)
     return uri

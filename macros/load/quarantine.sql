@@ -3,14 +3,14 @@
     statement. tables: the relations landing, ledger and quarantine, and the name of the feed.
 #}
 
-{% macro quarantine_staged(tables, stage, columns, load_id, loaded_at) %}
-    {#- Moves staged rejected records to the quarantine. columns: those that are staged. -#}
+{% macro quarantine_staged(tables, group, load_id, loaded_at) %}
+    {#- The statement that moves staged rejected records to the quarantine. -#}
     {%- set statement -%}
-insert into {{ tables.quarantine }} (load_id, feed, {{ columns | join(', ') }}, rejected_at)
+insert into {{ tables.quarantine }} (load_id, feed, {{ group.names | join(', ') }}, rejected_at)
 select
-    {{ load_id }}, {{ text_literal(tables.feed) }}, {{ columns | join(', ') }},
+    {{ load_id }}, {{ text_literal(tables.feed) }}, {{ group.names | join(', ') }},
     cast({{ text_literal(loaded_at) }} as timestamp)
-from {{ quoted(stage) }}
+from {{ quoted(group.stage) }}
     {%- endset -%}
     {{ return(statement) }}
 {% endmacro %}

@@ -3,23 +3,21 @@
     Redshift a temporary table that COPY fills.
 #}
 
-{% macro stage_files(stage, landing, columns, group) %}
+{% macro stage_files(target, group) %}
     {#-
-        The statements that make `stage` hold the records of a group of files as text.
-        landing: the table they are for. columns: its columns that the files fill. group: paths,
-        manifest, compression, delimiter, quote, max_record_bytes and columns; group.columns are the
-        files' own from left to right, none for one that is not loaded.
+        The statements that make group.stage hold the records of a group of files as text.
+        target: the table they are for. group: a CopyGroup of loader/warehouse/copy_source.py.
     -#}
-    {{ return(adapter.dispatch('stage_files')(stage, landing, columns, group)) }}
+    {{ return(adapter.dispatch('stage_files')(target, group)) }}
 {% endmacro %}
 
 
-{% macro default__stage_files(stage, landing, columns, group) %}
+{% macro default__stage_files(target, group) %}
     {{ exceptions.raise_compiler_error('stage_files: no loading is written for ' ~ target.type) }}
 {% endmacro %}
 
 
-{% macro duckdb__stage_files(stage, landing, columns, group) %}
+{% macro duckdb__stage_files(target, group) %}
     {%- set paths = [] -%}
     {%- for path in group.paths -%}{%- do paths.append(text_literal(path)) -%}{%- endfor -%}
     {#- By place, not by name: the header was matched by name when the file was validated. -#}
@@ -28,12 +26,12 @@
         {%- do places.append("'x" ~ loop.index0 ~ "': 'VARCHAR'") -%}
     {%- endfor -%}
     {%- set selected = [] -%}
-    {%- for name in columns -%}
+    {%- for name in group.names -%}
         {%- set value = 'x' ~ group.columns.index(name) if name in group.columns else 'null::varchar' -%}
         {%- do selected.append(value ~ ' as ' ~ quoted(name)) -%}
     {%- endfor -%}
     {%- set statement -%}
-create or replace temp view {{ quoted(stage) }} as
+create or replace temp view {{ quoted(group.stage) }} as
 select {{ selected | join(', ') }}
 from read_csv(
     [{{ paths | join(', ') }}],
@@ -67,9 +65,9 @@ select
 {% endmacro %}
 
 
-{% macro redshift__stage_files(stage, landing, columns, group) %}
+{% macro redshift__stage_files(target, group) %}
     {%- set names, copied, settings = [], [], copy_settings() -%}
-    {%- for name in columns -%}{%- do names.append(quoted(name)) -%}{%- endfor -%}
+    {%- for name in group.names -%}{%- do names.append(quoted(name)) -%}{%- endfor -%}
     {%- for name in group.columns -%}{%- do copied.append(quoted(name)) -%}{%- endfor -%}
     {#-
         The temporary table has the landing columns' own types: COPY refuses what does not fit them
@@ -78,7 +76,7 @@ select
         for NULL.
     -#}
     {%- set copy -%}
-copy {{ quoted(stage) }} ({{ copied | join(', ') }})
+copy {{ quoted(group.stage) }} ({{ copied | join(', ') }})
 from {{ text_literal(group.manifest) }}
 iam_role {{ 'default' if settings.role == 'default' else text_literal(settings.role) }}
 manifest
@@ -100,8 +98,8 @@ region {{ text_literal(settings.region) }}
 {%- endif %}
     {%- endset -%}
     {{ return([
-        'create temp table ' ~ quoted(stage) ~ ' as select ' ~ names | join(', ') ~ ' from ' ~ landing
-        ~ ' where false',
+        'create temp table ' ~ quoted(group.stage) ~ ' as select ' ~ names | join(', ')
+        ~ ' from ' ~ target ~ ' where false',
         copy
     ]) }}
 {% endmacro %}
@@ -173,14 +171,14 @@ limit 1
 {% endmacro %}
 
 
-{% macro insert_staged(tables, stage, columns, load_id, loaded_at) %}
-    {#- The statement that lands staged records under a load id. columns: their names. -#}
+{% macro insert_staged(tables, group, load_id, loaded_at) %}
+    {#- The statement that lands the staged records of a group of files under a load id. -#}
     {%- set names = [] -%}
-    {%- for column in columns -%}{%- do names.append(quoted(column)) -%}{%- endfor -%}
+    {%- for name in group.names -%}{%- do names.append(quoted(name)) -%}{%- endfor -%}
     {%- set statement -%}
 insert into {{ tables.landing }} ({{ names | join(', ') }}, _load_id, _loaded_at)
 select {{ names | join(', ') }}, {{ load_id }}, cast({{ text_literal(loaded_at) }} as timestamp)
-from {{ quoted(stage) }}
+from {{ quoted(group.stage) }}
     {%- endset -%}
     {{ return(statement) }}
 {% endmacro %}

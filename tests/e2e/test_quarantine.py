@@ -268,7 +268,7 @@ def test_a_refused_record_that_gets_lost_on_its_way_undoes_the_load(
     # GIVEN a macro that somebody has overridden so that it drops one
     macro = project / "macros/load/quarantine.sql"
     broken = macro.read_text().replace(
-        "from {{ quoted(stage) }}", "from {{ quoted(stage) }} where record <> '99'"
+        "from {{ quoted(group.stage) }}", "from {{ quoted(group.stage) }} where record <> '99'"
     )
     macro.write_text(broken)
     # WHEN it is loaded THEN nothing is
