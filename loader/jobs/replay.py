@@ -21,11 +21,11 @@ from loader.errors import (
 from loader.files.spool import private_files
 from loader.jobs.load import Observer, retried
 from loader.records.dialect import Dialect
-from loader.records.reader import read_header
+from loader.records.reader import is_one_record, read_header
 from loader.validation.validator import Validator
 from loader.warehouse.landing import Landing, Replay
 from loader.warehouse.project import Project
-from loader.warehouse.quarantine import Quarantined, is_one_record
+from loader.warehouse.quarantine import Quarantined
 
 __all__ = ["Corrections", "ReplayReport", "replay"]
 

@@ -6,6 +6,7 @@ import codecs
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from io import BytesIO
 from typing import BinaryIO
 
 import numpy as np
@@ -292,3 +293,13 @@ def read_fields(raw: bytes, dialect: Dialect) -> list[str]:
             break
         position = match.end()
     return values
+
+
+def is_one_record(raw: bytes, dialect: Dialect, width: int) -> bool:
+    """Whether the bytes are one well-formed record of so many fields, whatever follows them."""
+    try:
+        blocks = list(read_blocks(BytesIO(raw + b"\n"), dialect, width, 0, 1))
+    except DataRefused:
+        return False  # it opens a quote that it does not close
+    alone = [len(block) for block in blocks] == [1]
+    return alone and not blocks[0].faults and blocks[0].raw(0) == raw

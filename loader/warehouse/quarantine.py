@@ -1,19 +1,16 @@
-"""Refused records on their way into the warehouse, and back from it to be judged again."""
+"""The quarantine: rejected records on their way into its table, and back to be judged again."""
 
 import csv
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from io import BytesIO
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 from loader.contract.feed import Feed
-from loader.errors import DataRefused, WarehouseTransient
+from loader.errors import WarehouseTransient
 from loader.files.version import FileVersion
-from loader.records.dialect import Dialect
-from loader.records.reader import read_blocks
 from loader.validation import rejects
 from loader.validation.rejects import Reject
 from loader.validation.validator import Verdict
@@ -52,15 +49,12 @@ def write_rejected(path: Path, feed: Feed, files: Iterable[tuple[FileVersion, Ve
         writer = csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_ALL)
         writer.writerow(COLUMNS)
         for file, verdict in files:
-            header = _storable(verdict.header)
+            too_long = len(verdict.header.encode()) > rejects.TEXT_BYTES
+            header = None if too_long or "\0" in verdict.header else verdict.header
             for row in verdict.rejects.rows() if verdict.rejects else ():
                 writer.writerow((file.uri, file.etag, *row, header, contract))
                 count += 1
     return count
-
-
-def _storable(header: str) -> str | None:
-    return None if "\0" in header or len(header.encode()) > rejects.TEXT_BYTES else header
 
 
 def mark_replayed(
@@ -84,13 +78,3 @@ def written_out(rows: Iterable[dict[str, Any]]) -> Iterator[Quarantined]:
         record = list(parts)
         more = {name: record[0][name] for name in ("etag", "header", "contract")}
         yield Quarantined.from_rows(uri, record, load_id=load_id, **more)
-
-
-def is_one_record(raw: bytes, dialect: Dialect, width: int) -> bool:
-    """Whether the bytes are one well-formed record of so many fields, whatever follows them."""
-    try:
-        blocks = list(read_blocks(BytesIO(raw + b"\n"), dialect, width, 0, 1))
-    except DataRefused:
-        return False  # it opens a quote that it does not close
-    alone = [len(block) for block in blocks] == [1]
-    return alone and not blocks[0].faults and blocks[0].raw(0) == raw

@@ -16,7 +16,13 @@ from hypothesis import strategies as st
 
 from loader.errors import DataRefused
 from loader.records.dialect import Dialect
-from loader.records.reader import MAX_RECORD_BYTES, Block, read_blocks, read_header
+from loader.records.reader import (
+    MAX_RECORD_BYTES,
+    Block,
+    is_one_record,
+    read_blocks,
+    read_header,
+)
 
 DIALECTS = {
     "comma": Dialect(),
@@ -342,3 +348,25 @@ def test_the_header_ends_where_the_data_begins(
 ) -> None:
     header = read_header(io.BytesIO(data), DIALECTS["comma"])
     assert (header.fields, header.data_offset, header.data_line) == (fields, offset, line)
+
+
+@pytest.mark.parametrize(
+    ("raw", "whole"),
+    [
+        (b"a,b", True),
+        (b'"a\n1","b"', True),
+        (b"a", False),
+        (b"a,b,c", False),
+        (b"a,b\nc,d", False),
+        (b"a,b\n", False),
+        (b"a,b\r", False),
+        (b'a,"b', False),
+        (b'a,"b\nc,d\ne,f', False),
+        (b'a,b"c', False),
+        (b"", False),
+        (b"a,\xff", False),
+    ],
+)
+def test_only_what_is_one_record_comes_to_stand_among_others(raw: bytes, whole: bool) -> None:
+    # Else an open quote would take the records after it along.
+    assert is_one_record(raw, Dialect(), 2) is whole

@@ -15,13 +15,11 @@ from loader.cli.corrections import export_cell, print_csv, read_corrections
 from loader.contract.feed import Rejects
 from loader.errors import ConfigError
 from loader.files.version import FileVersion
-from loader.records.dialect import Dialect
 from loader.validation.rejects import Reject, RejectLog
 from loader.validation.validator import Verdict
 from loader.warehouse.quarantine import (
     COLUMNS,
     Quarantined,
-    is_one_record,
     write_rejected,
     written_out,
 )
@@ -190,28 +188,6 @@ def test_a_mistake_in_the_corrections_is_said_with_its_place(
 def test_corrections_that_are_not_there(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="No such file"):
         read_corrections(tmp_path / "none.csv")
-
-
-@pytest.mark.parametrize(
-    ("raw", "whole"),
-    [
-        (b"a,b", True),
-        (b'"a\n1","b"', True),
-        (b"a", False),
-        (b"a,b,c", False),
-        (b"a,b\nc,d", False),
-        (b"a,b\n", False),
-        (b"a,b\r", False),
-        (b'a,"b', False),
-        (b'a,"b\nc,d\ne,f', False),
-        (b'a,b"c', False),
-        (b"", False),
-        (b"a,\xff", False),
-    ],
-)
-def test_only_what_is_one_record_comes_to_stand_among_others(raw: bytes, whole: bool) -> None:
-    # Else an open quote would take the records after it along.
-    assert is_one_record(raw, Dialect(), 2) is whole
 
 
 def test_a_long_record_comes_back_too(make_feed: MakeFeed, tmp_path: Path) -> None:
