@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from loader.contract.feed import Feed, parse_feed
+from loader.contract.feed import Feed, Rejects, parse_feed
 from loader.errors import ConfigError
 from loader.warehouse.project import Project
 
@@ -358,3 +358,39 @@ def test_the_fingerprint_of_a_contract_stays_as_it_is(make_feed: MakeFeed, proje
     assert parse_feed(node).fingerprint == every
     node["columns"]["n"]["config"]["meta"]["maximum"] = 8
     assert parse_feed(node).fingerprint != every
+
+
+def test_a_contract_is_known_by_its_rules(make_feed: MakeFeed) -> None:
+    feed = make_feed({"a": {"type": "integer"}})
+    assert feed.fingerprint == make_feed({"a": {"type": "integer"}}).fingerprint
+    assert feed.fingerprint == make_feed({"a": {"type": "integer"}}, location="b/*").fingerprint
+    for other in (
+        make_feed({"a": {"type": "integer", "minimum": 1}}),
+        make_feed({"b": {"type": "integer"}}),
+        make_feed({"a": {"type": "integer"}}, delimiter=";"),
+        make_feed({"a": {"type": "integer"}}, columns={"extra": "ignore"}),
+    ):
+        assert other.fingerprint != feed.fingerprint
+
+
+@pytest.mark.parametrize(
+    ("limits", "rejected", "read", "allowed"),
+    [
+        ({}, 0, 10, True),
+        ({}, 1, 10, False),
+        ({"max_rows": 0}, 1, 1000, False),
+        ({"max_rows": 2}, 2, 2, True),
+        ({"max_rows": 2}, 3, 1000, False),
+        ({"max_fraction": 0.1}, 1, 10, True),
+        ({"max_fraction": 0.1}, 2, 10, False),
+        ({"max_rows": 5, "max_fraction": 0.1}, 5, 10, False),
+        ({"max_rows": 5, "max_fraction": 0.9}, 6, 10, False),
+        ({"max_rows": 5, "max_fraction": 0.9}, 5, 10, True),
+        ({"max_fraction": 1.0}, 10, 10, True),
+        ({"max_fraction": 0.0}, 0, 0, True),
+    ],
+)
+def test_every_limit_that_is_set_holds(
+    limits: dict[str, Any], rejected: int, read: int, allowed: bool
+) -> None:
+    assert Rejects(**limits).allow(rejected, read) is allowed

@@ -1,0 +1,104 @@
+"""Which files one statement copies together, and which COPY is not trusted with."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from loader.files.version import FileVersion
+from loader.validation.validator import Verdict
+from loader.warehouse.copy_source import CopyGroup, merged, s3_groups
+from loader.warehouse.work import WorkFolder
+
+if TYPE_CHECKING:
+    from loader.conftest import MakeFeed
+
+A_B, B_A = ("a", "b"), ("b", "a")
+
+
+def test_files_that_look_alike_are_copied_together() -> None:
+    groups = [
+        CopyGroup(("1",), A_B, 10, A_B),
+        CopyGroup(("2",), B_A, 20, A_B),
+        CopyGroup(("3",), A_B, 30, A_B),
+        CopyGroup(("4",), A_B, 40, A_B, compression="gzip"),
+    ]
+    assert [(group.paths, group.records) for group in merged(groups)] == [
+        (("1", "3"), 40),
+        (("2",), 20),
+        (("4",), 40),
+    ]
+
+
+class FakeWork(WorkFolder):
+    """A work folder on disk."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def put(self, name: str, body: object) -> str:
+        data = body.encode() if isinstance(body, str) else body.read()  # type: ignore[attr-defined]
+        (self.folder / name).write_bytes(data)
+        return f"s3://work/{name}"
+
+
+@pytest.fixture
+def work(tmp_path: Path) -> FakeWork:
+    folder = tmp_path / "work"
+    folder.mkdir()
+    return FakeWork(folder)
+
+
+@pytest.mark.parametrize(
+    ("uri", "columns", "plain", "rewritten"),
+    [
+        ("s3://raw/a.csv", A_B, True, False),
+        ("s3://raw/a.csv", B_A, True, False),
+        ("s3://raw/a.csv", A_B, False, True),
+        ("s3://raw/a.csv", ("a", None), True, True),
+        ("in/a.csv", A_B, True, True),
+    ],
+)
+def test_copy_reads_an_object_itself_only_if_it_cannot_misread_it(
+    make_feed: MakeFeed,
+    tmp_path: Path,
+    work: FakeWork,
+    uri: str,
+    columns: tuple[str | None, ...],
+    plain: bool,
+    rewritten: bool,
+) -> None:
+    # GIVEN a file with one accepted record
+    text = tmp_path / "a.csv"
+    text.write_text("x,y\n1,2\n")
+    verdict = Verdict(uri, read=1, accepted=1, text=text, columns=columns, plain=plain)
+    # WHEN it is to be copied
+    (group,) = s3_groups(
+        make_feed({"a": {}, "b": {}}), [(FileVersion(uri, 8, "e"), verdict)], [], work, tmp_path
+    )
+    # THEN the manifest lists it, or a part in the contract's order that holds the record
+    listed = json.loads((work.folder / "manifest-1.json").read_text())["entries"]
+    assert listed == [{"url": path, "mandatory": True} for path in group.paths]
+    assert group.records == 1
+    if not rewritten:
+        assert (group.paths, group.columns) == ((uri,), columns)
+        return
+    (part,) = (work.folder / path.removeprefix("s3://work/") for path in group.paths)
+    kept = "1," if None in columns else "1,2"
+    assert gzip.decompress(part.read_bytes()).decode() == f"a,b\n{kept}\n"
+    assert (group.columns, group.compression) == (A_B, "gzip")
+
+
+def test_rejected_records_are_a_group_of_their_own(
+    make_feed: MakeFeed, tmp_path: Path, work: FakeWork
+) -> None:
+    path = tmp_path / "rejected.csv"
+    path.write_text("x\n1\n")
+    rejected = CopyGroup((str(path),), ("x",), 1, ("x",), table="quarantine")
+    (group,) = s3_groups(make_feed({"a": {}}), [], [rejected], work, tmp_path)
+    assert (group.table, group.compression) == ("quarantine", "gzip")
+    assert gzip.decompress((work.folder / "rejected.csv.gz").read_bytes()) == b"x\n1\n"
