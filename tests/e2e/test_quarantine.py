@@ -93,8 +93,8 @@ def test_good_records_load_and_the_others_are_set_aside(
         (1, "rejected", "too_few_fields", 1, 0),
     ]
     tables.rows("delete from raw._rejected_records where record = 99")
-    for test in ("ledger_matches_quarantine", "load_quality_adds_up"):
-        with pytest.raises(AssertionError, match=test):
+    for test in ("test_name:ledger_matches_quarantine", "load_quality_adds_up"):
+        with pytest.raises(AssertionError, match=test.removeprefix("test_name:")):
             dbt("test", "--select", test)
 
 
