@@ -170,6 +170,11 @@ class Column(_Frozen):
     maximum: Annotated[_Text, AfterValidator(_check_bound)] | None = None
 
     @cached_property
+    def accepted_words(self) -> list[str]:
+        """The accepted values as they are compared, stripped and in lower case."""
+        return sorted({text.simple_lower(value.strip()) for value in self.accepted_values or ()})
+
+    @cached_property
     def parse(self) -> Callable[[str], Any]:
         """The function that reads a stripped text. It raises ValueError that says what is wrong."""
         parsers: dict[Kind, Callable[[str], Any]] = {

@@ -14,7 +14,7 @@ class Rule:
     message: str
 
     def broken(
-        self, column: int | None = None, value: str | None = None, **facts: object
+        self, column: int | None = None, value: str | None = None, /, **facts: object
     ) -> "Fault":
         """A fault by this rule. facts: what the message's template names."""
         return Fault(self, self.message.format(**facts), column, value)

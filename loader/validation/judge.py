@@ -1,17 +1,26 @@
-"""The contract as a Pydantic model: the judge of a single record, and author of its message."""
+"""The contract as a Pydantic model: the judge of a single record."""
 
-from __future__ import annotations
+from collections.abc import Callable, Iterator
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Annotated, Any, Literal
 
-from collections.abc import Callable
-from typing import Annotated, Any
-
-from pydantic import BeforeValidator, ValidationError, create_model
-from pydantic_core import PydanticCustomError
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, create_model
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 from loader.contract.feed import Column, Feed
 from loader.contract.text import simple_lower
-from loader.records.faults import Fault, Rule
+from loader.records.faults import Fault
 from loader.validation import rules
+
+_TYPES = {
+    "text": str,
+    "integer": int,
+    "decimal": Decimal,
+    "boolean": bool,
+    "date": date,
+    "timestamp": datetime,
+}
 
 
 class Judge:
@@ -22,68 +31,80 @@ class Judge:
     """
 
     def __init__(self, feed: Feed, matches: Callable[[str, str], bool]) -> None:
+        self._columns = feed.columns
+        self._words = [", ".join(column.accepted_words) for column in feed.columns]
+        # A column may have any name, so in the model it has a number.
+        self._names = [f"c{place}" for place in range(len(feed.columns))]
         fields: dict[str, Any] = {
-            # Column names may be anything, so the model's own fields are numbered.
-            f"c{position}": (Annotated[Any, BeforeValidator(_validator(column, matches))], ...)
-            for position, column in enumerate(feed.columns)
+            f"{name}_{aspect}": (annotation, Field(validation_alias=name))
+            for name, column in zip(self._names, feed.columns, strict=True)
+            for aspect, annotation in _aspects(column, matches)
         }
         self._model = create_model("Record", **fields)
 
     def faults(self, values: tuple[str | None, ...]) -> list[Fault]:
-        """What is wrong with a record, in the contract's column order; nothing if it is valid.
+        """What is wrong with a record, at most one fault a column, in the contract's order.
 
-        values: its raw text, one for each column of the contract, None where empty or missing.
+        values: its raw text, one for each column of the contract, None where empty or missing. A
+        fault's column is the position in the contract.
         """
         try:
-            self._model.model_validate({f"c{i}": value for i, value in enumerate(values)})
+            self._model.model_validate(dict(zip(self._names, values, strict=True)))
         except ValidationError as error:
-            return [
-                Fault(
-                    rules.RULES[detail["type"]],
-                    detail["msg"],
-                    column=int(str(detail["loc"][0])[1:]),
-                    value=detail["input"],
-                )
-                for detail in error.errors(include_url=False)
-            ]
+            first: dict[int, Fault] = {}
+            for detail in error.errors(include_url=False):
+                place = int(str(detail["loc"][0])[1:])
+                fault = self._fault(place, values[place], detail)
+                first[place] = min(first.get(place, fault), fault, key=_precedence)
+            return list(first.values())
         return []
 
+    def _fault(self, place: int, value: str | None, detail: ErrorDetails) -> Fault:
+        """One of Pydantic's errors, by its rule and in its words."""
+        column = self._columns[place]
+        rule = rules.BY_ERROR.get(detail["type"]) or rules.TYPES[column.kind]
+        return rule.broken(
+            place, value, column=column, words=self._words[place], **detail.get("ctx", {})
+        )
 
-def _validator(column: Column, matches: Callable[[str, str], bool]) -> Callable[[str | None], Any]:
-    """The rules of one column, in the order in which a person would check them."""
-    accepted = (
-        frozenset(simple_lower(value.strip()) for value in column.accepted_values)
-        if column.accepted_values
-        else None
+
+def _aspects(column: Column, matches: Callable[[str, str], bool]) -> Iterator[tuple[str, Any]]:
+    """The fields of the model for a column: its typed value, and its text where that has rules."""
+
+    def value(raw: str | None) -> Any:
+        size = len((raw or "").encode())
+        if size > column.max_bytes:
+            raise PydanticCustomError("max_bytes", "is too long", {"size": size})
+        text = _stripped(raw)
+        return None if text is None else column.parse(text)
+
+    def like(text: str | None) -> str | None:
+        if text is not None and not matches(text, column.pattern or ""):
+            raise PydanticCustomError("pattern", "does not match")
+        return text
+
+    low, high = (
+        None if bound is None else column.parse_bound(bound)
+        for bound in (column.minimum, column.maximum)
     )
-    low = None if column.minimum is None else column.parse_bound(column.minimum)
-    high = None if column.maximum is None else column.parse_bound(column.maximum)
-
-    def check(raw: str | None) -> Any:
-        if raw is not None and len(raw.encode()) > column.max_bytes:
-            raise _broken(rules.MAX_BYTES, size=len(raw.encode()), limit=column.max_bytes)
-        text = (raw or "").strip()
-        if not text:
-            if column.required:
-                raise _broken(rules.REQUIRED)
-            return None
-        try:
-            value = column.parse(text)
-        except ValueError as error:
-            raise _broken(rules.TYPES[column.kind], problem=error) from None
-        if accepted is not None and simple_lower(text) not in accepted:
-            raise _broken(rules.ACCEPTED_VALUES, accepted=", ".join(sorted(accepted)))
-        if column.pattern is not None and not matches(text, column.pattern):
-            raise _broken(rules.PATTERN, pattern=column.pattern)
-        if low is not None and value < low:
-            raise _broken(rules.MINIMUM, bound=column.minimum)
-        if high is not None and value > high:
-            raise _broken(rules.MAXIMUM, bound=column.maximum)
-        return value
-
-    return check
+    kind: Any = _TYPES[column.kind]
+    typed: Any = Annotated[kind, Field(strict=True, ge=low, le=high)]
+    yield "value", Annotated[typed if column.required else typed | None, BeforeValidator(value)]
+    if column.accepted_words:
+        words: Any = Literal[tuple(column.accepted_words)]
+        yield "word", Annotated[words | None, BeforeValidator(_word)]
+    if column.pattern:
+        yield "text", Annotated[str | None, BeforeValidator(_stripped), AfterValidator(like)]
 
 
-def _broken(rule: Rule, **facts: object) -> PydanticCustomError:
-    # Pydantic would take braces in the message for its own.
-    return PydanticCustomError(rule.name, "{message}", {"message": rule.message.format(**facts)})
+def _stripped(raw: str | None) -> str | None:
+    return (raw or "").strip() or None
+
+
+def _word(raw: str | None) -> str | None:
+    return simple_lower((raw or "").strip()) or None
+
+
+def _precedence(fault: Fault) -> int:
+    """The rule's place in the catalogue, which is the order in which a person would check."""
+    return rules.VALUE_RULES.index(fault.rule)

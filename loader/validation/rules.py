@@ -6,16 +6,16 @@ in the order in which they are checked; their messages follow the column's name.
 
 from loader.records.faults import FORM_RULES, Rule
 
-MAX_BYTES = Rule("max_bytes", "has {size:,} bytes; the limit is {limit:,}")
+MAX_BYTES = Rule("max_bytes", "has {size:,} bytes; the limit is {column.max_bytes:,}")
 REQUIRED = Rule("required", "is empty, but required")
 # What a value of each type is, and so what is wrong with one that is none, says contract/text.py.
 TYPES = {
-    kind: Rule(kind, "{problem}") for kind in ("integer", "decimal", "boolean", "date", "timestamp")
+    kind: Rule(kind, "{error}") for kind in ("integer", "decimal", "boolean", "date", "timestamp")
 }
-ACCEPTED_VALUES = Rule("accepted_values", "is none of {accepted}")
-PATTERN = Rule("pattern", "does not match {pattern}")
-MINIMUM = Rule("minimum", "is below the minimum, {bound}")
-MAXIMUM = Rule("maximum", "is above the maximum, {bound}")
+ACCEPTED_VALUES = Rule("accepted_values", "is none of {words}")
+PATTERN = Rule("pattern", "does not match {column.pattern}")
+MINIMUM = Rule("minimum", "is below the minimum, {column.minimum}")
+MAXIMUM = Rule("maximum", "is above the maximum, {column.maximum}")
 
 VALUE_RULES = (
     *(MAX_BYTES, REQUIRED, *TYPES.values()),
@@ -23,3 +23,16 @@ VALUE_RULES = (
 )
 
 RULES = {rule.name: rule for rule in (*FORM_RULES, *VALUE_RULES)}
+
+# The rule that a value breaks, by the type of Pydantic's error. Any other type of error is that of
+# a text that cannot be parsed.
+BY_ERROR = {
+    "max_bytes": MAX_BYTES,
+    # None is no value of a required column's type.
+    **dict.fromkeys(("string_type", "int_type", "is_instance_of", "bool_type"), REQUIRED),
+    **dict.fromkeys(("date_type", "datetime_type"), REQUIRED),
+    "literal_error": ACCEPTED_VALUES,
+    "pattern": PATTERN,
+    "greater_than_equal": MINIMUM,
+    "less_than_equal": MAXIMUM,
+}

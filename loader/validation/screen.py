@@ -11,7 +11,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from loader.contract.feed import Column
-from loader.contract.text import BOOLEAN_WORDS, STRIP_CHARACTERS, simple_lower
+from loader.contract.text import BOOLEAN_WORDS, STRIP_CHARACTERS
 from loader.records.engine import identifier, literal
 
 __all__ = ["predicate"]
@@ -62,8 +62,7 @@ def _clauses(column: Column) -> list[str]:
         printable = f"{name} >= '!' and {name} < '\x7f'"
         clauses.append(_either(printable, f"regexp_matches({name}, {literal(_NOT_BLANK)})"))
     if column.accepted_values:
-        words = sorted({simple_lower(value.strip()) for value in column.accepted_values})
-        clauses.append(_present(column, _matches(name, _any_case(words))))
+        clauses.append(_present(column, _matches(name, _any_case(column.accepted_words))))
     if column.pattern:
         ends = literal(f"^[{_BLANK_CLASS}]+|[{_BLANK_CLASS}]+$")
         stripped = f"regexp_replace({name}, {ends}, '', 'g')"
