@@ -1,15 +1,12 @@
 """Which column of the contract stands at which place of a file."""
 
-from __future__ import annotations
-
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from loader.contract.feed import Feed
 from loader.contract.text import simple_lower
 from loader.errors import DataRefused
-
-__all__ = ["Layout", "match_header"]
 
 _USUAL_DELIMITERS = ",;\t|"
 
@@ -22,25 +19,31 @@ class Layout:
 
     def places(self, names: Sequence[str]) -> tuple[int | None, ...]:
         """Where in a record each of these columns stands; None for one that the file lacks."""
-        return tuple(self.columns.index(n) if n in self.columns else None for n in names)
+        found = {name: place for place, name in enumerate(self.columns)}
+        return tuple(found.get(name) for name in names)
 
 
 def match_header(fields: tuple[str, ...], feed: Feed, next_lines: Sequence[str] = ()) -> Layout:
-    """Finds each header cell in the contract, by name, blanks and case aside.
+    """Find the contract's column for each header cell, by name, without regard to blanks or case.
 
-    next_lines: what follows the header in the file, to tell whether lines were put before it.
-    Raises DataRefused that says how the header differs from the contract.
+    next_lines: the lines after the header, among which the real header may be. Raises DataRefused
+    that says how the header differs from the contract.
     """
     known = {simple_lower(column.name.strip()): column for column in feed.columns}
     names = [simple_lower(field.strip()) for field in fields]
+    counts = Counter(names)
     policy = feed.options.columns
     unknown = [name for name in names if name not in known]
     missing = [
         column.name
         for name, column in known.items()
-        if name not in names and (column.required or policy.missing == "error")
+        if name not in counts and (column.required or policy.missing == "error")
     ]
-    problems = [f"column {name} stands in it twice" for name in _repeated(names) if name in known]
+    problems = [
+        f"column {name} stands in it twice"
+        for name, count in counts.items()
+        if count > 1 and name in known
+    ]
     if missing:
         problems.append(f"missing: {', '.join(missing)}")
     if unknown and policy.extra == "error":
@@ -52,10 +55,6 @@ def match_header(fields: tuple[str, ...], feed: Feed, next_lines: Sequence[str] 
             f" Expected: {', '.join(feed.column_names)}.{hint}"
         )
     return Layout(tuple(known[name].name if name in known else None for name in names))
-
-
-def _repeated(names: list[str]) -> list[str]:
-    return [name for name in dict.fromkeys(names) if names.count(name) > 1]
 
 
 def _hint(
