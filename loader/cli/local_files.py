@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from loader.errors import ConfigError, StorageError
 
 if TYPE_CHECKING:
-    from loader.validation.validator import Validator, Verdict
+    from loader.validation.validator import Validator
+    from loader.validation.verdict import Verdict
 
 __all__ = ["check_readable", "out_files", "size", "write_out"]
 

@@ -135,7 +135,8 @@ def validate(
     from loader.cli.output import ProgressReport, print_json, print_rejects, print_table
     from loader.files.spool import spool_folder
     from loader.jobs.load import judge_file
-    from loader.validation.validator import Validator, Verdict
+    from loader.validation.validator import Validator
+    from loader.validation.verdict import Verdict
 
     feed = one_feed(settings.project(), feed_name, "--feed")
     targets = out_files(paths, out)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from loader.contract.feed import Feed
     from loader.jobs.check import Finding
     from loader.jobs.replay import ReplayReport
-    from loader.validation.validator import Verdict
+    from loader.validation.verdict import Verdict
     from loader.warehouse.quarantine import Quarantined
 
 __all__ = [

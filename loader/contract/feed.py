@@ -26,6 +26,7 @@ from pydantic_core import ErrorDetails
 
 from loader.contract import text
 from loader.errors import ConfigError
+from loader.records.dialect import Dialect
 
 # Written by the loader beside the feed's own columns in every landing table.
 LOAD_COLUMNS = ("_load_id", "_loaded_at")
@@ -221,6 +222,11 @@ class Feed(_Frozen):
             include={"options": {"delimiter", "quote", "columns"}, "columns": True}
         )
         return hashlib.sha256(rules.encode()).hexdigest()
+
+    @property
+    def dialect(self) -> Dialect:
+        """The delimiter and the quote of its files."""
+        return Dialect(ord(self.options.delimiter), ord(self.options.quote))
 
     @property
     def column_names(self) -> tuple[str, ...]:

@@ -25,7 +25,8 @@ from loader.files.spool import private_files, spool_folder
 from loader.files.store import open_store
 from loader.files.version import FileVersion
 from loader.retry import retry
-from loader.validation.validator import Validator, Verdict
+from loader.validation.validator import Validator
+from loader.validation.verdict import Verdict
 from loader.warehouse.landing import Landing
 from loader.warehouse.ledger import LedgerRow
 from loader.warehouse.project import Project

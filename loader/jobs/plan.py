@@ -9,10 +9,9 @@ from loader.errors import DataRefused
 from loader.files.archives import compression_of, plain_head
 from loader.files.store import Store
 from loader.files.version import FileVersion
-from loader.records.dialect import Dialect
 from loader.records.reader import read_header
 from loader.validation.header import match_header
-from loader.validation.validator import Verdict
+from loader.validation.verdict import Verdict
 from loader.warehouse.connection import Warehouse
 from loader.warehouse.copy_source import CopyGroup, file_group, manifest_text, merged
 from loader.warehouse.landing import load_statements
@@ -61,11 +60,10 @@ def planned_sql(
 def _assumed(feed: Feed, files: Sequence[FileVersion], store: Store) -> Iterator[CopyGroup]:
     """Each file as COPY would read it if it were loaded as it is stored."""
     options = feed.options
-    dialect = Dialect(ord(options.delimiter), ord(options.quote))
     for file in files:
         try:
             head = plain_head(file.uri, store.head(file), options.compression)
-            header = read_header(BytesIO(head), dialect)
+            header = read_header(BytesIO(head), feed.dialect)
             columns = match_header(header.fields, feed).columns
         except DataRefused as error:
             raise DataRefused(f"{file.uri}: {error}") from None

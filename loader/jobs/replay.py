@@ -126,7 +126,7 @@ def _judge_again(
     if header is None:
         report.refused[None, "header_unknown"] += len(records)
         return
-    dialect = Dialect(ord(feed.options.delimiter), ord(feed.options.quote))
+    dialect = feed.dialect
     try:
         width = len(read_header(BytesIO(header.encode()), dialect).fields)
     except DataRefused:

@@ -1,27 +1,15 @@
 """The validator's own DuckDB, and the quoting of what goes into its SQL."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import duckdb
 
 from loader.errors import ReconciliationError, StorageError
+from loader.records.dialect import Dialect
 from loader.records.reader import MAX_RECORD_BYTES
-
-__all__ = [
-    "connect",
-    "errors_explained",
-    "identifier",
-    "literal",
-    "pattern_error",
-    "pattern_matches",
-    "select_text",
-    "unnamed",
-    "write_text",
-]
 
 # Enough for the reader's buffers (select_text) of so many threads; the validator keeps no rows. On
 # a machine of more cores, one thread for each would want more memory than there is a use for.
@@ -64,6 +52,7 @@ def pattern_matches(connection: duckdb.DuckDBPyConnection, value: str, pattern: 
     return bool(row and row[0])
 
 
+@cache
 def pattern_error(pattern: str) -> str | None:
     """Why the text is no RE2 expression, or None if it is one."""
     with connect() as connection:
@@ -80,11 +69,7 @@ def unnamed(place: int) -> str:
 
 
 def select_text(
-    path: str,
-    file_columns: Sequence[str | None],
-    names: Sequence[str],
-    delimiter: str,
-    quote: str,
+    path: Path, file_columns: Sequence[str | None], names: Sequence[str], dialect: Dialect
 ) -> str:
     """SQL that reads a well-formed text with a header: the named columns, as they came.
 
@@ -96,13 +81,13 @@ def select_text(
     inner = [unnamed(place) for place in range(len(file_columns))]
     types = ", ".join(f"'{column}': 'VARCHAR'" for column in inner)
     found = {name: inner[place] for place, name in enumerate(file_columns) if name is not None}
+    quote = literal(chr(dialect.quote))
     selected = [f"{found.get(name, 'null::varchar')} as {identifier(name)}" for name in names]
     selected += [inner[place] for place, name in enumerate(file_columns) if name is None]
     return (
-        f"select {', '.join(selected)} from read_csv({literal(path)}, auto_detect=false,"
+        f"select {', '.join(selected)} from read_csv({literal(str(path))}, auto_detect=false,"
         f" header=true, strict_mode=true, compression='none', new_line='\\n',"
-        f" delim={literal(delimiter)},"
-        f" quote={literal(quote)}, escape={literal(quote)},"
+        f" delim={literal(chr(dialect.delimiter))}, quote={quote}, escape={quote},"
         f" max_line_size={2 * MAX_RECORD_BYTES}, buffer_size={8 * MAX_RECORD_BYTES},"
         f" columns={{{types}}})"
     )

@@ -1,7 +1,5 @@
 """Whether a file is one table: one header, and no other table after it."""
 
-from __future__ import annotations
-
 from bisect import bisect_right
 from dataclasses import dataclass
 
@@ -14,7 +12,7 @@ _OTHER_WIDTH = (TOO_FEW_FIELDS, TOO_MANY_FIELDS)
 
 @dataclass
 class OneTable:
-    """Looks for the header once more, and for an empty line after which no record fits it."""
+    """Looks for a second header, and for an empty line after which no record fits the header."""
 
     header: Header
     _begun: bool = False
@@ -22,9 +20,9 @@ class OneTable:
     _line: int = 0
     _records: int = 0
 
-    def look_at(self, block: Block) -> None:
-        """Takes the next block into account. Raises DataRefused if the header is in it."""
-        # Of a single column the name may well be a value too.
+    def check_block(self, block: Block) -> None:
+        """Take the next block into account. Raises DataRefused if the header is in it."""
+        # In a file of one column, the column's name may well be a value too.
         if len(self.header.fields) > 1 and (index := block.find(self.header.raw)) is not None:
             raise DataRefused(
                 f"record {block.first_record + index} on line {block.line(index)} is the header"
@@ -43,8 +41,11 @@ class OneTable:
             elif not block.raw(index):
                 self._record, self._line = block.first_record + index, block.line(index)
 
-    def end(self) -> None:
-        """Raises DataRefused if the file ended in such records, more than a closing line."""
+    def check_end(self) -> None:
+        """Raises DataRefused if the file ends in more than one record of another width.
+
+        One such record is a closing line, such as a total.
+        """
         if self._begun and self._records > 1:
             raise DataRefused(
                 f"after the empty line {self._line} (record {self._record}) no record has the"

@@ -1,21 +1,22 @@
 """The catalogue of rules by which a record is rejected: their names and messages.
 
 The rules of a record's form are the strict reader's (records/faults.py). Those of a value are here,
-in the order in which they are checked; their messages follow the column's name.
+in the order in which they are checked.
 """
 
 from loader.records.faults import FORM_RULES, Rule
 
-MAX_BYTES = Rule("max_bytes", "has {size:,} bytes; the limit is {column.max_bytes:,}")
-REQUIRED = Rule("required", "is empty, but required")
+MAX_BYTES = Rule("max_bytes", "{column.name} has {size:,} bytes; the limit is {column.max_bytes:,}")
+REQUIRED = Rule("required", "{column.name} is empty, but required")
 # What a value of each type is, and so what is wrong with one that is none, says contract/text.py.
 TYPES = {
-    kind: Rule(kind, "{error}") for kind in ("integer", "decimal", "boolean", "date", "timestamp")
+    kind: Rule(kind, "{column.name} {error}")
+    for kind in ("integer", "decimal", "boolean", "date", "timestamp")
 }
-ACCEPTED_VALUES = Rule("accepted_values", "is none of {words}")
-PATTERN = Rule("pattern", "does not match {column.pattern}")
-MINIMUM = Rule("minimum", "is below the minimum, {column.minimum}")
-MAXIMUM = Rule("maximum", "is above the maximum, {column.maximum}")
+ACCEPTED_VALUES = Rule("accepted_values", "{column.name} is none of {words}")
+PATTERN = Rule("pattern", "{column.name} does not match {column.pattern}")
+MINIMUM = Rule("minimum", "{column.name} is below the minimum, {column.minimum}")
+MAXIMUM = Rule("maximum", "{column.name} is above the maximum, {column.maximum}")
 
 VALUE_RULES = (
     *(MAX_BYTES, REQUIRED, *TYPES.values()),

@@ -14,7 +14,7 @@ from loader.files.archives import Compression, compression_of
 from loader.files.version import FileVersion
 from loader.records import engine
 from loader.records.reader import MAX_RECORD_BYTES
-from loader.validation.validator import Verdict
+from loader.validation.verdict import Verdict
 from loader.warehouse.work import WorkFolder
 
 Columns = tuple[str | None, ...]
@@ -114,10 +114,10 @@ def _parts(feed: Feed, verdicts: Sequence[Verdict], work: WorkFolder, spool: Pat
     # A try before this one, that the warehouse broke off, has left its own there.
     shutil.rmtree(folder, ignore_errors=True)
     names, records = feed.column_names, sum(verdict.accepted for verdict in verdicts)
-    dialect = feed.options.delimiter, feed.options.quote
     texts = " union all ".join(
-        engine.select_text(str(verdict.text), verdict.columns, names, *dialect)
+        engine.select_text(verdict.text, verdict.columns, names, feed.dialect)
         for verdict in verdicts
+        if verdict.text
     )
     options = f", compression gzip, file_size_bytes {_PART_BYTES}, file_extension 'csv.gz'"
     with engine.connect(spool) as connection, engine.errors_explained(feed.name):

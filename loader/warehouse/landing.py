@@ -10,7 +10,7 @@ from loader.contract.feed import Feed
 from loader.errors import ReconciliationError, WarehouseError, WarehouseTransient
 from loader.files.store import Store
 from loader.files.version import FileVersion
-from loader.validation.validator import Verdict
+from loader.validation.verdict import Verdict
 from loader.warehouse.connection import Warehouse
 from loader.warehouse.copy_source import CopyGroup
 from loader.warehouse.ledger import (

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from loader.errors import WarehouseTransient
 from loader.files.version import FileVersion
-from loader.validation.validator import Verdict
+from loader.validation.verdict import Verdict
 from loader.warehouse.tables import Tables
 
 Key = tuple[str, str]

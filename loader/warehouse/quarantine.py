@@ -13,7 +13,7 @@ from loader.errors import WarehouseTransient
 from loader.files.version import FileVersion
 from loader.validation import rejects
 from loader.validation.rejects import Reject
-from loader.validation.validator import Verdict
+from loader.validation.verdict import Verdict
 from loader.warehouse.tables import Tables
 
 # An IN list of as many numbers is far below what either engine takes as one statement.

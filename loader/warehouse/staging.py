@@ -9,7 +9,7 @@ from typing import Any
 from loader.contract.feed import Feed
 from loader.errors import ReconciliationError, WarehouseError, WarehouseTransient
 from loader.files.version import FileVersion
-from loader.validation.validator import Verdict
+from loader.validation.verdict import Verdict
 from loader.warehouse.connection import Warehouse
 from loader.warehouse.copy_source import CopyGroup, local_groups, s3_groups
 from loader.warehouse.quarantine import COLUMNS, write_rejected

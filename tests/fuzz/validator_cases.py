@@ -17,9 +17,10 @@ from fuzz.expected import Expected, expect
 from fuzz.hostile import HostileFile, hostile_file
 
 from loader.records import reader as records
-from loader.validation import validator as validate
+from loader.validation import reading
 from loader.validation.rejects import Reject
-from loader.validation.validator import Validator, Verdict
+from loader.validation.validator import Validator
+from loader.validation.verdict import Verdict
 
 __all__ = ["ValidatorCases"]
 
@@ -90,7 +91,7 @@ def _small_reads(file: HostileFile) -> Iterator[None]:
     changes: list[tuple[Any, str, Any]] = []
     if file.block_bytes:
         by_few = partial(records.read_blocks, block_bytes=file.block_bytes)
-        changes += [(validate, "read_blocks", by_few), (records, "BLOCK_BYTES", file.block_bytes)]
+        changes += [(reading, "read_blocks", by_few), (records, "BLOCK_BYTES", file.block_bytes)]
     if file.record_limit:
         changes.append((records, "MAX_RECORD_BYTES", file.record_limit))
     before = [(module, name, getattr(module, name)) for module, name, _ in changes]

@@ -12,7 +12,8 @@ import pytest
 
 from loader.contract.feed import Feed, parse_feed
 from loader.validation.rejects import Reject
-from loader.validation.validator import Validator, Verdict
+from loader.validation.validator import Validator
+from loader.validation.verdict import Verdict
 
 
 class MakeFeed:

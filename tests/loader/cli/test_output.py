@@ -19,7 +19,7 @@ from loader.cli.output import (
     shown,
 )
 from loader.validation.rejects import Reject, RejectLog
-from loader.validation.validator import Verdict
+from loader.validation.verdict import Verdict
 
 ESCAPES = [
     "\x1b[31mred\x1b[0m",

@@ -70,7 +70,7 @@ def test_what_breaks_a_rule(
 ) -> None:
     faults = judge(make_feed, rules).faults((value,))
     assert [(f.column, f.rule.name, f.value) for f in faults] == [(0, rule, value)]
-    assert faults[0].message.startswith(message)
+    assert faults[0].message.startswith(f"c1 {message}")
 
 
 @pytest.mark.parametrize(

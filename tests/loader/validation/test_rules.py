@@ -41,7 +41,8 @@ def test_a_name_fits_the_quarantine_and_a_message_takes_any_text(rule: Rule) -> 
     assert rule.name.replace("_", "").replace("8", "").isalpha()
     assert len(rule.name) <= 64
     # A pattern may have braces in it.
-    column = SimpleNamespace(max_bytes=3, pattern="{x} {", minimum="{x} {", maximum="{x} {")
-    facts = {"size": 5, "fields": 1, "width": 2, "words": "{x} {", "error": "{x} {"}
+    text = "{x} {"
+    column = SimpleNamespace(name=text, max_bytes=3, pattern=text, minimum=text, maximum=text)
+    facts = {"size": 5, "fields": 1, "width": 2, "words": text, "error": text}
     message = rule.broken(3, "v", column=column, **facts).message
     assert not any(f"{{{name}" in message for name in ("column", *facts))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from loader.files.version import FileVersion
-from loader.validation.validator import Verdict
+from loader.validation.verdict import Verdict
 from loader.warehouse.copy_source import CopyGroup, merged, s3_groups
 from loader.warehouse.work import WorkFolder
 

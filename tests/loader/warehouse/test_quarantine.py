@@ -10,7 +10,7 @@ import pytest
 
 from loader.files.version import FileVersion
 from loader.validation.rejects import Reject, RejectLog
-from loader.validation.validator import Verdict
+from loader.validation.verdict import Verdict
 from loader.warehouse.quarantine import (
     COLUMNS,
     Quarantined,

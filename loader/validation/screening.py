@@ -1,0 +1,140 @@
+"""Runs the screen: the engine reads a text, and has to see what the strict reader sees in it."""
+
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import duckdb
+import numpy as np
+
+from loader.contract.feed import Feed
+from loader.errors import ReconciliationError
+from loader.records import engine
+from loader.records.cut import Positions
+from loader.records.reader import Block
+from loader.validation.reading import Reading
+from loader.validation.screen import predicate
+
+# Enough for the engine to be worth asking; two of them are in memory, with 40 bytes a record.
+_SEGMENT_BYTES = 32 * 1024 * 1024
+_SEGMENT_RECORDS = 300_000
+
+# No contract has a column of this name.
+_ROW = "_loader_row"
+
+
+class Seen(NamedTuple):
+    """What a reader sees in a text. value_bytes: of its values, unquoted, or a sum made of them."""
+
+    records: int
+    value_bytes: int
+
+
+class Screening:
+    """Screens the files of one feed."""
+
+    def __init__(self, feed: Feed, connection: duckdb.DuckDBPyConnection) -> None:
+        self._connection = connection
+        self._clear = predicate(feed.columns)
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._connection.close()
+
+    @contextmanager
+    def beside(self, reading: Reading) -> Iterator[Future[tuple[Seen, int]]]:
+        """Screen a whole file while other work is done; stop at the end if it is still running.
+
+        Yields what the engine sees in the file, and how many records the screen does not clear.
+        """
+        with ThreadPoolExecutor(1) as pool:
+            screening = pool.submit(self._whole, reading)
+            try:
+                yield screening
+            finally:
+                if not screening.done():
+                    screening.cancel()
+                    self._connection.interrupt()
+
+    def _whole(self, reading: Reading) -> tuple[Seen, int]:
+        row = self._connection.execute(
+            f"select count(*), coalesce(sum({_size(reading)}), 0),"
+            f" count(*) filter (where not ({self._clear}))"
+            f" from ({reading.select(reading.link)})"
+        ).fetchone()
+        assert row is not None
+        return Seen(row[0], int(row[1])), row[2]
+
+    def by_segments(self, reading: Reading) -> Iterator[tuple[list[Block], Positions]]:
+        """The segments of a file, each with the rows that the screen does not clear.
+
+        Rows are well-formed records, counted from 1 in each segment. While a segment is dealt with,
+        the next is screened. Raises DataRefused, ReconciliationError.
+        """
+        ahead: tuple[list[Block], Future[Positions]] | None = None
+        with ThreadPoolExecutor(1) as pool:
+            for blocks in _segments(reading.blocks()):
+                screening = pool.submit(self.unclear_rows, reading, blocks)
+                if ahead:
+                    yield ahead[0], ahead[1].result()
+                ahead = blocks, screening
+            if ahead:
+                yield ahead[0], ahead[1].result()
+
+    def unclear_rows(self, reading: Reading, blocks: list[Block]) -> Positions:
+        """Which rows of the blocks the screen does not clear, in ascending order.
+
+        Raises ReconciliationError unless the engine reads the very rows of the strict reader.
+        """
+        text = reading.stem.with_suffix(f".{blocks[0].first_record}")
+        with text.open("wb") as out:
+            out.write(reading.header.raw + b"\n")
+            for block in blocks:
+                out.write(block.without(sorted(block.faults)))
+        row = self._connection.execute(
+            f"select count(*), coalesce(sum({_ROW} * size), 0),"
+            f" list({_ROW}) filter (where not clear)"
+            f" from (select row_number() over () as {_ROW}, {_size(reading)} as size,"
+            f" {self._clear} as clear from ({reading.select(text)}))"
+        ).fetchone()
+        assert row is not None
+        text.unlink()
+        sizes = np.concatenate([block.value_bytes[block.sound] for block in blocks])
+        # Each size times its row, so that the order counts too.
+        expected = Seen(len(sizes), int(sizes @ np.arange(1, len(sizes) + 1)))
+        reconcile(reading.name, Seen(row[0], int(row[1])), expected)
+        return np.sort(np.array(row[2] or [], np.int64))
+
+
+def reconcile(name: str, seen: Seen, expected: Seen) -> None:
+    """Raises ReconciliationError unless the engine saw in a file what the strict reader did."""
+    if seen != expected:
+        raise ReconciliationError(
+            f"{name}: the engine reads {seen.records:,} records with {seen.value_bytes:,} bytes of"
+            f" values, the strict reader {expected.records:,} with {expected.value_bytes:,}."
+            " Nothing was loaded; please report this with the file."
+        )
+
+
+def _size(reading: Reading) -> str:
+    """SQL of the bytes of a record's values. A chain of additions would nest too deeply."""
+    columns = (
+        engine.unnamed(place) if name is None else engine.identifier(name)
+        for place, name in enumerate(reading.layout.columns)
+    )
+    return f"coalesce(list_sum([{', '.join(f'strlen({column})' for column in columns)}]), 0)"
+
+
+def _segments(blocks: Iterator[Block]) -> Iterator[list[Block]]:
+    """Consecutive blocks, together large enough to be screened."""
+    segment: list[Block] = []
+    size = records = 0
+    for block in blocks:
+        segment.append(block)
+        size, records = size + len(block.data), records + len(block)
+        if size >= _SEGMENT_BYTES or records >= _SEGMENT_RECORDS:
+            yield segment
+            segment, size, records = [], 0, 0
+    if segment:
+        yield segment
