@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from loader.contract.text import parse_integer
 from loader.errors import ReconciliationError
 from loader.records.reader import read_blocks
+from loader.validation.screening import Screening
 from loader.validation.validator import Validator
 
 if TYPE_CHECKING:
@@ -266,7 +267,7 @@ def test_a_file_that_changes_while_it_is_read_is_noticed(
     path, spool = tmp_path / "x.csv", tmp_path / "spool"
     spool.mkdir()
     path.write_bytes(HEADER + b"a,1,n\n" * 2)
-    screen = Validator._screen
+    screen = Screening._whole
 
     def screen_another(*arguments: Any) -> Any:
         # The strict reader has the file open, so it goes on reading what is no longer there.
@@ -275,7 +276,7 @@ def test_a_file_that_changes_while_it_is_read_is_noticed(
         other.replace(path)
         return screen(*arguments)
 
-    monkeypatch.setattr(Validator, "_screen", screen_another)
+    monkeypatch.setattr(Screening, "_whole", screen_another)
     unlike = pytest.raises(ReconciliationError, match="the strict reader 2 with")
     with Validator(make_feed(COLUMNS), spool) as validator, unlike:
         validator.validate("x.csv", path)
@@ -392,9 +393,9 @@ def test_where_a_file_is_divided_does_not_show(
     # WHEN they are read in small blocks, a few to a segment, after a look at the first
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            "loader.validation.validator.read_blocks", partial(read_blocks, block_bytes=block_bytes)
+            "loader.validation.reading.read_blocks", partial(read_blocks, block_bytes=block_bytes)
         )
-        patch.setattr("loader.validation.validator._SEGMENT_BYTES", segment_bytes)
+        patch.setattr("loader.validation.screening._SEGMENT_BYTES", segment_bytes)
         patch.setattr("loader.validation.validator._TRIED_BYTES", 0)
         parts = judge_bytes(feed, data)
     # THEN everything about it is the same
@@ -518,3 +519,27 @@ def test_a_single_column_may_hold_its_own_name(
 ) -> None:
     verdict = judge_bytes(make_feed({"a": {}}), b"a\na\nb\n").verdict
     assert (verdict.refused, verdict.accepted) == (None, 2)
+
+
+def test_a_feed_may_have_2000_columns(make_feed: MakeFeed, judge_bytes: JudgeBytes) -> None:
+    # The engine refuses an expression of more than 1,000 levels, as a chain of additions is, and
+    # takes squared time for a chain of ANDs.
+    rules: list[dict[str, Any]] = [
+        {"type": "integer", "minimum": 0},
+        {"accepted_values": ["7", "8"], "required": True},
+        {"pattern": "[0-9]+"},
+        {},
+    ]
+    names = [f"c{number}" for number in range(2000)]
+    feed = make_feed({name: rules[place % 4] for place, name in enumerate(names)})
+    good = ["7"] * 2000
+    bad = [*good[:1201], "x", *good[1202:]]
+    header = ",".join(names)
+    # WHEN one record of two is bad, in a column far to the right
+    judged = judge_bytes(feed, "\n".join([header, ",".join(good), ",".join(bad), ""]).encode())
+    # THEN it alone is rejected
+    assert judged.verdict.refused is None
+    assert [(r.record, r.column, r.rule) for r in judged.rejects] == [
+        (2, "c1201", "accepted_values")
+    ]
+    assert judged.accepted == "\n".join([header, ",".join(good), ""]).encode()
