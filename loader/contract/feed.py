@@ -188,6 +188,15 @@ class Column(_Frozen):
         }
         return parsers[self.kind]
 
+    @property
+    def bounds(self) -> tuple[Any, Any]:
+        """The typed minimum and maximum; None where there is none."""
+        low, high = (
+            None if bound is None else self.parse_bound(bound)
+            for bound in (self.minimum, self.maximum)
+        )
+        return low, high
+
     def parse_bound(self, value: str) -> Any:
         """A minimum or maximum; for decimals it may have more digits than the column."""
         if self.kind != "decimal":

@@ -11,6 +11,7 @@ somebody's quotes is never mistaken for records.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +21,8 @@ from loader.records.dialect import Dialect
 LF, CR = 10, 13
 
 Positions = npt.NDArray[np.int64]
+_Bytes = npt.NDArray[np.uint8]
+_Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -48,36 +51,56 @@ class Cut:
 class _Marks:
     """The bytes that give the data its structure: where they are, and which.
 
-    is_quote: those that open or close a field, or are one of a pair inside it. inside: of the
-    others, which stand in a quoted field.
+    is_quote: those that open or close a field, or are one of a pair inside it.
     """
 
     at: Positions
-    kind: npt.NDArray[np.uint8]
-    is_quote: npt.NDArray[np.bool_]
-    inside: npt.NDArray[np.bool_]
+    kind: _Bytes
+    is_quote: _Bools
 
-    def sums(self, which: npt.NDArray[np.bool_], last: Positions) -> Positions:
+    @cached_property
+    def outside(self) -> _Bools:
+        """Which of them stand outside quotes; the quotes themselves may count as either."""
+        odd = np.bitwise_xor.accumulate(self.is_quote.view(np.uint8)).view(np.bool_)
+        return ~odd
+
+    def sums(self, which: _Bools, last: Positions) -> Positions:
         """How many of some marks each record has; last: where among the marks it ends."""
         sums = np.zeros(len(which) + 1, np.int64)
         np.cumsum(which, out=sums[1:])
         return np.diff(sums[last + 1], prepend=0)
 
+    def without_quotes(self, spans: list[tuple[int, int]]) -> "_Marks":
+        """The marks with quotes in these spans taken for plain text."""
+        is_quote = self.is_quote.copy()
+        for start, end in spans:
+            low, high = np.searchsorted(self.at, (start, end))
+            is_quote[low:high] = False
+        return _Marks(self.at, self.kind, is_quote)
+
+    def doubled(self) -> _Bools:
+        """The first of each pair of quotes within a field: it seems to close, the next to open."""
+        first = np.zeros(len(self.at), np.bool_)
+        quotes = np.flatnonzero(self.is_quote)
+        # Every second one closes a field, or would if the next did not follow at once.
+        closing, following = quotes[1:-1:2], quotes[2::2]
+        first[closing[self.at[following] - self.at[closing] == 1]] = True
+        return first
+
 
 def cut_records(data: bytes, dialect: Dialect, final: bool) -> Cut:
-    """Cuts data into records, leaving off the last one if it may go on in the next read."""
+    """Cut data into records, leaving off the last one if it may go on in the next read."""
     array = np.frombuffer(data, np.uint8)
     marks = _find_marks(data, array, dialect)
     feeds = marks.kind == LF
-    line_feeds = marks.at[feeds]
     open_at: int | None = None
     malformed: list[tuple[int, int]] = []
-    is_stop = feeds & ~marks.inside
+    is_stop = feeds & marks.outside
     if dialect.quote in data:
         malformed, limit, open_at = _malformed_spans(data, array, marks, dialect, final)
         if malformed:
-            marks = _without_quotes(marks, malformed)
-            is_stop = feeds & ~marks.inside
+            marks = marks.without_quotes(malformed)
+            is_stop = feeds & marks.outside
             for start, end in malformed:
                 low, high = np.searchsorted(marks.at, (start, end - 1))
                 is_stop[low:high] = False
@@ -87,36 +110,36 @@ def cut_records(data: bytes, dialect: Dialect, final: bool) -> Cut:
     nexts = marks.at[last] + 1
     if final and len(data) > (nexts[-1] if len(nexts) else 0):
         last, nexts = np.append(last, len(marks.at) - 1), np.append(nexts, len(data))
-        if len(marks.at) and _ends_inside(marks):
+        if np.count_nonzero(marks.is_quote) & 1:
             open_at = _opening(marks.at[marks.is_quote])
             malformed.append((int(nexts[-2]) if len(nexts) > 1 else 0, len(data)))
     starts = np.concatenate(([0], nexts[:-1])) if len(nexts) else nexts
     ends = nexts - (array[nexts - 1] == LF)
-    returns = (ends > starts) & (array[ends - 1] == CR) & (ends < nexts)
-    ends = ends - returns
+    ends -= (ends > starts) & (array[ends - 1] == CR) & (ends < nexts)
     # Empty lines may be the last of the file, so they wait until something follows them.
     filled = np.flatnonzero(ends > starts)
     count = int(filled[-1]) + 1 if len(filled) else 0
     starts, ends, nexts, last = starts[:count], ends[:count], nexts[:count], last[:count]
-    delimiters = marks.sums((marks.kind == dialect.delimiter) & ~marks.inside, last)
+    delimiters = marks.sums((marks.kind == dialect.delimiter) & marks.outside, last)
     value_bytes = ends - starts - delimiters
     if marks.is_quote.any():
-        # Of a doubled quote one is part of the value.
-        value_bytes -= marks.sums(marks.is_quote, last) - marks.sums(_doubled(marks), last)
+        # One of two doubled quotes is part of the value.
+        value_bytes -= marks.sums(marks.is_quote, last) - marks.sums(marks.doubled(), last)
+    returns = marks.at[(marks.kind == CR) & marks.outside]
     return Cut(
         starts,
         ends,
         nexts,
-        delimiters + 1,
-        value_bytes,
-        line_feeds,
-        _bare_returns(array, marks),
-        frozenset(start for start, _ in malformed),
-        open_at,
+        fields=delimiters + 1,
+        value_bytes=value_bytes,
+        line_feeds=marks.at[feeds],
+        bare_returns=returns[array[np.minimum(returns + 1, len(array) - 1)] != LF],
+        malformed_starts=frozenset(start for start, _ in malformed),
+        open_at=open_at,
     )
 
 
-def _find_marks(data: bytes, array: npt.NDArray[np.uint8], dialect: Dialect) -> _Marks:
+def _find_marks(data: bytes, array: _Bytes, dialect: Dialect) -> _Marks:
     """Every delimiter, line feed and quote, and carriage returns if there are any."""
     found = array == LF
     found |= array == dialect.delimiter
@@ -126,42 +149,7 @@ def _find_marks(data: bytes, array: npt.NDArray[np.uint8], dialect: Dialect) -> 
         found |= array == CR
     at = np.flatnonzero(found)
     kind = array[at]
-    return _marks(at, kind, kind == dialect.quote)
-
-
-def _marks(at: Positions, kind: npt.NDArray[np.uint8], is_quote: npt.NDArray[np.bool_]) -> _Marks:
-    odd = np.bitwise_xor.accumulate(is_quote.view(np.uint8)).view(np.bool_)
-    return _Marks(at, kind, is_quote, odd & ~is_quote)
-
-
-def _without_quotes(marks: _Marks, spans: list[tuple[int, int]]) -> _Marks:
-    """The marks with quotes in these spans taken for plain text."""
-    is_quote = marks.is_quote.copy()
-    for start, end in spans:
-        low, high = np.searchsorted(marks.at, (start, end))
-        is_quote[low:high] = False
-    return _marks(marks.at, marks.kind, is_quote)
-
-
-def _ends_inside(marks: _Marks) -> bool:
-    return bool(np.count_nonzero(marks.is_quote) & 1)
-
-
-def _doubled(marks: _Marks) -> npt.NDArray[np.bool_]:
-    """The first of each pair of quotes within a field: it seems to close, the next to open."""
-    first = np.zeros(len(marks.at), np.bool_)
-    quotes = np.flatnonzero(marks.is_quote)
-    # Every second one closes a field, or would if the next did not follow at once.
-    closing, following = quotes[1:-1:2], quotes[2::2]
-    first[closing[marks.at[following] - marks.at[closing] == 1]] = True
-    return first
-
-
-def _bare_returns(array: npt.NDArray[np.uint8], marks: _Marks) -> Positions:
-    """Carriage returns outside quotes that no line feed follows."""
-    returns = marks.at[(marks.kind == CR) & ~marks.inside]
-    bare: Positions = returns[array[np.minimum(returns + 1, len(array) - 1)] != LF]
-    return bare
+    return _Marks(at, kind, kind == dialect.quote)
 
 
 def _opening(quotes: Positions) -> int:
@@ -173,7 +161,7 @@ def _opening(quotes: Positions) -> int:
 
 
 def _malformed_spans(
-    data: bytes, array: npt.NDArray[np.uint8], marks: _Marks, dialect: Dialect, final: bool
+    data: bytes, array: _Bytes, marks: _Marks, dialect: Dialect, final: bool
 ) -> tuple[list[tuple[int, int]], int, int | None]:
     """The records with a misplaced quote, as (start, next), where the readable text ends, and
     where a quote is that the end of the file leaves open.
@@ -195,7 +183,7 @@ def _malformed_spans(
         return [], len(data), None
     # Line feeds with an even and with an odd number of quotes before them.
     line_feed = marks.kind == LF
-    feeds = (marks.at[line_feed & ~marks.inside], marks.at[line_feed & marks.inside])
+    feeds = (marks.at[line_feed & marks.outside], marks.at[line_feed & ~marks.outside])
     spans: list[tuple[int, int]] = []
     first, resumed_at = 0, 0
     open_at: int | None = None
@@ -221,9 +209,7 @@ def _malformed_spans(
         first, resumed_at = int(np.searchsorted(quotes, end)), end
 
 
-def _ill_placed(
-    array: npt.NDArray[np.uint8], quotes: Positions, dialect: Dialect
-) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+def _ill_placed(array: _Bytes, quotes: Positions, dialect: Dialect) -> tuple[_Bools, _Bools]:
     """Which quotes cannot open a field where they stand, and which cannot close one."""
     # What lies before and after the data counts as a line end.
     last = len(array) - 1

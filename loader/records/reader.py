@@ -1,7 +1,5 @@
 """The records of a file: where each lies, and what is wrong with the form of the malformed ones."""
 
-from __future__ import annotations
-
 import codecs
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -45,32 +43,26 @@ class Header:
 class Block:
     """Consecutive whole records of a file.
 
-    starts, ends, nexts: one int64 per record, positions in data; a record's text is
-    data[start:end] and its line end data[end:next]. value_bytes: how many bytes the values of each
-    record have, unquoted; of one without fault, whoever reads the same fields counts the same.
-    faults: by position in the block.
+    cut: where in data they are. faults: by position in the block.
     """
 
     first_record: int
     first_line: int
     data: bytes
-    starts: Positions
-    ends: Positions
-    nexts: Positions
-    value_bytes: Positions
-    line_feeds: Positions
+    cut: Cut
     faults: dict[int, Fault]
 
     def __len__(self) -> int:
-        return len(self.starts)
+        return len(self.cut.starts)
 
     def raw(self, index: int) -> bytes:
         """A record's text without its line end."""
-        return self.data[self.starts[index] : self.ends[index]]
+        return self.data[self.cut.starts[index] : self.cut.ends[index]]
 
     def line(self, index: int) -> int:
         """The physical line on which a record starts; the file's first line is 1."""
-        return self.first_line + int(np.searchsorted(self.line_feeds, self.starts[index]))
+        start = self.cut.starts[index]
+        return self.first_line + int(np.searchsorted(self.cut.line_feeds, start))
 
     def find(self, raw: bytes) -> int | None:
         """The first record that has just this text, by its place in the block."""
@@ -79,9 +71,8 @@ class Block:
         # Every other record starts after a line feed.
         position = self.data.find(b"\n" + raw) + 1
         while position:
-            index = int(np.searchsorted(self.starts, position))
-            whole = index < len(self) and self.starts[index] == position
-            if whole and self.ends[index] == position + len(raw):
+            index = int(np.searchsorted(self.cut.starts, position))
+            if index < len(self) and self.raw(index) == raw:
                 return index
             position = self.data.find(b"\n" + raw, position) + 1
         return None
@@ -95,25 +86,25 @@ class Block:
     @cached_property
     def has_crlf(self) -> bool:
         """Whether a line here ends in CRLF."""
-        return bool((self.nexts - self.ends == len(b"\r\n")).any())
+        return bool((self.cut.nexts - self.cut.ends == len(b"\r\n")).any())
 
     @cached_property
     def has_empty(self) -> bool:
         """Whether a record here is an empty line."""
-        return bool((self.ends == self.starts).any())
+        return bool((self.cut.ends == self.cut.starts).any())
 
     def without(self, dropped: Sequence[int]) -> bytes:
         """The text of all records but some, in ascending order, every line ended by LF."""
         data = memoryview(self.data)
         if self.has_crlf:
             keep = np.ones(len(data), bool)
-            keep[self.ends[self.nexts - self.ends == len(b"\r\n")]] = False
+            keep[self.cut.ends[self.cut.nexts - self.cut.ends == len(b"\r\n")]] = False
             for index in dropped:
-                keep[self.starts[index] : self.nexts[index]] = False
+                keep[self.cut.starts[index] : self.cut.nexts[index]] = False
             text = np.frombuffer(data, np.uint8)[keep].tobytes()
         elif dropped:
-            begins = [0, *self.nexts[dropped].tolist()]
-            ends = [*self.starts[dropped].tolist(), len(data)]
+            begins = [0, *self.cut.nexts[dropped].tolist()]
+            ends = [*self.cut.starts[dropped].tolist(), len(data)]
             text = b"".join(data[b:e] for b, e in zip(begins, ends, strict=True))
         else:
             text = self.data
@@ -184,17 +175,7 @@ def read_blocks(
         consumed = int(cut.nexts[-1]) if len(cut.nexts) else 0
         if consumed:
             text = data[:consumed]
-            yield Block(
-                record,
-                line,
-                text,
-                cut.starts,
-                cut.ends,
-                cut.nexts,
-                cut.value_bytes,
-                cut.line_feeds,
-                _judge_form(text, dialect, width, cut),
-            )
+            yield Block(record, line, text, cut, _judge_form(text, dialect, width, cut))
         carry = data[consumed:]
         record += len(cut.nexts)
         line += int(np.searchsorted(cut.line_feeds, consumed))

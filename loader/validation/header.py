@@ -49,7 +49,7 @@ def match_header(fields: tuple[str, ...], feed: Feed, next_lines: Sequence[str] 
     if unknown and policy.extra == "error":
         problems.append(f"unknown: {', '.join(map(repr, unknown))}")
     if problems:
-        hint = _hint(fields, names, set(known), feed, next_lines)
+        hint = "" if known.keys() & counts else _hint(fields, set(known), feed, next_lines)
         raise DataRefused(
             f"the header does not fit the contract of {feed.name}; {'; '.join(problems)}."
             f" Expected: {', '.join(feed.column_names)}.{hint}"
@@ -57,31 +57,25 @@ def match_header(fields: tuple[str, ...], feed: Feed, next_lines: Sequence[str] 
     return Layout(tuple(known[name].name if name in known else None for name in names))
 
 
-def _hint(
-    fields: tuple[str, ...],
-    names: list[str],
-    known: set[str],
-    feed: Feed,
-    next_lines: Sequence[str],
-) -> str:
-    """What the first line looks like, where it looks like no header of this feed at all."""
-    if known & set(names):
-        return ""
-    line = feed.options.delimiter.join(fields)
+def _hint(fields: tuple[str, ...], known: set[str], feed: Feed, next_lines: Sequence[str]) -> str:
+    """What the first line seems to be, if it has no name of the contract."""
+    expected = feed.options.delimiter
+    line = expected.join(fields)
     for delimiter in _USUAL_DELIMITERS:
-        cells = {simple_lower(cell.strip().strip('"')) for cell in line.split(delimiter)}
-        if delimiter != feed.options.delimiter and len(cells & known) > 1:
+        if delimiter != expected and len(_cells(line, delimiter) & known) > 1:
             return (
                 f" It seems to be delimited by {delimiter!r}; the contract says"
-                f" {feed.options.delimiter!r} (key delimiter)."
+                f" {expected!r} (key delimiter)."
             )
     for number, text in enumerate(next_lines, start=2):
-        cells = {
-            simple_lower(cell.strip().strip('"')) for cell in text.split(feed.options.delimiter)
-        }
-        if len(cells & known) > len(known) // 2:
+        if len(_cells(text, expected) & known) > len(known) // 2:
             return (
                 f" Line {number} looks like the header; remove what stands before it, which begins"
                 f" with {line[:120]!r}."
             )
     return f" No name of the contract is in the first line, {line[:120]!r}: is there a header?"
+
+
+def _cells(line: str, delimiter: str) -> set[str]:
+    """The names in a line, as they would stand in a header."""
+    return {simple_lower(cell.strip().strip('"')) for cell in line.split(delimiter)}

@@ -83,10 +83,7 @@ def _aspects(column: Column, matches: Callable[[str, str], bool]) -> Iterator[tu
             raise PydanticCustomError("pattern", "does not match")
         return text
 
-    low, high = (
-        None if bound is None else column.parse_bound(bound)
-        for bound in (column.minimum, column.maximum)
-    )
+    low, high = column.bounds
     kind: Any = _TYPES[column.kind]
     typed: Any = Annotated[kind, Field(strict=True, ge=low, le=high)]
     yield "value", Annotated[typed if column.required else typed | None, BeforeValidator(value)]

@@ -35,7 +35,7 @@ class Totals:
         self.has_crlf |= block.has_crlf
         self.has_empty |= block.has_empty
         self.records += len(block)
-        self.value_bytes += int(block.value_bytes.sum())
+        self.value_bytes += int(block.cut.value_bytes.sum())
 
 
 @dataclass(frozen=True)

@@ -22,9 +22,8 @@ COLUMNS = (
 
 _SHOWN = ("file", "record", "line", "column", "rule", "value", "message")
 
-# Redshift: "Character types", VARCHAR holds at most 65,535 bytes. In base64 three bytes are four.
-TEXT_BYTES = 65_535
-_BASE64_BYTES = TEXT_BYTES // 4 * 3
+# Redshift: "Character types", VARCHAR holds at most 65,535 bytes; this is a multiple of four.
+_PART_BYTES = 65_532
 # Enough to see what is wrong; the raw text has it whole.
 _SHOWN_CHARACTERS = 1000
 # How many rejects of a file a log remembers to show.
@@ -146,20 +145,10 @@ def decoded(encoding: str, parts: Iterable[str]) -> bytes:
 def _parts(raw: bytes) -> tuple[str, list[str]]:
     """The encoding of bytes, and their text in parts that a VARCHAR holds."""
     encoding, text = encoded(raw)
-    if len(raw) <= _BASE64_BYTES:
-        return encoding, [text]
-    if encoding == "base64":
-        cuts = range(0, len(raw), _BASE64_BYTES)
-        return encoding, [base64.b64encode(raw[cut : cut + _BASE64_BYTES]).decode() for cut in cuts]
-    parts, start = [], 0
-    while len(raw) - start > TEXT_BYTES:
-        end = start + TEXT_BYTES
-        # Never within a character: its later bytes begin with the bits 10.
-        while raw[end] & 0xC0 == 0x80:
-            end -= 1
-        parts.append(raw[start:end].decode())
-        start = end
-    return encoding, [*parts, raw[start:].decode()]
+    # Base64 divides into groups of four characters; any other character has at most four bytes.
+    fits = encoding == "base64" or len(raw) <= _PART_BYTES
+    size = _PART_BYTES if fits else _PART_BYTES // 4
+    return encoding, [text[cut : cut + size] for cut in range(0, max(len(text), 1), size)]
 
 
 def _short(text: str | None) -> str | None:

@@ -153,53 +153,45 @@ def _bounded(column: Column, name: str) -> str:
     # what the clause of the type asks for.
     digits = f"regexp_extract({name}, '[+-]?[0-9][0-9.]*')"
     value = f"coalesce(try_cast({name} as {engine_type}), try_cast({digits} as {engine_type}))"
-    low, high = column.minimum, column.maximum
-    parts = [f"{value} >= {_number(low)}"] if low is not None else []
-    parts += [f"{value} <= {_number(high)}"] if high is not None else []
-    return " and ".join(parts)
+    return _between(value, *(None if b is None else f"{Decimal(b):f}" for b in column.bounds))
+
+
+def _between(value: str, low: str | None, high: str | None) -> str:
+    bounds = [f"{value} >= {low}"] if low else []
+    return " and ".join([*bounds, f"{value} <= {high}"] if high else bounds)
 
 
 def _short_enough(column: Column, name: str) -> str:
     """Whether a value is a whole number, not negative, with fewer digits than the maximum."""
-    if column.kind != "integer" or (column.minimum and Decimal(column.minimum) > 0):
+    low, high = column.bounds
+    if column.kind != "integer" or (low is not None and low > 0):
         return ""
-    digits = 18
-    if column.maximum is not None:
-        digits = min(digits, len(str(int(max(Decimal(column.maximum), Decimal(0))))) - 1)
-    if not digits:
-        return ""
-    return _matches(name, f"[+]?0*[0-9]{{1,{digits}}}")
+    digits = 18 if high is None else min(18, len(str(max(high, 0))) - 1)
+    return _matches(name, f"[+]?0*[0-9]{{1,{digits}}}") if digits else ""
 
 
 def _within_days(column: Column, name: str) -> str:
     """Whether a value of the calendar is within the bounds, up to days for one with an offset."""
-    low, high = (
-        None if b is None else column.parse_bound(b) for b in (column.minimum, column.maximum)
-    )
+    low, high = column.bounds
     # With an offset of up to 14 hours, the day in UTC may be the one before or after.
     margin = timedelta(days=2 if column.kind == "timestamp" and column.format is None else 0)
     if column.format is None:
         value = f"regexp_extract({name}, '[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}')"
     else:
         value = _parsed(column.format, name)
-    parts = [f"{value} >= {_moment(low, margin, column)}"] if low is not None else []
-    parts += [f"{value} <= {_moment(high, -margin, column)}"] if high is not None else []
-    return " and ".join(parts)
+    return _between(value, _moment(low, margin, column), _moment(high, -margin, column))
 
 
-def _moment(bound: date, margin: timedelta, column: Column) -> str:
+def _moment(bound: date | None, margin: timedelta, column: Column) -> str | None:
     """A bound, moved by the margin: a timestamp if the column has a format, else the text of a day.
 
     At the ends of the calendar it moves no further, which is where no value can be.
     """
+    if bound is None:
+        return None
     try:
         moved = bound + margin
     except OverflowError:
         moved = date.max if margin > timedelta() else date.min
     text = moved.isoformat()
     return literal(text[:10]) if column.format is None else f"timestamp {literal(text[:26])}"
-
-
-def _number(bound: str) -> str:
-    """A bound as a plain SQL number."""
-    return f"{Decimal(bound):f}"

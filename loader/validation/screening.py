@@ -100,7 +100,7 @@ class Screening:
         ).fetchone()
         assert row is not None
         text.unlink()
-        sizes = np.concatenate([block.value_bytes[block.sound] for block in blocks])
+        sizes = np.concatenate([block.cut.value_bytes[block.sound] for block in blocks])
         # Each size times its row, so that the order counts too.
         expected = Seen(len(sizes), int(sizes @ np.arange(1, len(sizes) + 1)))
         reconcile(reading.name, Seen(row[0], int(row[1])), expected)

@@ -33,10 +33,5 @@ class Verdict:
 
     def to_json(self) -> dict[str, str | int | None]:
         """For machines: the file, the counts, and why it was refused as a whole, if it was."""
-        return {
-            "file": self.file,
-            "read": self.read,
-            "accepted": self.accepted,
-            "rejected": self.rejected,
-            "refused": self.refused,
-        }
+        shown = ("file", "read", "accepted", "rejected", "refused")
+        return {name: getattr(self, name) for name in shown}

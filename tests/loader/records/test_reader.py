@@ -243,7 +243,9 @@ def test_the_fast_reader_sees_what_the_slow_one_sees(
     ]
     # AND nothing of the text is outside a record but line ends
     gaps = b"".join(
-        block.data[block.ends[i] : block.nexts[i]] for block in blocks for i in range(len(block))
+        block.data[block.cut.ends[i] : block.cut.nexts[i]]
+        for block in blocks
+        for i in range(len(block))
     )
     assert set(gaps) <= set(b"\r\n")
     read_bytes = sum(len(block.data) for block in blocks)
@@ -251,7 +253,7 @@ def test_the_fast_reader_sees_what_the_slow_one_sees(
     assert b"".join(block.data for block in blocks) == translated(data, dialect)[:read_bytes]
     # AND the values of its sound records have as many bytes
     sound = [e for e, r in zip(expected, records, strict=True) if r.rule is None]
-    assert sum(int(block.value_bytes[block.sound].sum()) for block in blocks) == sum(
+    assert sum(int(block.cut.value_bytes[block.sound].sum()) for block in blocks) == sum(
         len(value) for record in sound for value in record.values or ()
     )
 
