@@ -54,7 +54,9 @@ def marts(manifest: Any, feed: Feed) -> list[Mart]:
                 for name in sorted(_reached(node.unique_id, manifest.parent_map))
                 if (source := manifest.sources.get(name)) and "feed" in source.config.meta
             ),
-            _mart_test(manifest, node) if "last_load_id" in node.columns else "",
+            _test(manifest, "counts_every_record", node).unique_id
+            if "last_load_id" in node.columns
+            else "",
         )
         for node in nodes
         if node and node.resource_type == "model" and "occurrences" in node.columns
@@ -66,40 +68,26 @@ def counting_tests(manifest: Any, feed: str) -> dict[str, dict[str, str]]:
 
     Raises ConfigError if the feed's source table or the ledger has not all of them.
     """
-    tests = [_source_test(manifest, "ledger_matches_landing", feed)]
-    tests += [_source_test(manifest, name, LEDGER) for name in _OF_THE_LEDGER]
+    tests = [_test(manifest, "ledger_matches_landing", _source(manifest, feed))]
+    tests += [_test(manifest, name, _source(manifest, LEDGER)) for name in _OF_THE_LEDGER]
     return {test.unique_id: test.config.meta for test in tests}
 
 
-def _source_test(manifest: Any, name: str, table: str) -> Any:
-    node = _source(manifest, table)
-    for test in _tests(manifest, name):
-        if [node.source_name, node.name] in test.sources:
+def _test(manifest: Any, name: str, node: Any) -> Any:
+    """The generic test of a name that a source table or model has. Raises ConfigError."""
+    for test in manifest.nodes.values():
+        metadata = getattr(test, "test_metadata", None)
+        if metadata and metadata.name == name and node.unique_id in test.depends_on.nodes:
             return test
-    raise _uncounted(f"{node.original_file_path}: source table {table}", name)
-
-
-def _mart_test(manifest: Any, node: Any) -> str:
-    for test in _tests(manifest, "counts_every_record"):
-        if test.attached_node == node.unique_id:
-            return str(test.unique_id)
-    raise _uncounted(f"{node.original_file_path}: model {node.name}", "counts_every_record")
-
-
-def _uncounted(place: str, test: str) -> ConfigError:
-    return ConfigError(
-        f"{place}: nothing counts its records; add the test {test} to its data_tests"
+    place = f"model {node.name}" if node.resource_type == "model" else f"source table {_name(node)}"
+    raise ConfigError(
+        f"{node.original_file_path}: {place}: nothing counts its records; add the test {name} to"
+        " its data_tests"
     )
 
 
 def _source(manifest: Any, table: str) -> Any:
     return next(node for node in manifest.sources.values() if _name(node) == table)
-
-
-def _tests(manifest: Any, name: str) -> list[Any]:
-    nodes = manifest.nodes.values()
-    tests = [node for node in nodes if getattr(node, "test_metadata", None)]
-    return [test for test in tests if test.test_metadata.name == name]
 
 
 def _name(source: Any) -> str:
