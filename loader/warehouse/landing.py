@@ -158,10 +158,7 @@ class Landing:
 
 
 def load_statements(
-    tables: Tables,
-    groups: Sequence[CopyGroup],
-    rows: Sequence[LedgerRow],
-    replaces: bool = False,
+    tables: Tables, groups: Sequence[CopyGroup], rows: Sequence[LedgerRow], replaces: bool = False
 ) -> list[str]:
     """The statements that move staged records to their tables and write files into the ledger."""
     load_id, now = rows[0].load_id, datetime.now(UTC).replace(tzinfo=None).isoformat(" ")

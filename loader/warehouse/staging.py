@@ -56,37 +56,33 @@ def staged(
     rows = write_rejected(path, feed, files)
     rejected = [CopyGroup((str(path),), COLUMNS, rows, COLUMNS, table="quarantine")] if rows else []
     if settings["reads"] == "files":
-        yield _filled(tables, feed, [*local_groups(feed, files), *rejected], settings)
+        yield _filled(tables, feed, [*local_groups(feed, files), *rejected])
         return
     work = WorkFolder(settings["work_location"], feed.name)
     try:
-        yield _filled(tables, feed, s3_groups(feed, files, rejected, work, spool), settings)
+        yield _filled(tables, feed, s3_groups(feed, files, rejected, work, spool))
     finally:
         work.remove()
 
 
-def _filled(
-    tables: Tables, feed: Feed, groups: list[CopyGroup], settings: dict[str, Any]
-) -> list[CopyGroup]:
+def _filled(tables: Tables, feed: Feed, groups: Sequence[CopyGroup]) -> list[CopyGroup]:
     """Fills a stage for each group; counts its records if that is cheap."""
-    groups = with_stages(feed, groups)
-    for group in groups:
+    filled = with_stages(feed, groups)
+    for group in filled:
         try:
             tables.execute(stage_statements(tables, group))
         except WarehouseTransient:
             raise
         except WarehouseError as error:
-            raise WarehouseError(_explained(error, tables, feed, group, settings)) from None
+            raise WarehouseError(_explained(error, tables, feed, group)) from None
         counts = tables.warehouse.render("staged_counts", stage=group.stage)
         for what, query in counts.items():
             (row,) = tables.warehouse.query(query)
             expect(int(row["records"]), group.records, f"{tables[group.table]}: {what}")
-    return groups
+    return filled
 
 
-def _explained(
-    error: WarehouseError, tables: Tables, feed: Feed, group: CopyGroup, settings: dict[str, Any]
-) -> str:
+def _explained(error: WarehouseError, tables: Tables, feed: Feed, group: CopyGroup) -> str:
     """A failed COPY, with what the warehouse has logged of it."""
     warehouse, rows = tables.warehouse, list[dict[str, Any]]()
     query = warehouse.render("copy_errors")
@@ -95,6 +91,7 @@ def _explained(
         warehouse.execute("rollback")
         rows = warehouse.query(query) if query else []
     if not rows:
+        settings = copy_settings(warehouse)
         hint = (
             f" COPY read as {settings['role']} (CTI_COPY_ROLE), region"
             f" {settings['region'] or 'of the cluster'} (CTI_COPY_REGION)."
