@@ -82,7 +82,7 @@ def test_good_records_load_and_the_others_are_set_aside(
         raw for raw, _, _ in REFUSED
     ]
     # AND every data test holds, and sees it if one of them is gone
-    dbt("build")
+    dbt("build", "--exclude-resource-type", "unit_test")
     assert tables.rows(
         "select load_id, outcome, rule, records, records_replayed from analytics.load_quality"
         " order by outcome, rule"
@@ -152,11 +152,10 @@ def test_nothing_loaded_has_no_rejects(loader: Loader, lenient: Path) -> None:
 
 @on_both_engines
 def test_a_widened_rule_brings_records_back_once(
-    loader: Loader, dbt: Dbt, tables: Tables, dirty: Path, lenient: Path
+    loader: Loader, tables: Tables, dirty: Path, lenient: Path
 ) -> None:
-    # GIVEN quarantined records, and a mart without them
+    # GIVEN quarantined records
     loader("load")
-    dbt("build")
     # WHEN nothing has changed THEN nothing comes back
     assert "0 of 3 records loaded" in loader("replay").output
     # WHEN the rule is widened
@@ -194,7 +193,8 @@ def test_corrected_records_come_back_once(
 ) -> None:
     # GIVEN the exported rejects, all corrected but one
     loader("load")
-    dbt("build")
+    dbt("seed")
+    dbt("run")
     exported = loader("rejects", "--csv").stdout
     corrected = tmp_path / "corrected.csv"
     corrected.write_text(
@@ -209,7 +209,7 @@ def test_corrected_records_come_back_once(
         "select indicator, confidence from raw.indicators where _load_id = 2 order by 1"
     ) == [("eleven.example", "11"), ("quote.example", "1")]
     # AND the mart takes them up, with every data test green
-    dbt("build")
+    dbt("build", "--exclude-resource-type", "unit_test")
     assert tables.rows("select sum(occurrences) from analytics.indicators") == [(99,)]
     assert tables.rows(
         "select load_id, outcome, sum(records), sum(records_replayed) from analytics.load_quality"

@@ -97,23 +97,6 @@ def _own_branch(default: str) -> str:
     return default.replace("default__", "redshift__", 1)
 
 
-def test_refused_records_are_kept_and_come_back(whole_run: WholeRun) -> None:
-    # The samples have seven records that are refused; two of them are replayed, corrected.
-    for target in ("redshift", "duckdb"):
-        before, after = (
-            tables[target]["quarantine"] for tables in (whole_run.first, whole_run.second)
-        )
-        assert [row[-1] for row in before] == [None] * 7
-        assert [row[:-1] for row in after] == [row[:-1] for row in before]
-        (replayed_by,) = {row[-1] for row in after} - {None}
-        assert sum(row[-1] == replayed_by for row in after) == 2
-        landed = [row for row in whole_run.second[target]["landing"] if row[-1] == replayed_by]
-        assert [row[:4] for row in landed] == [
-            ("short.example", "domain", "CERT Example", "50"),
-            ("unsure.example", "domain", "CERT Example", "51"),
-        ]
-
-
 def test_no_secret_is_written_anywhere(whole_run: WholeRun) -> None:
     # GIVEN a run whose password and keys occur nowhere else
     site = whole_run.site
