@@ -35,8 +35,9 @@ test-faults: .venv/dev profiles.yml ## Kill, cut and fill up at every step; prin
 	  -k "faults or kill"
 	@$(BIN)/python tests/faults/tally.py target/faults.jsonl tests/faults/figures.md
 
-test-redshift: .venv/dev profiles.yml ## Run the Redshift suite, on a cluster if REDSHIFT_E2E_HOST is set
+test-redshift: .venv/dev profiles.yml ## Run all tests that need Redshift, on a cluster if REDSHIFT_E2E_HOST is set
 	$(BIN)/python -m pytest tests/redshift
+	$(BIN)/python -m pytest tests/e2e -k "[redshift]"
 
 test-airflow: .venv-airflow/airflow .venv/runtime profiles.yml ## Test the Airflow DAG, in an environment of its own
 	.venv-airflow/bin/python -m pytest -c tests/airflow/pytest.ini tests/airflow
