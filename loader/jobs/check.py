@@ -85,7 +85,7 @@ def check_feed(
             failures = project.compiled(test)
             rows = warehouse.query(tables.sql("differences", failures=failures))
         findings.append(_worded(feed, test, words, totals, rows))
-    return [*findings, *_marts(project, feed, warehouse, passed)]
+    return [*findings, *_marts(project, feed, tables, passed)]
 
 
 def _worded(
@@ -105,8 +105,9 @@ def _load(row: dict[str, Any]) -> str:
 
 
 def _marts(
-    project: Project, feed: Feed, warehouse: Warehouse, passed: Collection[str]
+    project: Project, feed: Feed, tables: Tables, passed: Collection[str]
 ) -> Iterator[Finding]:
+    warehouse = tables.warehouse
     for mart in project.marts(feed):
         name = f"{mart.node['schema']}.{mart.node['identifier']}"
         found = partial(Finding, feed.name, f"mart {name}", test=mart.test)
@@ -117,7 +118,9 @@ def _marts(
         elif not warehouse.exists(mart.node):
             yield found("behind", f"{name}: not built yet", advice=_BUILD)
         elif rows := warehouse.query(project.compiled(mart.test)):
-            yield _miscounted(found, mart, name, rows)
+            files = tables.rows("load_files", load_id=rows[0]["mart_load_id"])
+            status = files[0]["status"] if files else ""
+            yield _miscounted(found, mart, name, status, rows)
         else:
             landings = [node for node in map(project.source, mart.feeds) if warehouse.exists(node)]
             query = warehouse.render(
@@ -126,9 +129,12 @@ def _marts(
             yield _progress(found, name, warehouse.query(query)[0])
 
 
-def _miscounted(found: partial[Finding], mart: Mart, name: str, rows: Rows) -> Finding:
-    """A mart whose newest load was taken back has only to be built; any other is wrong."""
-    load, status = rows[0]["mart_load_id"], rows[0]["mart_load_status"]
+def _miscounted(found: partial[Finding], mart: Mart, name: str, status: str, rows: Rows) -> Finding:
+    """A mart whose newest load was taken back has only to be built; any other is wrong.
+
+    status: the ledger's, of the newest load that the mart knows.
+    """
+    load = rows[0]["mart_load_id"]
     if status in ("replaced", "rolled back"):
         # A build would have forgotten the load that it is built up to, so there was none since.
         what = f"{name}: not built yet since load {load} was {status}"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +32,7 @@ def write(folder: Path, name: str, count: int, refused: int = 0) -> None:
 @pytest.fixture(scope="module")
 def healthy(
     project_files: Path, tmp_path_factory: pytest.TempPathFactory, loader: Loader, dbt: Dbt
-) -> Iterator[Path]:
+) -> Path:
     """A project with two loads, the second a replay, all built. Not to be written to."""
     folder = tmp_path_factory.mktemp("healthy") / "project"
     shutil.copytree(project_files, folder)
@@ -42,7 +41,7 @@ def healthy(
         (folder / "feed").mkdir()
         patch.setenv("CTI_INDICATORS_LOCATION", "feed/*.csv*")
         load_and_build(folder / "feed", loader, dbt)
-        yield folder
+    return folder
 
 
 def load_and_build(feed: Path, loader: Loader, dbt: Dbt) -> None:

@@ -54,7 +54,7 @@ def test_hostile_names_and_values_arrive_as_they_are(
     ]
     feed = {"location": "odd/*.csv", "delimiter": "|", "quote": "^"}
     table = {"name": "odd", "config": {"meta": {"feed": feed}}, "columns": columns}
-    table["data_tests"] = ["ledger_matches_landing"]
+    table["data_tests"] = [{"ledger_matches_landing": {"name": "odd_landing"}}]
     source = {"name": "odd source", "schema": "raw", "tables": [table]}
     (project / "models/odd.yml").write_text(yaml.safe_dump({"sources": [source]}))
     folder = project / "odd"

@@ -189,7 +189,7 @@ def test_a_record_that_it_lost_is_found_by_check_and_by_dbt_alone(
     # AND dbt finds it with no loader beside it.
     with pytest.raises(AssertionError, match="source_ledger_matches_landing_shop_orders_"):
         dbt("test", "--select", "source:shop.orders")
-    dbt("test", "--select", "source:cti.indicators")
+    dbt("test", "--select", "source_ledger_matches_landing_cti_indicators_")
 
 
 def test_what_is_wrong_with_one_feed_does_not_hide_the_others(

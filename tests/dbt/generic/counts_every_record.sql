@@ -27,21 +27,13 @@
 
     counted as (
         select sum(records) as records from landed
-    ),
-
-    mark as (
-        select max(status) as status
-        from {{ source('loader', '_loaded_files') }}
-        where load_id = (select mart.load_id from mart)
     )
 
     select
         mart.load_id as mart_load_id,
-        mark.status as mart_load_status,
         mart.records as mart_records,
         counted.records as landed_records
     from mart
     cross join counted
-    cross join mark
     where mart.records {{ '<>' if since is none else '<' }} counted.records
 {% endtest %}
