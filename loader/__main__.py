@@ -7,7 +7,7 @@ from loader import interrupts
 
 
 def _stand_in_for_closed_streams() -> None:
-    """Else the first file that is opened would take the place of stdout, and what is printed."""
+    """Opens streams that are closed; else the next file opened would become stdout."""
     for name in ("stdin", "stdout", "stderr"):
         if getattr(sys, name) is None:
             mode = "r" if name == "stdin" else "w"

@@ -1,10 +1,11 @@
-"""Being asked to stop, by SIGINT, SIGTERM or SIGHUP.
+"""Stops the process in good order at SIGINT, SIGTERM or SIGHUP.
 
-The signal raises KeyboardInterrupt, but that does not always arrive: DuckDB turns it into a
-RuntimeError, dbt into an error of its own, and what is raised in a finalizer goes nowhere. So the
-request is kept too, and asked for before anything that cannot be undone.
+A signal raises KeyboardInterrupt, but that does not always arrive: DuckDB turns it into a
+RuntimeError, dbt into an error of its own, and Python drops what is raised in a finalizer. So the
+request is kept as well, and check() looks for it before anything that cannot be undone.
 """
 
+# sys.UnraisableHookArgs exists for type checkers alone.
 from __future__ import annotations
 
 import os
@@ -14,24 +15,22 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-__all__ = ["EXIT_CODE", "check", "held_off", "leave_at_once", "listen", "requested"]
-
 EXIT_CODE = 130
 
-# SIGHUP: a terminal that is closed.
+# SIGHUP comes when a terminal is closed.
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _requested = False
 _held_off = False
 
 
 def listen() -> None:
-    """From now on, these signals end the work in the same way: rolled back, the spool removed."""
+    """Makes these signals end the work in good order: rolled back, the spool removed."""
     _heed(_request)
     sys.unraisablehook = _unraisable
 
 
 def leave_at_once() -> None:
-    """From now on, these signals end the process on the spot: there is nothing to tidy up."""
+    """Makes these signals end the process on the spot, for when there is nothing to tidy up."""
     _heed(lambda _number, _frame: os._exit(EXIT_CODE))
 
 
@@ -48,7 +47,7 @@ def check() -> None:
 
 @contextmanager
 def held_off() -> Iterator[None]:
-    """Lets something short come to its end first, such as tidying up; the request is kept."""
+    """Lets something short, such as tidying up, finish first; the request is kept."""
     global _held_off
     _held_off = True
     try:
@@ -59,7 +58,7 @@ def held_off() -> Iterator[None]:
 
 def _heed(handler: Callable[[int, FrameType | None], object]) -> None:
     for number in _SIGNALS:
-        # Under nohup, a terminal that is closed is not to be heeded.
+        # Under nohup, the process goes on when the terminal is closed.
         if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, handler)
 
@@ -72,6 +71,6 @@ def _request(_number: int, _frame: FrameType | None) -> None:
 
 
 def _unraisable(unraisable: sys.UnraisableHookArgs) -> None:
-    """Python would print a traceback of what a signal raises in a finalizer; it is kept anyway."""
+    """Keeps Python from printing a traceback of what a signal raises in a finalizer."""
     if not (_requested and unraisable.exc_type is KeyboardInterrupt):
         sys.__unraisablehook__(unraisable)

@@ -1,7 +1,5 @@
 """Quarantined records as CSV for people: printed, corrected in a spreadsheet, and read again."""
 
-from __future__ import annotations
-
 import binascii
 import csv
 from collections.abc import Iterable
@@ -14,8 +12,6 @@ from loader.jobs.replay import Corrections
 from loader.records.reader import MAX_RECORD_BYTES
 from loader.validation.rejects import decoded, encoded
 from loader.warehouse.quarantine import Quarantined
-
-__all__ = ["export_cell", "print_csv", "read_corrections"]
 
 # In base64 a record is a third longer; beyond that, what was corrected may have grown.
 _MAX_CELL = 4 * MAX_RECORD_BYTES

@@ -1,32 +1,26 @@
-"""How a process ends: one message and the exit code, whatever was raised."""
-
-from __future__ import annotations
+"""Turn any exception into one message and one exit code."""
 
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
+from typing import TypeVar
 
 import click
 
 from loader import interrupts
+from loader.cli.output import say, say_text
 from loader.errors import LoaderError, StorageError
 
-if TYPE_CHECKING:
-    from loader.contract.feed import Feed
-
-__all__ = ["INTERRUPTED", "errors_explained", "for_each"]
-
 INTERRUPTED = "interrupted; a load that had not committed left nothing"
+
+Item = TypeVar("Item")
 
 
 @contextmanager
 def errors_explained(debug: bool) -> Iterator[None]:
     """Ends the process with one message and the right exit code whatever is raised."""
-    from loader.cli.output import say, say_text
-
     try:
         yield
         interrupts.check()
@@ -37,20 +31,16 @@ def errors_explained(debug: bool) -> Iterator[None]:
             say_text("".join(traceback.format_exception(error)), error=True)
         code, message = _explained(error)
         if message:
-            # Where nobody can be told, the exit code still has its meaning.
-            with suppress(OSError):
-                say(f"error: {message}", getattr(error, "details", ()), error=True)
+            _say_error(message, getattr(error, "details", ()))
         sys.exit(code)
 
 
-def for_each(feeds: list[Feed], work: Callable[[Feed], object]) -> None:
+def for_each(feeds: Sequence[Item], work: Callable[[Item], object]) -> None:
     """Does the work for every feed; a failed feed does not stop the others.
 
     Raises the error of the only feed, or for several one that has the highest of their exit codes:
     then whatever a retry may cure is retried.
     """
-    from loader.cli.output import say
-
     errors: list[LoaderError] = []
     for feed in feeds:
         interrupts.check()
@@ -62,14 +52,19 @@ def for_each(feeds: list[Feed], work: Callable[[Feed], object]) -> None:
             error = StorageError(_refusal(caught)) if isinstance(caught, OSError) else caught
             errors.append(error)
             if len(feeds) > 1:
-                with suppress(OSError):
-                    say(f"error: {error}", error.details, error=True)
-    if len(feeds) > 1 and errors:
+                _say_error(str(error), error.details)
+    if errors and len(feeds) == 1:
+        raise errors[0]
+    if errors:
         failed = LoaderError(f"{len(errors)} of {len(feeds)} feeds failed; see above")
         failed.exit_code = max(error.exit_code for error in errors)
         raise failed
-    if errors:
-        raise errors[0]
+
+
+def _say_error(message: str, details: Sequence[str]) -> None:
+    # Where nobody can be told, the exit code still has its meaning.
+    with suppress(OSError):
+        say(f"error: {message}", details, error=True)
 
 
 def _refusal(error: OSError) -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import wraps
+from dataclasses import dataclass, fields
+from functools import cached_property, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,32 +17,30 @@ if TYPE_CHECKING:
     from loader.contract.feed import Feed
     from loader.warehouse.project import Project
 
-__all__ = [
-    "LOAD_ID",
-    "Settings",
-    "common",
-    "feeds_of",
-    "one_feed",
-    "rejects_to_option",
-    "reload_option",
-    "select_option",
-]
-
 # As many as a ledger can hold.
 LOAD_ID = click.IntRange(min=1, max=2**63 - 1)
 
 
 @dataclass(frozen=True)
 class Settings:
-    """The options that every command has."""
+    """The options that several commands have, as they were given to one.
+
+    selected: names of feeds. reloads: uris of files that were rolled back and are to be loaded
+    again. rejects_to: a folder or s3://bucket/prefix/.
+    """
 
     project_dir: Path
     profiles_dir: Path | None
     target: str | None
     as_json: bool
+    selected: tuple[str, ...] = ()
+    reloads: tuple[str, ...] = ()
+    rejects_to: str | None = None
 
+    @cached_property
     def project(self) -> Project:
-        """The dbt project that the options point to."""
+        """The dbt project that the options point to. Raises ConfigError."""
+        # Here, since help needs none of what it imports.
         from loader.warehouse.project import Project
 
         if not (self.project_dir / "dbt_project.yml").is_file():
@@ -52,50 +50,71 @@ class Settings:
             )
         return Project(self.project_dir.resolve(), self.profiles_dir, self.target)
 
+    def feeds(self) -> list[Feed]:
+        """The selected feeds, or all. Raises ConfigError."""
+        project = self.project
+        feeds = [project.feed(name) for name in self.selected] or list(project.feeds.values())
+        if not feeds:
+            raise ConfigError("the project has no feed; give a source table config.meta.feed")
+        if self.reloads and len(feeds) > 1:
+            raise ConfigError("--reload names files of one feed; say which with --select FEED")
+        return feeds
 
-def common(command: Callable[..., None]) -> Callable[..., None]:
-    """Adds the options of all commands, gathered into one argument `settings`."""
-    options = [
-        click.option("--target", "-t", envvar="CTI_TARGET", help="dbt target: duckdb or redshift."),
-        click.option(
-            "--profiles-dir",
-            envvar="DBT_PROFILES_DIR",
-            type=click.Path(path_type=Path),
-            help="Folder of profiles.yml, as in dbt.",
-        ),
-        click.option(
-            "--project-dir",
-            envvar="DBT_PROJECT_DIR",
-            default=Path("."),
-            type=click.Path(path_type=Path),
-            help="Folder of dbt_project.yml, as in dbt.",
-        ),
-        click.option("--json", "as_json", is_flag=True, help="Print JSON, an object a line."),
-        click.option("--debug", is_flag=True, help="Show the traceback of an error."),
-    ]
+    def feed(self, name: str | None, option: str) -> Feed:
+        """The feed that the option names, or the only one. Raises ConfigError."""
+        feeds = [self.project.feed(name)] if name else self.feeds()
+        if len(feeds) > 1:
+            raise ConfigError(f"several feeds: {', '.join(f.name for f in feeds)}. Give {option}.")
+        return feeds[0]
 
-    @wraps(command)
-    def gathered(
-        project_dir: Path,
-        profiles_dir: Path | None,
-        target: str | None,
-        as_json: bool,
-        debug: bool,
-        **arguments: Any,
-    ) -> None:
-        with errors_explained(debug):
-            command(Settings(project_dir, profiles_dir, target, as_json), **arguments)
 
-    for option in reversed(options):
-        option(gathered)
-    return gathered
+_COMMON = (
+    click.option("--target", "-t", envvar="CTI_TARGET", help="dbt target: duckdb or redshift."),
+    click.option(
+        "--profiles-dir",
+        envvar="DBT_PROFILES_DIR",
+        type=click.Path(path_type=Path),
+        help="Folder of profiles.yml, as in dbt.",
+    ),
+    click.option(
+        "--project-dir",
+        envvar="DBT_PROJECT_DIR",
+        default=Path("."),
+        type=click.Path(path_type=Path),
+        help="Folder of dbt_project.yml, as in dbt.",
+    ),
+    click.option("--json", "as_json", is_flag=True, help="Print JSON, an object a line."),
+    click.option("--debug", is_flag=True, help="Show the traceback of an error."),
+)
+
+
+def command(*options: Callable[..., Any]) -> Callable[[Callable[..., None]], click.Command]:
+    """Makes a function a command with these options and those that every command has.
+
+    The first argument of the function is its Settings.
+    """
+
+    def decorate(function: Callable[..., None]) -> click.Command:
+        @wraps(function)
+        def gathered(debug: bool, **values: Any) -> None:
+            with errors_explained(debug):
+                names = [field.name for field in fields(Settings) if field.name in values]
+                settings = Settings(**{name: values.pop(name) for name in names})
+                function(settings, **values)
+
+        for option in reversed((*options, *_COMMON)):
+            option(gathered)
+        return click.command()(gathered)
+
+    return decorate
 
 
 select_option = click.option(
     "--select", "-s", "selected", multiple=True, metavar="FEED", help="Only this feed; repeatable."
 )
-
-
+load_id_option = click.option(
+    "--load", "load_id", type=LOAD_ID, help="Only what this load refused."
+)
 reload_option = click.option(
     "--reload",
     "reloads",
@@ -103,33 +122,9 @@ reload_option = click.option(
     metavar="FILE",
     help="Load this file though it was rolled back, named as in `history`; repeatable.",
 )
-
-
 rejects_to_option = click.option(
     "--rejects-to",
     envvar="CTI_REJECTS_LOCATION",
     metavar="FOLDER",
     help="Also write refused records as JSON lines, to a folder or s3://bucket/prefix/.",
 )
-
-
-def feeds_of(
-    project: Project, selected: tuple[str, ...], reloads: tuple[str, ...] = ()
-) -> list[Feed]:
-    """The selected feeds, or all. Raises ConfigError."""
-    feeds = [project.feed(name) for name in selected] or list(project.feeds.values())
-    if not feeds:
-        raise ConfigError("the project has no feed; give a source table config.meta.feed")
-    if reloads and len(feeds) > 1:
-        raise ConfigError("--reload names files of one feed; say which with --select FEED")
-    return feeds
-
-
-def one_feed(project: Project, name: str | None, option: str) -> Feed:
-    """The feed that the option names, or the only one. Raises ConfigError."""
-    if name:
-        return project.feed(name)
-    feeds = feeds_of(project, ())
-    if len(feeds) > 1:
-        raise ConfigError(f"several feeds: {', '.join(f.name for f in feeds)}. Give {option}.")
-    return feeds[0]

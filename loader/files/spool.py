@@ -51,20 +51,6 @@ def spool_folder() -> Iterator[Path]:
             os.close(lock)
 
 
-@contextmanager
-def private_files() -> Iterator[None]:
-    """Files that come to be are the owner's alone, whoever writes them, DuckDB too.
-
-    Only around what is written to the spool: the warehouse's file and what people ask for have the
-    rights that they are used to.
-    """
-    usual = os.umask(0o077)
-    try:
-        yield
-    finally:
-        os.umask(usual)
-
-
 def _new_folder() -> tuple[Path, int]:
     """Make a folder and lock it; return its path and the open folder that holds the lock.
 

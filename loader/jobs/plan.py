@@ -1,60 +1,130 @@
-"""What a load would do in the warehouse: its SQL and the manifests that COPY would read."""
+"""What a load would do: which files are new, the SQL that would load them, COPY's manifests."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from io import BytesIO
 
 from loader.contract.feed import Feed
-from loader.errors import DataRefused
+from loader.errors import ConfigError, DataRefused
 from loader.files.archives import compression_of, plain_head
-from loader.files.store import Store
+from loader.files.store import Store, open_store
 from loader.files.version import FileVersion
 from loader.records.reader import read_header
 from loader.validation.header import match_header
 from loader.validation.verdict import Verdict
 from loader.warehouse.connection import Warehouse
 from loader.warehouse.copy_source import CopyGroup, file_group, manifest_text, merged
-from loader.warehouse.landing import load_statements
-from loader.warehouse.ledger import ledger_row
+from loader.warehouse.landing import Landing, load_statements
+from loader.warehouse.ledger import Key, LedgerRow, ledger_row
 from loader.warehouse.project import Project
 from loader.warehouse.staging import copy_settings, stage_statements, with_stages
 from loader.warehouse.tables import Tables
 from loader.warehouse.work import feed_folder
 
 
-def planned_sql(
-    project: Project,
-    feed: Feed,
-    warehouse: Warehouse,
-    files: Sequence[FileVersion],
-    replaces: bool,
-    store: Store,
-) -> tuple[list[str], dict[str, str]]:
-    """The SQL that would load new files, in order, and the manifests it names, by URI.
+@dataclass(frozen=True)
+class LoadPlan:
+    """What a load would do, as far as the listing and the ledger tell.
+
+    new: the files to load. ledger: the rows of the file versions in the landing table.
+    loaded_before: how many of the listed files are among them. rolled_back: listed files that were
+    rolled back and are not to be loaded again. rolled_back_keys: of every version of such files.
+    replaces: whether the new files replace all that the landing table holds.
+    """
+
+    new: list[FileVersion]
+    ledger: list[LedgerRow]
+    loaded_before: int
+    rolled_back: tuple[FileVersion, ...] = ()
+    rolled_back_keys: frozenset[Key] = frozenset()
+    replaces: bool = False
+
+    @property
+    def loaded_keys(self) -> frozenset[Key]:
+        """The uri and ETag of every file version in the landing table."""
+        return frozenset(row.key for row in self.ledger)
+
+
+def make_plan(
+    feed: Feed, store: Store, landing: Landing, reloads: frozenset[str] = frozenset()
+) -> LoadPlan:
+    """Compares a feed's location with the ledger. Reads nothing but listings.
+
+    reloads: uris of files to be loaded although they were rolled back. A feed in replace mode takes
+    all its current files if any is named, even if none has changed. Raises ConfigError for a uri
+    that is not listed.
+    """
+    files = store.find()
+    ledger = landing.loaded_files()
+    if gone := sorted(reloads - {file.uri for file in files}):
+        raise ConfigError(
+            f"--reload {gone[0]}: {feed.name} has no such file at {feed.options.location}; name it"
+            " as `python -m loader history` does."
+        )
+    is_loaded = _is_one_of(ledger)
+    new = [file for file in files if not is_loaded(file)]
+    if feed.options.mode == "replace":
+        removed = {row.uri for row in ledger} - {file.uri for file in files}
+        if not files or not (new or removed or reloads):
+            return LoadPlan([], ledger, len(files))
+        return LoadPlan(files, ledger, 0, replaces=True)
+    rolled_back = [file for file in landing.rolled_back_files() if file.uri not in reloads]
+    is_rolled_back = _is_one_of(rolled_back)
+    return LoadPlan(
+        [file for file in new if not is_rolled_back(file)],
+        ledger,
+        len(files) - len(new),
+        tuple(file for file in new if is_rolled_back(file)),
+        frozenset(file.key for file in rolled_back),
+    )
+
+
+def _is_one_of(versions: Iterable[LedgerRow | FileVersion]) -> Callable[[FileVersion], bool]:
+    """Whether a listed file is one of these versions.
+
+    A local file has no ETag before it is read; until then its size and time speak for it.
+    """
+    found = [(version.key, version.uri, version.version) for version in versions]
+    keys = {key for key, _, _ in found}
+    stamps = {(uri, version) for _, uri, version in found}
+    return lambda file: (
+        (file.uri, file.version) in stamps if file.etag is None else file.key in keys
+    )
+
+
+def plan_load(
+    project: Project, feed: Feed, warehouse: Warehouse, reloads: frozenset[str]
+) -> tuple[LoadPlan, list[str], dict[str, str]]:
+    """The plan, the SQL that would load its new files, and the manifests it names, by URI.
 
     Reads the files' headers; changes nothing. Assumes that every record is accepted as it stands;
-    what is not known before the files are fetched and counted is shown as 0 or null. Raises
-    DataRefused for a header that does not fit.
+    what is not known before the files are fetched and counted is shown as 0 or null. Raises as
+    make_plan, and DataRefused for a header that does not fit.
     """
+    store = open_store(feed.options.location, project.project_dir)
+    plan = make_plan(feed, store, Landing(project, feed, warehouse), reloads)
+    if not plan.new:
+        return plan, [], {}
     tables = Tables(project, warehouse, feed)
     load_id = tables.number("next_load_id") if tables.exist("ledger") else 1
     work = copy_settings(warehouse)["work_location"] or "s3://<CTI_WORK_LOCATION>"
     folder = f"{feed_folder(work, feed.name)}<load>/"
-    assumed = enumerate(merged(_assumed(feed, files, store)), start=1)
+    assumed = enumerate(merged(_assumed(feed, plan.new, store)), start=1)
     groups = with_stages(
         feed, (replace(group, manifest=f"{folder}manifest-{n}.json") for n, group in assumed)
     )
-    rows = [ledger_row(load_id, file, Verdict(file.uri)) for file in files]
+    rows = [ledger_row(load_id, file, Verdict(file.uri)) for file in plan.new]
     staging = [statement for group in groups for statement in stage_statements(tables, group)]
     ddl, lock = ["begin", *tables.ddl()], tables.sql("lock_ledger")
     statements = [
         *([*ddl, "commit", *staging, "begin", lock] if lock else [*staging, *ddl]),
         tables.sql("next_load_id"),
-        *load_statements(tables, groups, rows, replaces),
+        *load_statements(tables, groups, rows, plan.replaces),
         tables.sql("count_load", load_id=load_id),
         "commit",
     ]
-    return statements, {g.manifest: manifest_text(g.paths) for g in groups if lock and g.manifest}
+    manifests = {g.manifest: manifest_text(g.paths) for g in groups if lock and g.manifest}
+    return plan, statements, manifests
 
 
 def _assumed(feed: Feed, files: Sequence[FileVersion], store: Store) -> Iterator[CopyGroup]:

@@ -1,7 +1,5 @@
 """Judging quarantined records again, and loading those that pass."""
 
-from __future__ import annotations
-
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -18,8 +16,9 @@ from loader.errors import (
     ReconciliationError,
     WarehouseError,
 )
-from loader.files.spool import private_files
-from loader.jobs.load import Observer, retried
+from loader.files.spool import spool_folder
+from loader.jobs.observer import Observer
+from loader.jobs.retry import retried
 from loader.records.dialect import Dialect
 from loader.records.reader import is_one_record, read_header
 from loader.validation.validator import Validator
@@ -27,21 +26,23 @@ from loader.warehouse.landing import Landing, Replay
 from loader.warehouse.project import Project
 from loader.warehouse.quarantine import Quarantined
 
-__all__ = ["Corrections", "ReplayReport", "replay"]
-
 # The bytes of a record by load, file and number.
 Corrections = dict[tuple[int, str, int], bytes]
 
 
 @dataclass
 class ReplayReport:
-    """What a replay did. load_id is None if no record passed; refused counts by column and rule."""
+    """What a replay did.
+
+    load: its id, None if no record passed. by_rule: how many records were rejected again, by column
+    and rule.
+    """
 
     feed: str
-    judged: int = 0
-    load_id: int | None = None
-    loaded: int = 0
-    refused: Counter[tuple[str | None, str]] = field(default_factory=Counter)
+    records_judged: int
+    load: int | None = None
+    records_loaded: int = 0
+    by_rule: Counter[tuple[str | None, str]] = field(default_factory=Counter)
 
 
 def replay(
@@ -53,52 +54,38 @@ def replay(
 ) -> ReplayReport:
     """Judges quarantined records by today's contract and loads those that pass, as a new load.
 
-    load_id: only those that this load refused. corrections: only these records, with this text.
+    load_id: only those that this load rejected. corrections: only these records, with this text.
     Raises ConfigError for a correction of a record that is not in quarantine, else as load().
     """
-    return retried(
-        feed,
-        observer,
-        lambda spool: _replay_once(project, feed, spool, observer, load_id, corrections),
-    )
 
-
-def _replay_once(
-    project: Project,
-    feed: Feed,
-    spool: Path,
-    observer: Observer,
-    load_id: int | None,
-    corrections: Corrections | None,
-) -> ReplayReport:
-    report = ReplayReport(feed.name)
-    with project.warehouse(create=False) as warehouse:
-        records = list(Landing(project, feed, warehouse).quarantined(load_id))
-    if corrections is not None:
-        records = list(_correct(records, corrections))
-    folder = Path(tempfile.mkdtemp(dir=spool))
-    replays: list[Replay] = []
-    with private_files(), Validator(feed, folder) as validator:
-        for (load, uri), members in groupby(records, key=lambda r: (r.load_id, r.file)):
-            observer.start(f"{feed.name}: judging the records of {uri} again", None)
-            replays += _judge_again(validator, feed, load, list(members), folder, report)
-            observer.finish()
-    if not replays:
+    def attempt() -> ReplayReport:
+        with project.warehouse(create=False) as warehouse:
+            records = list(Landing(project, feed, warehouse).quarantined(load_id))
+        if corrections is not None:
+            records = list(_corrected(records, corrections))
+        report = ReplayReport(feed.name, len(records))
+        replays = list(
+            _judge_again(feed, records, Path(tempfile.mkdtemp(dir=spool)), observer, report)
+        )
+        if not replays:
+            return report
+        try:
+            with project.warehouse() as warehouse:
+                rows = Landing(project, feed, warehouse).land_again(replays, spool)
+        except CommitUnknown as error:
+            # Not to be tried again: what was replayed is no longer in quarantine to be found.
+            raise WarehouseError(
+                f"{error} Whether the replay was committed, `python -m loader history` shows."
+            ) from None
+        report.load = rows[0].load_id
+        report.records_loaded = sum(row.records_loaded for row in rows)
         return report
-    try:
-        with project.warehouse() as warehouse:
-            rows = Landing(project, feed, warehouse).land_again(replays, spool)
-    except CommitUnknown as error:
-        # Not to be tried again: what it may have done is no longer in quarantine to be found.
-        raise WarehouseError(
-            f"{error} Whether the replay was committed, `python -m loader history` shows."
-        ) from None
-    report.load_id = rows[0].load_id
-    report.loaded = sum(row.records_loaded for row in rows)
-    return report
+
+    with spool_folder() as spool:
+        return retried(feed, observer, attempt)
 
 
-def _correct(records: Sequence[Quarantined], corrections: Corrections) -> Iterator[Quarantined]:
+def _corrected(records: Sequence[Quarantined], corrections: Corrections) -> Iterator[Quarantined]:
     """The records that are corrected, with their new text."""
     left = dict(corrections)
     for record in records:
@@ -113,54 +100,65 @@ def _correct(records: Sequence[Quarantined], corrections: Corrections) -> Iterat
 
 
 def _judge_again(
-    validator: Validator,
     feed: Feed,
-    load_id: int,
-    records: list[Quarantined],
+    records: Sequence[Quarantined],
     folder: Path,
+    observer: Observer,
     report: ReplayReport,
 ) -> Iterator[Replay]:
-    """The records of one file that pass now; adds up the others in the report."""
-    report.judged += len(records)
-    header, uri = records[0].header, records[0].file
-    if header is None:
-        report.refused[None, "header_unknown"] += len(records)
-        return
+    """The records that pass now, file by file; counts the others in the report."""
+    with Validator(feed, folder) as validator:
+        by_file = groupby(records, key=lambda r: (r.load_id, r.file))
+        for number, ((_, uri), members) in enumerate(by_file):
+            with observer.step(f"{feed.name}: judging the records of {uri} again"):
+                path = folder / f"replay-{number}.csv"
+                passed, rejected = _judge_file_again(validator, feed, list(members), path)
+            report.by_rule.update(rejected)
+            if passed:
+                yield passed
+
+
+def _judge_file_again(
+    validator: Validator, feed: Feed, records: Sequence[Quarantined], path: Path
+) -> tuple[Replay | None, Counter[tuple[str | None, str]]]:
+    """The records of one file that pass now, and how many others break which rule.
+
+    path: where to write the records, so that they can be validated like a file.
+    """
+    first, rejected = records[0], Counter[tuple[str | None, str]]()
+    if first.header is None:
+        return None, Counter({(None, "header_unknown"): len(records)})
     dialect = feed.dialect
     try:
-        width = len(read_header(BytesIO(header.encode()), dialect).fields)
+        width = len(read_header(BytesIO(first.header.encode()), dialect).fields)
     except DataRefused:
-        # Under today's delimiter and quote it is none.
-        report.refused[None, "header"] += len(records)
-        return
-    # A malformed one might take its neighbours with it, so it does not come to stand among them.
+        # It is no header under today's delimiter and quote.
+        return None, Counter({(None, "header"): len(records)})
+    # A malformed record could change how its neighbours are read, so it is left out of the file.
     whole: list[Quarantined] = []
     for record in records:
         if is_one_record(_text(record, dialect), dialect, width):
             whole.append(record)
         else:
-            report.refused[record.column, record.rule] += 1
-    path = folder / f"replay-{report.judged}-{load_id}.csv"
+            rejected[record.column, record.rule] += 1
     with path.open("wb") as out:
-        out.write(header.encode() + b"\n")
+        out.write(first.header.encode() + b"\n")
         out.writelines(_text(record, dialect) + b"\n" for record in whole)
-    verdict = validator.validate(uri, path)
+    verdict = validator.validate(first.file, path)
     if verdict.refused:
-        report.refused[None, "header"] += len(whole)
-        return
+        rejected[None, "header"] += len(whole)
+        return None, rejected
     if verdict.read != len(whole):
         raise ReconciliationError(
-            f"{uri}: {len(whole):,} records to judge again, but {verdict.read:,} read."
+            f"{first.file}: {len(whole):,} records to judge again, but {verdict.read:,} read."
         )
-    refused = set()
-    if verdict.rejects:
-        report.refused.update(verdict.rejects.by_rule)
-        refused = {reject.record for reject in verdict.rejects.read()}
-    passed = tuple(
-        record.record for number, record in enumerate(whole, start=1) if number not in refused
-    )
-    if passed:
-        yield Replay(load_id, uri, records[0].etag, passed, verdict)
+    rejects = verdict.rejects
+    rejected.update(rejects.by_rule if rejects else ())
+    again = {reject.record for reject in rejects.read()} if rejects else set()
+    passed = [r.record for n, r in enumerate(whole, start=1) if n not in again]
+    if not passed:
+        return None, rejected
+    return Replay(first.load_id, first.file, first.etag, tuple(passed), verdict), rejected
 
 
 def _text(record: Quarantined, dialect: Dialect) -> bytes:

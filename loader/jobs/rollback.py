@@ -1,18 +1,25 @@
-"""Taking one load back: its landing rows, its refused records, and its mark in the ledger."""
+"""Rolling back one load: its landing rows, its rejected records, and its mark in the ledger."""
 
-from __future__ import annotations
-
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from loader.contract.feed import Feed
 from loader.errors import ConfigError, ReconciliationError
-from loader.jobs.load import Observer, retried
+from loader.jobs.observer import Observer
+from loader.jobs.retry import retried
 from loader.warehouse.project import Project
 from loader.warehouse.tables import Tables
 
-__all__ = ["Deleted", "StandingLoad", "find_load", "roll_back", "to_json"]
+# The statements of a rollback, in order.
+_CHANGES = ("delete_landed", "delete_rejected", "unmark_replayed", "mark_rolled_back")
+
+
+class LoadRecords(NamedTuple):
+    """How many records of a load it landed, rejected, and took out of quarantine again."""
+
+    landed: int
+    rejected: int
+    replayed: int
 
 
 @dataclass(frozen=True)
@@ -25,31 +32,15 @@ class StandingLoad:
     files: tuple[tuple[str, int, int], ...]
 
     @property
-    def loaded(self) -> int:
-        """How many records it landed."""
-        return sum(loaded for _, loaded, _ in self.files)
-
-    @property
-    def rejected(self) -> int:
-        """How many records it set aside."""
-        return sum(rejected for _, _, rejected in self.files)
-
-    @property
-    def taken(self) -> int:
-        """How many records it took out of quarantine."""
-        return self.loaded if self.status == "replayed" else 0
-
-
-class Deleted(NamedTuple):
-    """How many records were deleted, landed and refused ones, and how many are refused again."""
-
-    landed: int
-    refused: int
-    returned: int
+    def records(self) -> LoadRecords:
+        """What the tables should hold of it."""
+        landed = sum(loaded for _, loaded, _ in self.files)
+        rejected = sum(rejected for _, _, rejected in self.files)
+        return LoadRecords(landed, rejected, landed if self.status == "replayed" else 0)
 
 
 def find_load(project: Project, load_id: int, feed: Feed | None = None) -> StandingLoad:
-    """A load that can be taken back. Raises ConfigError that says why one cannot."""
+    """A load that can be rolled back. Raises ConfigError that says why one cannot."""
     with project.warehouse(create=False) as warehouse:
         tables = Tables(project, warehouse)
         if not tables.exist("ledger"):
@@ -57,59 +48,41 @@ def find_load(project: Project, load_id: int, feed: Feed | None = None) -> Stand
         load = _read(tables, load_id)
         if feed is not None and load.feed != feed.name:
             raise ConfigError(f"load {load_id} is one of {load.feed}, not of {feed.name}")
-        _refuse(project, tables, load)
+        _check_can_go(project, tables, load)
     return load
 
 
 def roll_back(
     project: Project, feed: Feed, load_id: int, observer: Observer, damaged: bool = False
-) -> Deleted:
-    """Deletes what a load landed and set aside, and marks it in the ledger; all of it or nothing.
+) -> LoadRecords:
+    """Deletes what a load landed and rejected, and marks it in the ledger; all of it or nothing.
 
-    What it had taken out of quarantine is there again. damaged: also if the tables hold another
+    Records that it took out of quarantine are put back. damaged: also if the tables hold another
     number of its records than the ledger says. Raises ConfigError, WarehouseError or
     ReconciliationError; in each case the warehouse is as it was.
     """
-    found: list[Deleted] = []
+    found: LoadRecords | None = None
 
-    def once(_: object) -> Deleted:
+    def attempt() -> LoadRecords:
+        nonlocal found
         with project.warehouse(create=False) as warehouse:
             tables = Tables(project, warehouse, feed)
-            _roll_back_once(project, tables, load_id, damaged, found)
-        return found[-1]
+            lock = tables.sql("lock_ledger")
+            with warehouse.transaction():
+                tables.execute([lock] if lock else [])
+                load = _read(tables, load_id)
+                if found and load.status == "rolled back":
+                    return found  # the try before lost its connection at COMMIT, which was done
+                _check_can_go(project, tables, load)
+                found = _count(tables, load_id)
+                if not damaged:
+                    _expect(load_id, found, load.records)
+                for macro in _CHANGES:
+                    tables.run(macro, load_id=load_id)
+                _expect(load_id, _count(tables, load_id), LoadRecords(0, 0, 0))
+        return found
 
-    return retried(feed, observer, once)
-
-
-def _roll_back_once(
-    project: Project,
-    tables: Tables,
-    load_id: int,
-    damaged: bool,
-    found: list[Deleted],
-) -> None:
-    """One try. found: what was there to delete is added to it."""
-
-    def counts() -> Deleted:
-        return Deleted(
-            tables.number("count_load", load_id=load_id),
-            tables.number("count_rejected", load_id=load_id),
-            tables.number("count_replayed_by", load_id=load_id),
-        )
-
-    lock = tables.sql("lock_ledger")
-    with tables.warehouse.transaction():
-        tables.execute([lock] if lock else [])
-        load = _read(tables, load_id)
-        if found and load.status == "rolled back":
-            return  # the try before was lost at COMMIT, but done
-        _refuse(project, tables, load)
-        found.append(counts())
-        if not damaged:
-            _expect(load_id, found[-1], [load.loaded, load.rejected, load.taken])
-        for macro in ("delete_landed", "delete_rejected", "unmark_replayed", "mark_rolled_back"):
-            tables.run(macro, load_id=load_id)
-        _expect(load_id, counts(), [0, 0, 0])
+    return retried(feed, observer, attempt)
 
 
 def _read(tables: Tables, load_id: int) -> StandingLoad:
@@ -120,8 +93,13 @@ def _read(tables: Tables, load_id: int) -> StandingLoad:
     return StandingLoad(load_id, rows[0]["feed"], rows[0]["status"], files)
 
 
-def _refuse(project: Project, tables: Tables, load: StandingLoad) -> None:
-    """Raises ConfigError for a load that cannot be taken back."""
+def _count(tables: Tables, load_id: int) -> LoadRecords:
+    macros = ("count_load", "count_rejected", "count_replayed_by")
+    return LoadRecords(*(tables.number(macro, load_id=load_id) for macro in macros))
+
+
+def _check_can_go(project: Project, tables: Tables, load: StandingLoad) -> None:
+    """Raises ConfigError for a load that cannot be rolled back."""
     name, feed = f"load {load.load_id} of {load.feed}", project.feed(load.feed)
     if load.status == "rolled back":
         raise ConfigError(
@@ -146,7 +124,7 @@ def _refuse(project: Project, tables: Tables, load: StandingLoad) -> None:
         )
 
 
-def _expect(load_id: int, found: Sequence[int], expected: Sequence[int]) -> None:
+def _expect(load_id: int, found: LoadRecords, expected: LoadRecords) -> None:
     """Promise 1: raises ReconciliationError where a count is not what it must be."""
     what = ("landed", "refused", "replayed")
     for name, is_there, should_be in zip(what, found, expected, strict=True):
@@ -156,15 +134,3 @@ def _expect(load_id: int, found: Sequence[int], expected: Sequence[int]) -> None
                 " expected. Nothing was rolled back; `python -m loader check` shows more, and"
                 " --damaged takes the load back all the same."
             )
-
-
-def to_json(load: StandingLoad, deleted: Deleted) -> dict[str, Any]:
-    """For machines."""
-    return {
-        "feed": load.feed,
-        "load": load.load_id,
-        "files": len(load.files),
-        "records_deleted": deleted.landed,
-        "rejects_deleted": deleted.refused,
-        "rejects_returned": deleted.returned,
-    }

@@ -10,7 +10,6 @@ from e2e.engines import RedshiftTables, Tables
 from rig.fixtures import pytest_configure
 
 from loader.errors import WarehouseTransient
-from loader.jobs import load as pipeline
 from loader.warehouse.connection import Warehouse
 
 __all__ = ["pytest_configure"]
@@ -52,7 +51,7 @@ def lose_commit(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], objec
     """Has the next COMMIT done and its answer lost, and something happen just then."""
 
     def lose(meanwhile: Callable[[], object]) -> None:
-        monkeypatch.setattr(pipeline, "_BACKOFF", (0.0,))
+        monkeypatch.setattr("loader.jobs.retry._WAITS", (0.0,))
         execute, lost = Warehouse.execute, list[str]()
 
         def broken(self: Warehouse, sql: str) -> None:

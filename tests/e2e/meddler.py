@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 __all__ = ["Meddler"]
 
@@ -13,16 +14,15 @@ class Meddler:
     def __init__(self, step: str, deed: Callable[[], object]) -> None:
         self._step, self._deed = step, deed
 
-    def start(self, step: str, total_bytes: int | None) -> None:
-        """A step begins."""
-        if self._step in step:
+    @contextmanager
+    def step(self, name: str, total_bytes: int | None = None) -> Iterator[None]:
+        """Encloses a step."""
+        if self._step in name:
             self._deed()
+        yield
 
     def advance(self, count: int) -> None:
         """Bytes are done."""
-
-    def finish(self) -> None:
-        """The step is over."""
 
     def note(self, message: str) -> None:
         """Something happened."""

@@ -345,5 +345,5 @@ def test_a_commit_that_was_done_after_all_is_reported_whatever_came_since(
         DuckDBConnectionManager.close_all_connections()
     assert (good / "z.csv").exists()
     # THEN the load is reported as what it is: done
-    assert (report.load_id, report.files, report.known) == (1, 1, 0)
+    assert (report.load, report.files, report.files_loaded_before) == (1, 1, 0)
     assert report.records_loaded == tables.count("raw.indicators") > 0

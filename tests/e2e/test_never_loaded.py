@@ -41,7 +41,7 @@ def test_plan_touches_nothing(loader: Loader, project: Path, tables: Tables) -> 
         path.name for path in (project / "samples/indicators").iterdir()
     )
     assert plan["feed"] == "cti.indicators"
-    assert plan["known"] == 0
+    assert plan["loaded_before"] == 0
     sql = ";\n".join(plan["sql"])
     for part in ("begin", "raw.indicators", "_loaded_files", "2026-01-07_reordered", "commit"):
         assert part in sql.replace('"', "")

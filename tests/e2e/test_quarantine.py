@@ -14,7 +14,6 @@ from e2e.engines import on_both_engines
 from e2e.meddler import Meddler
 
 from loader.errors import ConfigError
-from loader.jobs import load as pipeline
 from loader.jobs.replay import replay
 from loader.warehouse.project import Project
 
@@ -286,13 +285,13 @@ def test_two_replays_at_once_take_a_record_once(
     feed = opened.feed("indicators")
     uri = tables.rows("select uri from raw._loaded_files")[0][0]
     corrections = {(1, uri, 98): b"eleven.example,domain,me,11,2026-01-01"}
-    monkeypatch.setattr(pipeline, "_BACKOFF", (0.0,))
+    monkeypatch.setattr("loader.jobs.retry._WAITS", (0.0,))
     overtaken: list[int] = []
 
     def overtake() -> None:
         if not overtaken:
             quiet = Meddler("never", lambda: None)
-            overtaken.append(replay(opened, feed, quiet, corrections=corrections).loaded)
+            overtaken.append(replay(opened, feed, quiet, corrections=corrections).records_loaded)
 
     # WHEN both come to their end THEN the record is loaded once, and the second one says why
     try:

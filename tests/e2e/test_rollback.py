@@ -297,13 +297,13 @@ def test_a_loader_that_planned_before_does_not_bring_it_back(
 ) -> None:
     # GIVEN a loader that is judging a file while another loads it and takes it back
     write(feed_folder, "a", "one")
-    monkeypatch.setattr(pipeline, "_BACKOFF", (0.0,))
+    monkeypatch.setattr("loader.jobs.retry._WAITS", (0.0,))
     opened, overtaken = Project(project), list[int]()
     feed, quiet = opened.feed("indicators"), Meddler("never", lambda: None)
 
     def overtake() -> None:
         if not overtaken:
-            overtaken.append(pipeline.load(opened, feed, quiet).load_id or 0)
+            overtaken.append(pipeline.load(opened, feed, quiet).load or 0)
             roll_back(opened, feed, overtaken[0], quiet)
 
     # WHEN the first one goes on THEN it finds that somebody did not want the file
@@ -312,7 +312,7 @@ def test_a_loader_that_planned_before_does_not_bring_it_back(
     finally:
         DuckDBConnectionManager.close_all_connections()
     assert overtaken == [1]
-    assert (report.load_id, report.held) == (None, 1)
+    assert (report.load, report.files_rolled_back_before) == (None, 1)
     assert tables.count("raw.indicators") == 0
 
 

@@ -206,12 +206,12 @@ def _run(command: Command) -> None:
 
             cli()
         else:
-            from loader.jobs import load as pipeline
+            from loader.jobs import retry
 
             if command.impatient:
                 hurry(pytest.MonkeyPatch())
-                assert pipeline._BACKOFF
-                pipeline._BACKOFF = (0.05,) * len(pipeline._BACKOFF)  # type: ignore[assignment]
+                assert retry._WAITS
+                retry._WAITS = (0.05,) * len(retry._WAITS)  # type: ignore[assignment]
             # As `python -m loader` does.
             runpy.run_module("loader", run_name="__main__")
     finally:

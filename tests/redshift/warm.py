@@ -16,15 +16,16 @@ from pathlib import Path
 import boto3
 import duckdb
 import numpy as np
+import rich.progress
+import rich.table
 import sqlparse
 from dbt.cli.main import dbtRunner
 from dbt.task import build, docs, freshness
 
 import loader.cli.main
-import loader.cli.output
 import loader.jobs.load
 
-__all__ = ["boto3", "build", "docs", "duckdb", "freshness", "loader", "np", "sqlparse"]
+__all__ = ["boto3", "build", "docs", "duckdb", "freshness", "loader", "np", "rich", "sqlparse"]
 
 _THREADS = Path("/proc/self/task")
 _MODELS = {

@@ -367,7 +367,7 @@ def test_one_feed_whose_file_is_gone_does_not_keep_the_others(
         done.append(feed)
 
     with pytest.raises(LoaderError, match="1 of 2 feeds failed") as failed:
-        for_each(["first", "second"], work)  # type: ignore[arg-type, list-item]
+        for_each(["first", "second"], work)
     assert done == ["second"]
     assert failed.value.exit_code == 3
     assert "error: a.csv: No such file or directory" in capsys.readouterr().err

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from loader.cli.output import (
-    ProgressReport,
     print_json,
     print_rejects,
     print_table,
@@ -18,6 +17,7 @@ from loader.cli.output import (
     say_text,
     shown,
 )
+from loader.cli.progress import ProgressReport
 from loader.validation.rejects import Reject, RejectLog
 from loader.validation.verdict import Verdict
 
@@ -103,15 +103,13 @@ def test_rejects_are_shown_first_and_counted_all(
 def test_progress_is_silent_in_a_pipe_unless_it_takes_long(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("loader.cli.output._PLAIN_SECONDS", 0.0)
+    monkeypatch.setattr("loader.cli.progress._PLAIN_SECONDS", 0.0)
     report = ProgressReport()
-    report.start("reading", 3 << 20)
-    report.advance(1 << 20)
-    report.finish()
+    with report.step("reading", 3 << 20):
+        report.advance(1 << 20)
     quiet = ProgressReport(quiet=True)
-    quiet.start("reading", 3 << 20)
-    quiet.advance(1 << 20)
-    quiet.finish()
+    with quiet.step("reading", 3 << 20):
+        quiet.advance(1 << 20)
     report.note("again \x1b")
     assert capsys.readouterr().err == "reading\nreading: 1 of 3 MiB\nagain \\x1b\n"
 
@@ -125,7 +123,6 @@ def test_progress_is_a_bar_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("TERM", "xterm")
     report = ProgressReport()
     # What a file is called is no markup.
-    report.start("reading [/]", 100)
-    report.advance(100)
-    report.finish()
+    with report.step("reading [/]", 100):
+        report.advance(100)
     assert "reading [/]" in terminal.getvalue()

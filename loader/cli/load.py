@@ -1,0 +1,218 @@
+"""The commands plan, load and run. Imports in functions spare `--help` numpy, DuckDB and dbt."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+from loader import interrupts
+from loader.cli.exits import for_each
+from loader.cli.options import Settings, command, rejects_to_option, reload_option, select_option
+from loader.cli.output import (
+    print_findings,
+    print_json,
+    print_rejects,
+    print_table,
+    say,
+    say_text,
+)
+from loader.cli.progress import ProgressReport
+from loader.errors import DataRefused, WarehouseError
+
+if TYPE_CHECKING:
+    from loader.contract.feed import Feed
+
+
+@command(select_option, reload_option)
+def plan(settings: Settings) -> None:
+    """Show which files are new and the SQL that would load them. Touches nothing.
+
+    \b
+    Example: python -m loader plan --target redshift
+    """
+    from loader.jobs.plan import plan_load
+
+    def show(feed: Feed) -> None:
+        reloads = frozenset(settings.reloads)
+        plan, sql, manifests = plan_load(settings.project, feed, warehouse, reloads)
+        if settings.as_json:
+            print_json(
+                {
+                    "feed": feed.name,
+                    "location": feed.options.location,
+                    "mode": feed.options.mode,
+                    "loaded_before": plan.loaded_before,
+                    "rolled_back": [f.uri for f in plan.rolled_back],
+                    "new": [{"uri": f.uri, "bytes": f.bytes} for f in plan.new],
+                    "sql": sql,
+                    "manifests": {uri: json.loads(text) for uri, text in manifests.items()},
+                }
+            )
+            return
+        before = plan.loaded_before, len(plan.rolled_back)
+        if not plan.new:
+            say(_nothing_new(settings, feed, *before))
+            return
+        again = sum(file.uri in reloads for file in plan.new)
+        print_table(
+            f"{feed.name}: {len(plan.new)} new, {_before(*before)}"
+            + (f"; {again} of the new ones by --reload" if again else ""),
+            ("file", "bytes"),
+            [(file.uri, file.bytes) for file in plan.new],
+        )
+        for uri, text in manifests.items():
+            say_text("")
+            say(uri)
+            say_text(text)
+        say_text("\n" + ";\n".join(sql) + ";")
+
+    feeds = settings.feeds()
+    with settings.project.warehouse(create=False) as warehouse:
+        for_each(feeds, show)
+
+
+@command(select_option, reload_option, rejects_to_option)
+def load(settings: Settings) -> None:
+    """Load what is new of every feed: validate, copy, reconcile, commit.
+
+    Each feed loads all its new files or none. A failed feed does not stop the others.
+
+    \b
+    Example: python -m loader load --select indicators
+    """
+
+    def load_one(feed: Feed) -> None:
+        started = time.monotonic()
+        done = _load(settings, feed)
+        if settings.as_json:
+            print_json({**done, "seconds": _seconds_since(started)})
+
+    for_each(settings.feeds(), load_one)
+
+
+@command(select_option, reload_option, rejects_to_option)
+def run(settings: Settings) -> None:
+    """Load what is new, `dbt build` all that depends on it, check that nothing is lost, sum up.
+
+    \b
+    Example: python -m loader run
+    """
+
+    def run_one(feed: Feed) -> None:
+        started = time.monotonic()
+        done = _load(settings, feed)
+        if not done["files_rolled_back_before"]:
+            del done["files_rolled_back_before"]
+        build(settings, feed, done, "the data is loaded", started)
+
+    for_each(settings.feeds(), run_one)
+
+
+def build(settings: Settings, feed: Feed, done: dict[str, Any], told: str, started: float) -> None:
+    """Builds what depends on a feed, checks that nothing is lost, and sums up.
+
+    done: what was done before, for the summary; told: the same for an error message. Raises
+    DataRefused for a test or check that failed, WarehouseError for a failed build.
+    """
+    from loader.jobs.check import check_feed, differing
+
+    result = settings.project.build(feed, quiet=settings.as_json)
+    interrupts.check()
+    if result.errors:
+        listed = (*result.failed.values(), *result.errors)
+        raise WarehouseError(f"{told}, but dbt build ended with errors:", listed)
+    marts: list[dict[str, Any]] = []
+    with settings.project.warehouse() as warehouse:
+        if not result.failed:  # dbt does not build a mart on a table whose tests failed
+            for mart in settings.project.marts(feed):
+                marts += warehouse.query(warehouse.render("mart_size", mart=mart.name))
+        findings = check_feed(settings.project, feed, warehouse, result.passed)
+    # A counting test is one of the checks, which have better words for it.
+    counted = {finding.test for finding in findings}
+    failures = [message for test, message in result.failed.items() if test not in counted]
+    failed = differing(findings)
+    rows = sum(int(mart["mart_rows"]) for mart in marts)
+    raw = sum(int(mart["raw_records"] or 0) for mart in marts)
+    summary = {
+        **done,
+        **({"mart_rows": rows, "duplicates": raw - rows} if marts else {}),
+        "tests_passed": len(result.passed - counted),
+        "tests_failed": len(failures),
+        "checks_passed": len(findings) - len(failed),
+        "checks_failed": len(failed),
+        "seconds": _seconds_since(started),
+    }
+    if settings.as_json:
+        print_json(summary)
+    else:
+        if any(finding.state != "holds" for finding in findings):
+            print_findings(feed.name, findings)
+        cells = [
+            (key.replace("_", " "), "none" if value is None else value)
+            for key, value in summary.items()
+        ]
+        print_table("", ("summary", ""), cells)
+    problems = [f"{len(failures)} tests of the tables failed"] if failures else []
+    problems += [f"{len(failed)} checks do not hold"] if failed else []
+    if problems:
+        listed = (*failures, *(f"check {f.check}: {f.what}" for f in failed))
+        raise DataRefused(f"{told}, but {' and '.join(problems)}:", listed)
+
+
+def _load(settings: Settings, feed: Feed) -> dict[str, Any]:
+    """Loads a feed, tells a person what became of it, and returns the same for machines."""
+    from loader.jobs.load import RecordsRefused
+    from loader.jobs.load import load as load_feed
+
+    observer, reloads = ProgressReport(settings.as_json), frozenset(settings.reloads)
+    try:
+        report = load_feed(settings.project, feed, observer, settings.rejects_to, reloads)
+    except RecordsRefused as error:
+        if settings.as_json:
+            for verdict in error.verdicts:
+                print_json({"feed": feed.name, **verdict.to_json()})
+        else:
+            print_rejects(error.verdicts)
+        raise
+    if not settings.as_json:
+        if report.load is None:
+            before = report.files_loaded_before, report.files_rolled_back_before
+            say(_nothing_new(settings, feed, *before))
+        else:
+            say(
+                f"{feed.name}: load {report.load}: {report.files} files,"
+                f" {report.records_loaded:,} of {report.records_read:,} records loaded,"
+                f" {report.records_rejected:,} rejected"
+            )
+        if report.records_rejected:
+            say(
+                f"{feed.name}: the rejected records are in quarantine; to look at them:"
+                f" python -m loader rejects --load {report.load}"
+            )
+        if report.rejects:
+            say(f"{feed.name}: rejected records written to {report.rejects}")
+    return report.to_json()
+
+
+def _nothing_new(settings: Settings, feed: Feed, loaded_before: int, rolled_back: int) -> str:
+    """What to say of a feed without a new file."""
+    location = feed.options.location
+    if not loaded_before + rolled_back:
+        return f"{feed.name}: nothing to load; no file matches {location}"
+    hint = "; --reload FILE loads one again" if rolled_back else ""
+    if settings.reloads:
+        hint = "; --reload takes only a file whose load was rolled back, see `rollback --help`"
+    before = _before(loaded_before, rolled_back, f" files of {location}")
+    return f"{feed.name}: nothing new; {before}{hint}"
+
+
+def _before(loaded_before: int, rolled_back: int, what: str = "") -> str:
+    """What became of the files that are not new."""
+    return f"{loaded_before}{what} loaded before" + (
+        f", {rolled_back} rolled back" if rolled_back else ""
+    )
+
+
+def _seconds_since(started: float) -> float:
+    return round(time.monotonic() - started, 1)

@@ -1,0 +1,124 @@
+"""The commands rejects and replay. Imports in them spare `--help` numpy, DuckDB and dbt."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from loader.cli.options import Settings, command, load_id_option, select_option
+from loader.cli.output import print_by_rule, print_json, print_records, say
+from loader.cli.progress import ProgressReport
+from loader.errors import ConfigError, DataRefused
+
+if TYPE_CHECKING:
+    from loader.warehouse.quarantine import Quarantined
+
+# Examples of each rule.
+_EXAMPLES = 2
+
+
+@command(
+    select_option,
+    load_id_option,
+    click.option("--file", "uri", help="Only what this file had, named as in `history`."),
+    click.option(
+        "--csv", "as_csv", is_flag=True, help="Print CSV, for a spreadsheet and `replay`."
+    ),
+)
+def rejects(settings: Settings, load_id: int | None, uri: str | None, as_csv: bool) -> None:
+    """Show the refused records in quarantine: by rule with examples, or each with --json or --csv.
+
+    \b
+    Example: python -m loader rejects --load 3 --csv > rejects.csv
+    """
+    from loader.cli.corrections import print_csv
+    from loader.warehouse.landing import Landing
+
+    if as_csv and settings.as_json:
+        raise ConfigError("--csv and --json exclude each other; give one of them")
+    with settings.project.warehouse(create=False) as warehouse:
+        for number, feed in enumerate(settings.feeds()):
+            records = Landing(settings.project, feed, warehouse).quarantined(load_id, uri)
+            if as_csv:
+                print_csv(records, sys.stdout, header=not number)
+            elif settings.as_json:
+                for record in records:
+                    print_json({"feed": feed.name, **record.to_json()})
+            else:
+                of = f" of load {load_id}" if load_id else ""
+                _print_quarantine(feed.name, records, of + (f" of file {uri}" if uri else ""))
+
+
+@command(
+    click.option(
+        "--select", "-s", "feed_name", metavar="FEED", help="Whose; not needed for one feed."
+    ),
+    load_id_option,
+    click.option(
+        "--from",
+        "corrected",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help="Corrected records: CSV as `rejects --csv` prints it, with `raw` put right.",
+    ),
+)
+def replay(
+    settings: Settings, feed_name: str | None, load_id: int | None, corrected: Path | None
+) -> None:
+    """Judge the records in quarantine again and load those that pass now, once, as a new load.
+
+    They pass when a rule of the contract was widened, or when their text was corrected (--from).
+
+    \b
+    Example: python -m loader replay --from rejects.csv
+    """
+    from loader.cli.corrections import read_corrections
+    from loader.jobs.replay import replay as replay_feed
+
+    project = settings.project
+    corrections = read_corrections(corrected) if corrected else None
+    feed = settings.feed(feed_name, "--select")
+    observer = ProgressReport(settings.as_json)
+    report = replay_feed(project, feed, observer, load_id, corrections)
+    judged, loaded = report.records_judged, report.records_loaded
+    rejected = judged - loaded
+    if settings.as_json:
+        done = {"feed": feed.name, "load": report.load, "records_judged": judged}
+        print_json({**done, "records_loaded": loaded, "records_refused": rejected})
+    elif not judged:
+        say(f"{feed.name}: no record is in quarantine")
+    else:
+        load = f"load {report.load}: " if report.load else ""
+        say(f"{feed.name}: {load}{loaded:,} of {judged:,} records loaded")
+        if report.by_rule:
+            print_by_rule("still refused by rule", report.by_rule)
+    if corrected and rejected:
+        raise DataRefused(f"{rejected:,} corrected records are still refused; see above")
+
+
+def _print_quarantine(feed: str, records: Iterable[Quarantined], of: str) -> None:
+    """How many records broke which rule, and an example or two of each.
+
+    of: which records were asked for.
+    """
+    by_rule: Counter[tuple[str | None, str]] = Counter()
+    examples: list[Quarantined] = []
+    for record in records:
+        key = record.column, record.rule
+        by_rule[key] += 1
+        if by_rule[key] <= _EXAMPLES:
+            examples.append(record)
+    if not by_rule:
+        say(f"{feed}: no record{of} is in quarantine")
+        return
+    print_by_rule(f"{feed}: refused by rule", by_rule)
+    examples.sort(key=lambda r: (-by_rule[r.column, r.rule], r.column or "", r.rule))
+    print_records(
+        "examples",
+        ("load", "file", "record", "line", "column", "rule", "value", "raw"),
+        ({**r.to_json(), "raw": r.raw.decode("utf-8", "backslashreplace")} for r in examples),
+    )

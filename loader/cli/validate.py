@@ -1,0 +1,130 @@
+"""The command validate: judges local files. Imports in it spare `--help` numpy and DuckDB."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from loader.cli.options import Settings, command
+from loader.cli.output import print_json, print_records, print_rejects
+from loader.cli.progress import ProgressReport
+from loader.errors import ConfigError, StorageError
+
+if TYPE_CHECKING:
+    from loader.validation.validator import Validator
+    from loader.validation.verdict import Verdict
+
+
+@command(
+    click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path)),
+    click.option(
+        "--feed", "feed_name", metavar="FEED", help="Whose contract; not needed for one feed."
+    ),
+    click.option(
+        "--out",
+        type=click.Path(path_type=Path, file_okay=False),
+        help="Folder for NAME.accepted.csv and NAME.rejects.jsonl of each file.",
+    ),
+)
+def validate(
+    settings: Settings, paths: tuple[Path, ...], feed_name: str | None, out: Path | None
+) -> None:
+    """Judge local files against a feed's contract. Needs no warehouse and loads nothing.
+
+    \b
+    Example: python -m loader validate --feed indicators --out checked data/*.csv
+    """
+    from loader.files.spool import spool_folder
+    from loader.jobs.load import judge_file
+    from loader.validation.validator import Validator
+    from loader.validation.verdict import Verdict
+
+    feed = settings.feed(feed_name, "--feed")
+    results = _results(paths, out) if out else {}
+    observer = ProgressReport(quiet=settings.as_json)
+    total = sum(os.path.getsize(path) for path in paths if os.path.isfile(path))
+    step = observer.step(f"{feed.name}: validating {len(paths)} files", total)
+    verdicts: list[Verdict] = []
+    code = 0
+    with spool_folder() as spool, Validator(feed, spool) as validator, step:
+        for path in paths:
+            try:
+                _check_readable(path)
+                verdict = judge_file(validator, feed, str(path), path, spool, observer)
+                code = max(code, 1 if verdict.refused or verdict.rejected else 0)
+            except (ConfigError, StorageError) as error:
+                verdict = Verdict(str(path), refused=str(error))
+                code = max(code, error.exit_code)
+            if path in results:
+                _write_results(validator, verdict, *results[path])
+            verdicts.append(verdict)
+            if settings.as_json:
+                print_json(verdict.to_json())
+    if not settings.as_json:
+        print_records(
+            feed.name,
+            ("file", "read", "accepted", "rejected", "refused"),
+            ({**v.to_json(), "refused": "whole file" if v.refused else ""} for v in verdicts),
+        )
+        print_rejects(verdicts)
+    if code:
+        sys.exit(code)
+
+
+def _results(paths: tuple[Path, ...], out: Path) -> dict[Path, tuple[Path, Path]]:
+    """Where each file's accepted and rejected records go. Raises ConfigError if two would clash."""
+    name, count = Counter(path.name for path in paths).most_common(1)[0]
+    if count > 1:
+        raise ConfigError(
+            f"two files are called {name}, so their results would overwrite each other in {out};"
+            " validate them into different folders"
+        )
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(f"{out}: {error.strerror}") from None
+    inputs = {path.resolve() for path in paths}
+    results = {
+        path: (out / f"{path.name}.accepted.csv", out / f"{path.name}.rejects.jsonl")
+        for path in paths
+    }
+    for result in (result for pair in results.values() for result in pair):
+        if result.resolve() in inputs:
+            raise ConfigError(
+                f"{result} is to be validated and would be written over; give another --out"
+            )
+    return results
+
+
+def _write_results(validator: Validator, verdict: Verdict, accepted: Path, rejects: Path) -> None:
+    """Writes a file's accepted records as CSV, its rejected ones as JSON lines.
+
+    Raises StorageError.
+    """
+    try:
+        accepted.unlink(missing_ok=True)
+        if not verdict.refused:
+            validator.write_accepted(verdict, accepted)
+        with rejects.open("w", encoding="ascii") as lines:
+            lines.writelines(verdict.rejects.json_lines() if verdict.rejects else ())
+    except OSError as error:
+        raise StorageError(f"{error.filename or accepted}: {error.strerror or error}") from None
+
+
+def _check_readable(path: Path) -> None:
+    """Raises ConfigError for a path that names no file, StorageError for an unreadable one."""
+    if path.is_dir():
+        raise ConfigError(f"{path} is a folder; name the files in it")
+    if path.exists() and not path.is_file():
+        raise ConfigError(f"{path} is not a regular file")
+    try:
+        with path.open("rb") as file:
+            file.read(1)
+    except OSError as error:
+        kind = ConfigError if isinstance(error, FileNotFoundError) else StorageError
+        raise kind(f"{path}: {error.strerror}") from None
