@@ -1,6 +1,5 @@
 """What the warehouse copies from: local files, or objects in S3 behind a manifest."""
 
-import gzip
 import json
 import shutil
 from collections import defaultdict
@@ -99,7 +98,7 @@ def s3_groups(
     groups = [
         *merged(originals),
         *([_parts(feed, rewritten, work, spool)] if rewritten else []),
-        *(_zipped(group, work) for group in rejected),
+        *(replace(group, paths=(work.upload(Path(*group.paths)),)) for group in rejected),
     ]
     # Each object is listed, and mandatory: a bare prefix would also take x.csv.bak.
     return [
@@ -124,15 +123,6 @@ def _parts(feed: Feed, verdicts: Sequence[Verdict], work: WorkFolder, spool: Pat
         engine.write_text(connection, texts, names, folder, options)
     uris = tuple(work.upload(path) for path in sorted(folder.iterdir()))
     return CopyGroup(uris, names, records, names, compression="gzip")
-
-
-def _zipped(group: CopyGroup, work: WorkFolder) -> CopyGroup:
-    """A group of one file on disk, uploaded as gzip."""
-    path = Path(group.paths[0])
-    target = path.with_suffix(".csv.gz")
-    with path.open("rb") as text, gzip.open(target, "wb", compresslevel=6) as out:
-        shutil.copyfileobj(text, out)
-    return replace(group, paths=(work.upload(target),), compression="gzip")
 
 
 def manifest_text(uris: Sequence[str]) -> str:

@@ -1,6 +1,7 @@
 """The quarantine: rejected records on their way into its table, and back to be judged again."""
 
 import csv
+import gzip
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -10,12 +11,13 @@ from typing import Any
 
 from loader.contract.feed import Feed
 from loader.errors import WarehouseTransient
-from loader.files.version import FileVersion
 from loader.validation import rejects
 from loader.validation.rejects import Reject
-from loader.validation.verdict import Verdict
+from loader.warehouse.copy_source import CopyGroup, Files
 from loader.warehouse.tables import Tables
 
+# Of gzip: it compresses these texts well at any, and costs the least time at this one.
+_LEVEL = 1
 # An IN list of as many numbers is far below what either engine takes as one statement.
 _RECORDS_PER_STATEMENT = 5000
 
@@ -45,10 +47,10 @@ class Quarantined(Reject):
         return {"load": self.load_id, **super().to_json(), "contract": self.contract}
 
 
-def write_rejected(path: Path, feed: Feed, files: Iterable[tuple[FileVersion, Verdict]]) -> int:
-    """Writes the rejected records of files as CSV of COLUMNS; returns how many rows."""
+def write_rejected(path: Path, feed: Feed, files: Files) -> list[CopyGroup]:
+    """Writes the rejected records of files as gzip CSV of COLUMNS; the group of it, if any."""
     count, contract = 0, feed.fingerprint
-    with path.open("w", encoding="utf-8", newline="") as out:
+    with gzip.open(path, "wt", _LEVEL, encoding="utf-8", newline="") as out:
         writer = csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_ALL)
         writer.writerow(COLUMNS)
         for file, verdict in files:
@@ -57,7 +59,8 @@ def write_rejected(path: Path, feed: Feed, files: Iterable[tuple[FileVersion, Ve
             for row in verdict.rejects.rows() if verdict.rejects else ():
                 writer.writerow((file.uri, file.etag, *row, header, contract))
                 count += 1
-    return count
+    group = CopyGroup((str(path),), COLUMNS, count, COLUMNS, compression="gzip", table="quarantine")
+    return [group] if count else []
 
 
 def mark_replayed(

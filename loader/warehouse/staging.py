@@ -12,7 +12,7 @@ from loader.files.version import FileVersion
 from loader.validation.verdict import Verdict
 from loader.warehouse.connection import Warehouse
 from loader.warehouse.copy_source import CopyGroup, local_groups, s3_groups
-from loader.warehouse.quarantine import COLUMNS, write_rejected
+from loader.warehouse.quarantine import write_rejected
 from loader.warehouse.tables import Tables
 from loader.warehouse.work import WorkFolder
 
@@ -52,9 +52,7 @@ def staged(
     Raises ConfigError, StorageError, WarehouseError, ReconciliationError.
     """
     settings = copy_settings(tables.warehouse)
-    path = spool / "rejected.csv"
-    rows = write_rejected(path, feed, files)
-    rejected = [CopyGroup((str(path),), COLUMNS, rows, COLUMNS, table="quarantine")] if rows else []
+    rejected = write_rejected(spool / "rejected.csv.gz", feed, files)
     if settings["reads"] == "files":
         yield _filled(tables, feed, [*local_groups(feed, files), *rejected])
         return

@@ -35,7 +35,8 @@ create or replace temp view {{ quoted(group.stage) }} as
 select {{ selected | join(', ') }}
 from read_csv(
     [{{ paths | join(', ') }}],
-    auto_detect = false, header = true, strict_mode = true, compression = 'none',
+    auto_detect = false, header = true, strict_mode = true,
+    compression = {{ text_literal(group.compression) }},
     new_line = '\n',
     delim = {{ text_literal(group.delimiter) }},
     quote = {{ text_literal(group.quote) }}, escape = {{ text_literal(group.quote) }},

@@ -96,9 +96,9 @@ def test_copy_reads_an_object_itself_only_if_it_cannot_misread_it(
 def test_rejected_records_are_a_group_of_their_own(
     make_feed: MakeFeed, tmp_path: Path, work: FakeWork
 ) -> None:
-    path = tmp_path / "rejected.csv"
-    path.write_text("x\n1\n")
-    rejected = CopyGroup((str(path),), ("x",), 1, ("x",), table="quarantine")
+    path = tmp_path / "rejected.csv.gz"
+    path.write_bytes(gzip.compress(b"x\n1\n"))
+    rejected = CopyGroup((str(path),), ("x",), 1, ("x",), compression="gzip", table="quarantine")
     (group,) = s3_groups(make_feed({"a": {}}), [], [rejected], work, tmp_path)
     assert (group.table, group.compression) == ("quarantine", "gzip")
     assert gzip.decompress((work.folder / "rejected.csv.gz").read_bytes()) == b"x\n1\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,11 +33,11 @@ def kept(feed: Any, folder: Path, *raws: bytes, value: str | None = "v") -> list
         for n, raw in enumerate(raws, start=1)
     )
     verdict = Verdict("in/a.csv", read=len(raws), rejects=log, header="a,b")
-    written = folder / "rejected.csv"
-    rows = write_rejected(written, feed, [(FILE, verdict)])
-    with written.open(encoding="utf-8", newline="") as text:
+    written = folder / "rejected.csv.gz"
+    (group,) = write_rejected(written, feed, [(FILE, verdict)])
+    with gzip.open(written, "rt", encoding="utf-8", newline="") as text:
         found = list(csv.DictReader(text))
-    assert len(found) == rows
+    assert len(found) == group.records
     assert list(found[0]) == list(COLUMNS)
     for row in found:
         # Redshift: VARCHAR holds at most 65,535 bytes, none of them NUL.
