@@ -70,7 +70,7 @@ def merged(groups: Iterable[CopyGroup]) -> list[CopyGroup]:
 
 
 def local_groups(feed: Feed, files: Files) -> list[CopyGroup]:
-    """The texts on disk, for an engine that reads them there."""
+    """The accepted records on disk, for an engine that reads local files."""
     return merged(
         file_group(feed, str(verdict.text), verdict.columns, verdict.accepted)
         for _, verdict in files
@@ -80,7 +80,7 @@ def local_groups(feed: Feed, files: Files) -> list[CopyGroup]:
 def s3_groups(
     feed: Feed, files: Files, rejected: Sequence[CopyGroup], work: WorkFolder, spool: Path
 ) -> list[CopyGroup]:
-    """Objects for COPY: the files themselves where it can be trusted with them, else parts.
+    """Objects for COPY: the files themselves unless COPY may misread them, else gzip parts.
 
     rejected: the group of the rejected records, in a file on disk. Raises StorageError.
     """
@@ -88,8 +88,8 @@ def s3_groups(
     for file, verdict in files:
         if not verdict.accepted:
             continue
-        # Where AWS's documentation does not say what COPY does (byte order mark, CRLF, empty
-        # lines), it is not asked to.
+        # AWS does not document how COPY handles byte order marks, CRLF or empty lines, so a file
+        # with any of these is rewritten.
         if file.uri.startswith("s3://") and verdict.plain and None not in verdict.columns:
             kind = compression_of(file.uri, feed.options.compression)
             originals.append(file_group(feed, file.uri, verdict.columns, verdict.accepted, kind))
@@ -110,7 +110,7 @@ def s3_groups(
 def _parts(feed: Feed, verdicts: Sequence[Verdict], work: WorkFolder, spool: Path) -> CopyGroup:
     """The accepted records of files, as gzip CSV in the contract's order, uploaded."""
     folder = spool / "parts"
-    # A try before this one, that the warehouse broke off, has left its own there.
+    # An earlier try, which the warehouse ended, has left its parts there.
     shutil.rmtree(folder, ignore_errors=True)
     names, records = feed.column_names, sum(verdict.accepted for verdict in verdicts)
     texts = " union all ".join(

@@ -12,7 +12,7 @@ from loader.files.store import Store
 from loader.files.version import FileVersion
 from loader.validation.verdict import Verdict
 from loader.warehouse.connection import Warehouse
-from loader.warehouse.copy_source import CopyGroup
+from loader.warehouse.copy_source import CopyGroup, Files
 from loader.warehouse.ledger import (
     Key,
     LedgerRow,
@@ -25,8 +25,6 @@ from loader.warehouse.project import Project
 from loader.warehouse.quarantine import Quarantined, mark_replayed, written_out
 from loader.warehouse.staging import expect, staged
 from loader.warehouse.tables import Tables
-
-Files = Sequence[tuple[FileVersion, Verdict]]
 
 
 @dataclass(frozen=True)

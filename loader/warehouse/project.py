@@ -101,7 +101,7 @@ class Project:
             yield Warehouse(adapter)
 
     def build(self, feed: Feed, quiet: bool) -> dbt_api.BuildResult:
-        """Runs `dbt build` on all that depends on a feed, with what that needs."""
+        """Runs `dbt build` on everything that depends on a feed and on what that needs in turn."""
         # With a leading @ also the parents of everything downstream, seeds among them.
         selected = [f"@source:{feed.source_name}.{feed.table_name}", "source:loader+"]
         return dbt_api.build(self._manifest, [*self._options, "--select", *selected], quiet)

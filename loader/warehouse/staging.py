@@ -8,10 +8,8 @@ from typing import Any
 
 from loader.contract.feed import Feed
 from loader.errors import ReconciliationError, WarehouseError, WarehouseTransient
-from loader.files.version import FileVersion
-from loader.validation.verdict import Verdict
 from loader.warehouse.connection import Warehouse
-from loader.warehouse.copy_source import CopyGroup, local_groups, s3_groups
+from loader.warehouse.copy_source import CopyGroup, Files, local_groups, s3_groups
 from loader.warehouse.quarantine import write_rejected
 from loader.warehouse.tables import Tables
 from loader.warehouse.work import WorkFolder
@@ -44,9 +42,7 @@ def expect(found: int, expected: int, what: str) -> None:
 
 
 @contextmanager
-def staged(
-    tables: Tables, feed: Feed, files: Sequence[tuple[FileVersion, Verdict]], spool: Path
-) -> Iterator[list[CopyGroup]]:
+def staged(tables: Tables, feed: Feed, files: Files, spool: Path) -> Iterator[list[CopyGroup]]:
     """The accepted and the rejected records of files, in stages.
 
     Raises ConfigError, StorageError, WarehouseError, ReconciliationError.

@@ -1,4 +1,4 @@
-"""What the loader itself writes to S3 or a folder: a load's work folder, refused records kept."""
+"""What the loader writes to S3 or a folder: a load's work folder, and rejected records."""
 
 import re
 import shutil
@@ -20,7 +20,7 @@ def check_folder(location: str) -> None:
 
 
 def keep(source: Path, location: str, name: str) -> str:
-    """Copies a file into a folder, local or s3://bucket/prefix/; returns where it is.
+    """Copies a file into a folder, local or s3://bucket/prefix/; returns the copy's address.
 
     Raises StorageError.
     """
