@@ -134,7 +134,7 @@ def _assumed(feed: Feed, files: Sequence[FileVersion], store: Store) -> Iterator
         try:
             head = plain_head(file.uri, store.head(file), options.compression)
             header = read_header(BytesIO(head), feed.dialect)
-            columns = match_header(header.fields, feed).columns
+            columns = match_header(header.fields, feed)
         except DataRefused as error:
             raise DataRefused(f"{file.uri}: {error}") from None
         compression = compression_of(file.uri, options.compression)

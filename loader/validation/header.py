@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from loader.contract.feed import Feed
 from loader.contract.text import simple_lower
@@ -11,23 +10,14 @@ from loader.errors import DataRefused
 _USUAL_DELIMITERS = ",;\t|"
 
 
-@dataclass(frozen=True)
-class Layout:
-    """The columns of a file, left to right; None for one that the contract lets pass unread."""
-
-    columns: tuple[str | None, ...]
-
-    def places(self, names: Sequence[str]) -> tuple[int | None, ...]:
-        """Where in a record each of these columns stands; None for one that the file lacks."""
-        found = {name: place for place, name in enumerate(self.columns)}
-        return tuple(found.get(name) for name in names)
-
-
-def match_header(fields: tuple[str, ...], feed: Feed, next_lines: Sequence[str] = ()) -> Layout:
+def match_header(
+    fields: tuple[str, ...], feed: Feed, next_lines: Sequence[str] = ()
+) -> tuple[str | None, ...]:
     """Find the contract's column for each header cell, by name, without regard to blanks or case.
 
-    next_lines: the lines after the header, among which the real header may be. Raises DataRefused
-    that says how the header differs from the contract.
+    The column is None for a cell that the contract lets pass unread. next_lines: the lines after
+    the header, among which the real header may be. Raises DataRefused that says how the header
+    differs from the contract.
     """
     known = {simple_lower(column.name.strip()): column for column in feed.columns}
     names = [simple_lower(field.strip()) for field in fields]
@@ -54,7 +44,7 @@ def match_header(fields: tuple[str, ...], feed: Feed, next_lines: Sequence[str] 
             f"the header does not fit the contract of {feed.name}; {'; '.join(problems)}."
             f" Expected: {', '.join(feed.column_names)}.{hint}"
         )
-    return Layout(tuple(known[name].name if name in known else None for name in names))
+    return tuple(known[name].name if name in known else None for name in names)
 
 
 def _hint(fields: tuple[str, ...], known: set[str], feed: Feed, next_lines: Sequence[str]) -> str:

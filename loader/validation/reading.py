@@ -8,8 +8,8 @@ from typing import BinaryIO
 
 from loader.contract.feed import Feed
 from loader.records import engine
-from loader.records.reader import Block, Header, read_blocks, read_fields, read_header
-from loader.validation.header import Layout, match_header
+from loader.records.reader import Block, read_blocks, read_fields, read_header
+from loader.validation.header import match_header
 from loader.validation.one_table import OneTable
 
 # Takes the number of bytes that were read since it was last called.
@@ -38,32 +38,26 @@ class Totals:
         self.value_bytes += int(block.cut.value_bytes.sum())
 
 
-@dataclass(frozen=True)
 class Reading:
     """A file that is being validated.
 
-    stem: begins the names of what is written to the spool for it.
+    stem: begins the names of what is written to the spool for it. columns: those of the file, from
+    left to right; None for one that the contract lets pass unread.
     """
 
-    name: str
-    path: Path
-    file: BinaryIO
-    stem: Path
-    feed: Feed
-    advance: Advance
-    header: Header
-    layout: Layout
-
-    @classmethod
-    def begin(
-        cls, name: str, path: Path, file: BinaryIO, stem: Path, feed: Feed, advance: Advance
-    ) -> "Reading":
+    def __init__(
+        self, name: str, path: Path, file: BinaryIO, stem: Path, feed: Feed, advance: Advance
+    ) -> None:
         """Read the header. Raises DataRefused if there is none, or it is not the contract's."""
-        header = read_header(file, feed.dialect)
-        file.seek(header.data_offset)
+        self.name, self.path, self.stem, self.feed = name, path, stem, feed
+        self._file, self._advance = file, advance
+        self.header = read_header(file, feed.dialect)
+        file.seek(self.header.data_offset)
         text = file.read(_LOOKED_AT_BYTES).decode("utf-8", "replace")
-        layout = match_header(header.fields, feed, text.splitlines()[:_LOOKED_AT_LINES])
-        return cls(name, path, file, stem, feed, advance, header, layout)
+        lines = text.splitlines()[:_LOOKED_AT_LINES]
+        self.columns = match_header(self.header.fields, feed, lines)
+        places = {column: place for place, column in enumerate(self.columns)}
+        self._places = [places.get(name) for name in feed.column_names]
 
     def totals(self) -> Totals:
         """The totals before the first block."""
@@ -73,10 +67,10 @@ class Reading:
         """All blocks. Raises DataRefused where the file turns out not to be one table."""
         header, table = self.header, OneTable(self.header)
         for block in read_blocks(
-            self.file, self.feed.dialect, len(header.fields), header.data_offset, header.data_line
+            self._file, self.feed.dialect, len(header.fields), header.data_offset, header.data_line
         ):
             table.check_block(block)
-            self.advance(len(block.data))
+            self._advance(len(block.data))
             yield block
         table.check_end()
 
@@ -84,10 +78,6 @@ class Reading:
         """The values of a well-formed record by the contract's columns, None for what is empty."""
         values = read_fields(raw, self.feed.dialect)
         return tuple(None if place is None else values[place] or None for place in self._places)
-
-    @cached_property
-    def _places(self) -> tuple[int | None, ...]:
-        return self.layout.places(self.feed.column_names)
 
     @cached_property
     def link(self) -> Path:
@@ -98,9 +88,7 @@ class Reading:
 
     def select(self, text: Path) -> str:
         """SQL that reads a text with this file's columns."""
-        return engine.select_text(
-            text, self.layout.columns, self.feed.column_names, self.feed.dialect
-        )
+        return engine.select_text(text, self.columns, self.feed.column_names, self.feed.dialect)
 
     def is_plain(self, totals: Totals) -> bool:
         """Whether every reader of CSV sees the same records in a file without CRLF."""
@@ -112,8 +100,8 @@ class Reading:
         """Whether the engine sees no further record in the empty lines after the last."""
         rest = self._after(totals.end)
         # In a file of one column an empty line, even at the end, is a record to the engine.
-        return not rest or (len(self.layout.columns) > 1 and b"\r" not in rest)
+        return not rest or (len(self.columns) > 1 and b"\r" not in rest)
 
     def _after(self, end: int) -> bytes:
-        self.file.seek(end)
-        return self.file.read()
+        self._file.seek(end)
+        return self._file.read()

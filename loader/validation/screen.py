@@ -5,16 +5,12 @@ clear is not refused; the judge looks at it. So each clause may be narrower than
 for, never wider.
 """
 
-from __future__ import annotations
-
 from datetime import date, timedelta
 from decimal import Decimal
 
 from loader.contract.feed import Column
 from loader.contract.text import BOOLEAN_WORDS, STRIP_CHARACTERS
 from loader.records.engine import identifier, literal
-
-__all__ = ["predicate"]
 
 _BLANK_CLASS = "".join(f"\\x{{{ord(c):X}}}" for c in STRIP_CHARACTERS)
 _BLANKS = f"[{_BLANK_CLASS}]*"
@@ -34,14 +30,7 @@ _TIME = "(?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:\\.[0-9]{1,6})?)?"
 _ZONE = "(?:[Zz]|[+-](?:(?:0[0-9]|1[0-3])(?::?[0-5][0-9])?|14(?::?00)?))"
 
 
-_DIRECTIVES = {
-    "YYYY": "%Y",
-    "MM": "%m",
-    "DD": "%d",
-    "HH24": "%H",
-    "MI": "%M",
-    "SS": "%S",
-}
+_DIRECTIVES = {"YYYY": "%Y", "MM": "%m", "DD": "%d", "HH24": "%H", "MI": "%M", "SS": "%S"}
 
 
 def predicate(columns: tuple[Column, ...]) -> str:

@@ -124,7 +124,7 @@ def _size(reading: Reading) -> str:
     """SQL of the bytes of a record's values."""
     columns = (
         engine.unnamed(place) if name is None else engine.identifier(name)
-        for place, name in enumerate(reading.layout.columns)
+        for place, name in enumerate(reading.columns)
     )
     sizes = [f"coalesce(strlen({column}), 0)" for column in columns]
     # In groups: the engine takes a chain of additions to be nested, and allows 1,000 levels.

@@ -57,7 +57,7 @@ class Validator:
         stem = self._spool / f"{self._count:06d}"
         try:
             with path.open("rb") as file, engine.errors_explained(name):
-                reading = Reading.begin(name, path, file, stem, self._feed, advance)
+                reading = Reading(name, path, file, stem, self._feed, advance)
                 verdict = self._as_it_is(reading) if self._begins_clean(reading) else None
                 return verdict or self._by_segments(reading)
         except DataRefused as error:
@@ -133,7 +133,7 @@ class Validator:
         found: dict[int, Reject] = {}
         for place in sorted([*block.faults, *unclear]):
             raw = block.raw(place)
-            names: Sequence[str | None] = reading.layout.columns
+            names: Sequence[str | None] = reading.columns
             faults = [block.faults[place]] if place in block.faults else []
             if not faults:
                 names, faults = self._feed.column_names, self._judge.faults(reading.values(raw))
@@ -170,7 +170,7 @@ def _verdict(
         accepted=totals.records - rejected,
         rejects=rejects if rejected else None,
         text=text or reading.link,
-        columns=reading.layout.columns,
+        columns=reading.columns,
         plain=text is None and reading.is_plain(totals),
         header=reading.header.raw.decode(),
     )
