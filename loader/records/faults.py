@@ -7,7 +7,7 @@ from dataclasses import dataclass
 class Rule:
     """Something that a record must satisfy.
 
-    name: as the quarantine has it. message: what a person is told, a template for str.format().
+    name: as the quarantine has it. message: what a person reads, a template for str.format().
     """
 
     name: str

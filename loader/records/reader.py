@@ -21,7 +21,7 @@ MAX_RECORD_BYTES = 4 * 1024 * 1024
 # Larger ones fall out of the processor's cache between one step over them and the next.
 BLOCK_BYTES = 1024 * 1024
 _DECODED_BYTES = 64 * 1024
-# A record over the limit is refused alone if its end is found within this; else the file is.
+# A record over the limit is rejected if its end is found within this; else the file is refused.
 _MAX_UNFINISHED_BYTES = 64 * 1024 * 1024
 
 _LINE_ENDS = (b"", b"\n", b"\r\n")

@@ -14,7 +14,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any, Self
 
-# Of a row; a record that is too long for one has several, numbered by `part`.
+# The columns of a row. A record that is too long for one row has several, numbered by `part`.
 COLUMNS = (
     *("record", "part", "line", "column_name", "rule", "value", "message"),
     *("raw_encoding", "raw_text"),
@@ -22,8 +22,8 @@ COLUMNS = (
 
 _SHOWN = ("file", "record", "line", "column", "rule", "value", "message")
 
-# Redshift: "Character types", VARCHAR holds at most 65,535 bytes; this is a multiple of four.
-_PART_BYTES = 65_532
+# Redshift: "Character types", VARCHAR holds at most 65,535 bytes.
+TEXT_BYTES = 65_535
 # Enough to see what is wrong; the raw text has it whole.
 _SHOWN_CHARACTERS = 1000
 # How many rejects of a file a log remembers to show.
@@ -145,10 +145,11 @@ def decoded(encoding: str, parts: Iterable[str]) -> bytes:
 def _parts(raw: bytes) -> tuple[str, list[str]]:
     """The encoding of bytes, and their text in parts that a VARCHAR holds."""
     encoding, text = encoded(raw)
-    # Base64 divides into groups of four characters; any other character has at most four bytes.
-    fits = encoding == "base64" or len(raw) <= _PART_BYTES
-    size = _PART_BYTES if fits else _PART_BYTES // 4
-    return encoding, [text[cut : cut + size] for cut in range(0, max(len(text), 1), size)]
+    if len(text.encode()) <= TEXT_BYTES:
+        return encoding, [text]
+    # A character has at most four bytes. Base64 has one, but divides into groups of four.
+    size = TEXT_BYTES // 4 * (4 if encoding == "base64" else 1)
+    return encoding, [text[cut : cut + size] for cut in range(0, len(text), size)]
 
 
 def _short(text: str | None) -> str | None:

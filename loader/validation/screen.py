@@ -1,8 +1,8 @@
 """The contract as one DuckDB predicate: true only for records that are certainly valid.
 
-It clears what it can prove with cheap pattern matches, at the engine's speed. What it does not
-clear is not refused; the judge looks at it. So each clause may be narrower than the rule it stands
-for, never wider.
+It clears what it can prove with cheap pattern matches, at the engine's speed. A record that it
+does not clear is not rejected yet; the judge looks at it. So each clause may be narrower than the
+rule it stands for, never wider.
 """
 
 from datetime import date, timedelta
@@ -84,7 +84,7 @@ def _typed_within(column: Column, name: str) -> str:
     if column.minimum is None and column.maximum is None:
         return _typed(column, name)
     exact = f"{_typed(column, name)} and {_bounded(column, name)}"
-    # Of the usual numbers the length tells enough, which costs a fraction of a cast.
+    # For most numbers the length is enough, which costs a fraction of a cast.
     short = _short_enough(column, name)
     return _either(short, exact) if short else exact
 

@@ -60,7 +60,7 @@ def test_a_long_record_takes_several_rows_and_a_long_value_is_cut(tmp_path: Path
     log = RejectLog(tmp_path / "x", "a.csv")
     log.write([Reject("a.csv", 1, 2, "c", "r", "v" * 5000, "m\0", raw)])
     rows = [dict(zip(COLUMNS, row, strict=True)) for row in log.rows()]
-    assert [row["part"] for row in rows] == ["1", "2", "3"]
+    assert [int(row["part"]) for row in rows] == list(range(1, len(rows) + 1))
     assert max(len(row["raw_text"].encode()) for row in rows) <= 65_535
     (reject,) = log.read()
     assert reject.raw == raw
