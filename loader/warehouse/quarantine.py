@@ -25,9 +25,6 @@ _RECORDS_PER_STATEMENT = 5000
 # What a load stages of each rejected record; load, feed and time come with the INSERT.
 COLUMNS = ("uri", "etag", *rejects.COLUMNS, "header", "contract")
 
-# Redshift: "Character types", VARCHAR holds at most 65,535 bytes.
-_TEXT_BYTES = 65_535
-
 
 @dataclass(frozen=True)
 class Quarantined(Reject):
@@ -54,7 +51,7 @@ def write_rejected(path: Path, feed: Feed, files: Files) -> list[CopyGroup]:
         writer = csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_ALL)
         writer.writerow(COLUMNS)
         for file, verdict in files:
-            too_long = len(verdict.header.encode()) > _TEXT_BYTES
+            too_long = len(verdict.header.encode()) > rejects.TEXT_BYTES
             header = None if too_long or "\0" in verdict.header else verdict.header
             for row in verdict.rejects.rows() if verdict.rejects else ():
                 writer.writerow((file.uri, file.etag, *row, header, contract))
