@@ -148,10 +148,7 @@ def build(settings: Settings, feed: Feed, done: dict[str, Any], told: str, start
     else:
         if any(finding.state != "holds" for finding in findings):
             print_findings(feed.name, findings)
-        cells = [
-            (key.replace("_", " "), "none" if value is None else value)
-            for key, value in summary.items()
-        ]
+        cells = [(n.replace("_", " "), "none" if v is None else v) for n, v in summary.items()]
         print_table("", ("summary", ""), cells)
     problems = [f"{len(failures)} tests of the tables failed"] if failures else []
     problems += [f"{len(failed)} checks do not hold"] if failed else []

@@ -34,7 +34,13 @@ class ProgressReport:
                 say(name, error=True)
             yield
             return
-        with _bar() as self._bar:
+        # Here, since only a terminal needs them.
+        from rich.console import Console
+        from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn
+
+        title = TextColumn("{task.description}", markup=False)
+        columns = (title, BarColumn(), DownloadColumn(), TimeElapsedColumn())
+        with Progress(*columns, console=Console(stderr=True), transient=True) as self._bar:
             self._bar.add_task(shown(name), total=total_bytes)
             yield
         self._bar = None
@@ -52,18 +58,3 @@ class ProgressReport:
     def note(self, message: str) -> None:
         """Reports something that a person should know of."""
         say(message, error=True)
-
-
-def _bar() -> Progress:
-    # Here, since only a terminal needs it.
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn
-
-    return Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        DownloadColumn(),
-        TimeElapsedColumn(),
-        console=Console(stderr=True),
-        transient=True,
-    )

@@ -9,13 +9,7 @@ from itertools import groupby
 from pathlib import Path
 
 from loader.contract.feed import Feed
-from loader.errors import (
-    CommitUnknown,
-    ConfigError,
-    DataRefused,
-    ReconciliationError,
-    WarehouseError,
-)
+from loader.errors import CommitUnknown, ConfigError, DataRefused, WarehouseError
 from loader.files.spool import spool_folder
 from loader.jobs.observer import Observer
 from loader.jobs.retry import retried
@@ -25,6 +19,7 @@ from loader.validation.validator import Validator
 from loader.warehouse.landing import Landing, Replay
 from loader.warehouse.project import Project
 from loader.warehouse.quarantine import Quarantined
+from loader.warehouse.staging import expect
 
 # The bytes of a record by load, file and number.
 Corrections = dict[tuple[int, str, int], bytes]
@@ -64,9 +59,16 @@ def replay(
         if corrections is not None:
             records = list(_corrected(records, corrections))
         report = ReplayReport(feed.name, len(records))
-        replays = list(
-            _judge_again(feed, records, Path(tempfile.mkdtemp(dir=spool)), observer, report)
-        )
+        folder = Path(tempfile.mkdtemp(dir=spool))
+        replays: list[Replay] = []
+        with Validator(feed, folder) as validator:
+            by_file = groupby(records, key=lambda r: (r.load_id, r.file))
+            for number, ((_, uri), members) in enumerate(by_file):
+                path = folder / f"replay-{number}.csv"
+                with observer.step(f"{feed.name}: judging the records of {uri} again"):
+                    passed, rejected = _judge_again(validator, feed, list(members), path)
+                replays += passed
+                report.by_rule += rejected
         if not replays:
             return report
         try:
@@ -100,40 +102,21 @@ def _corrected(records: Sequence[Quarantined], corrections: Corrections) -> Iter
 
 
 def _judge_again(
-    feed: Feed,
-    records: Sequence[Quarantined],
-    folder: Path,
-    observer: Observer,
-    report: ReplayReport,
-) -> Iterator[Replay]:
-    """The records that pass now, file by file; counts the others in the report."""
-    with Validator(feed, folder) as validator:
-        by_file = groupby(records, key=lambda r: (r.load_id, r.file))
-        for number, ((_, uri), members) in enumerate(by_file):
-            with observer.step(f"{feed.name}: judging the records of {uri} again"):
-                path = folder / f"replay-{number}.csv"
-                passed, rejected = _judge_file_again(validator, feed, list(members), path)
-            report.by_rule.update(rejected)
-            if passed:
-                yield passed
-
-
-def _judge_file_again(
     validator: Validator, feed: Feed, records: Sequence[Quarantined], path: Path
-) -> tuple[Replay | None, Counter[tuple[str | None, str]]]:
-    """The records of one file that pass now, and how many others break which rule.
+) -> tuple[list[Replay], Counter[tuple[str | None, str]]]:
+    """The records of one file that pass now, if any do, and how many others break which rule.
 
     path: where to write the records, so that they can be validated like a file.
     """
     first, rejected = records[0], Counter[tuple[str | None, str]]()
     if first.header is None:
-        return None, Counter({(None, "header_unknown"): len(records)})
+        return [], Counter({(None, "header_unknown"): len(records)})
     dialect = feed.dialect
     try:
         width = len(read_header(BytesIO(first.header.encode()), dialect).fields)
     except DataRefused:
         # It is no header under today's delimiter and quote.
-        return None, Counter({(None, "header"): len(records)})
+        return [], Counter({(None, "header"): len(records)})
     # A malformed record could change how its neighbours are read, so it is left out of the file.
     whole: list[Quarantined] = []
     for record in records:
@@ -147,18 +130,14 @@ def _judge_file_again(
     verdict = validator.validate(first.file, path)
     if verdict.refused:
         rejected[None, "header"] += len(whole)
-        return None, rejected
-    if verdict.read != len(whole):
-        raise ReconciliationError(
-            f"{first.file}: {len(whole):,} records to judge again, but {verdict.read:,} read."
-        )
+        return [], rejected
+    expect(verdict.read, len(whole), f"{first.file}: judged again")
     rejects = verdict.rejects
     rejected.update(rejects.by_rule if rejects else ())
     again = {reject.record for reject in rejects.read()} if rejects else set()
-    passed = [r.record for n, r in enumerate(whole, start=1) if n not in again]
-    if not passed:
-        return None, rejected
-    return Replay(first.load_id, first.file, first.etag, tuple(passed), verdict), rejected
+    passed = tuple(r.record for n, r in enumerate(whole, start=1) if n not in again)
+    replay = Replay(first.load_id, first.file, first.etag, passed, verdict)
+    return [replay] if passed else [], rejected
 
 
 def _text(record: Quarantined, dialect: Dialect) -> bytes:
