@@ -78,7 +78,7 @@ def check(settings: Settings) -> None:
 def rollback(
     settings: Settings, load_id: int, feed_name: str | None, yes: bool, damaged: bool
 ) -> None:
-    """Take one load back: delete its landed and refused records, then build what depends on them.
+    """Roll back one load: delete its landed and rejected records, build what depends on them anew.
 
     Its files are not loaded again, unless `load --reload FILE` asks for it.
 

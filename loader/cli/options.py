@@ -113,7 +113,7 @@ select_option = click.option(
     "--select", "-s", "selected", multiple=True, metavar="FEED", help="Only this feed; repeatable."
 )
 load_id_option = click.option(
-    "--load", "load_id", type=LOAD_ID, help="Only what this load refused."
+    "--load", "load_id", type=LOAD_ID, help="Only what this load rejected."
 )
 reload_option = click.option(
     "--reload",
@@ -126,5 +126,5 @@ rejects_to_option = click.option(
     "--rejects-to",
     envvar="CTI_REJECTS_LOCATION",
     metavar="FOLDER",
-    help="Also write refused records as JSON lines, to a folder or s3://bucket/prefix/.",
+    help="Also write rejected records as JSON lines, to a folder or s3://bucket/prefix/.",
 )

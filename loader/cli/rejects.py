@@ -31,7 +31,7 @@ _EXAMPLES = 2
     ),
 )
 def rejects(settings: Settings, load_id: int | None, uri: str | None, as_csv: bool) -> None:
-    """Show the refused records in quarantine: by rule with examples, or each with --json or --csv.
+    """Show the rejected records in quarantine: by rule with examples, or each with --json or --csv.
 
     \b
     Example: python -m loader rejects --load 3 --csv > rejects.csv

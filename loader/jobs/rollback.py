@@ -132,5 +132,5 @@ def _expect(load_id: int, found: LoadRecords, expected: LoadRecords) -> None:
             raise ReconciliationError(
                 f"load {load_id}: {is_there:,} {name} records are there, but {should_be:,} are"
                 " expected. Nothing was rolled back; `python -m loader check` shows more, and"
-                " --damaged takes the load back all the same."
+                " --damaged rolls the load back all the same."
             )
