@@ -60,6 +60,7 @@ def test_the_samples_in_one_load(loader: Loader, project: Path, tables: Tables) 
     assert tables.count("raw._loaded_files") == summary["files"]
 
 
+@pytest.mark.slow
 @on_both_engines
 def test_the_samples_arriving_one_at_a_time(
     loader: Loader, project: Path, feed_folder: Path, tables: Tables, dbt: Dbt

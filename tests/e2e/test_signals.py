@@ -65,7 +65,7 @@ def big(feed_folder: Path) -> Path:
     [
         (signal.SIGINT, "validating"),
         (signal.SIGTERM, "loading"),
-        (signal.SIGHUP, "validating"),
+        pytest.param(signal.SIGHUP, "validating", marks=pytest.mark.slow),
     ],
 )
 @pytest.mark.usefixtures("big")
