@@ -123,6 +123,7 @@ def test_names_of_files_only_appear(
     assert "x\\nerror: all is well" in rolled.stdout
 
 
+@pytest.mark.slow
 def test_keys_in_s3_only_appear(
     loader: Loader, lenient: Path, lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -63,7 +63,7 @@ def big(feed_folder: Path) -> Path:
 @pytest.mark.parametrize(
     ("sign", "step"),
     [
-        (signal.SIGINT, "validating"),
+        pytest.param(signal.SIGINT, "validating", marks=pytest.mark.slow),
         (signal.SIGTERM, "loading"),
         pytest.param(signal.SIGHUP, "validating", marks=pytest.mark.slow),
     ],
