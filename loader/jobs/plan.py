@@ -55,7 +55,8 @@ def make_plan(
     that is not listed.
     """
     files = store.find()
-    ledger = landing.loaded_files()
+    versions = landing.file_versions()
+    ledger = [row for row in versions if row.status == "loaded"]
     if gone := sorted(reloads - {file.uri for file in files}):
         raise ConfigError(
             f"--reload {gone[0]}: {feed.name} has no such file at {feed.options.location}; name it"
@@ -68,18 +69,20 @@ def make_plan(
         if not files or not (new or removed or reloads):
             return LoadPlan([], ledger, len(files))
         return LoadPlan(files, ledger, 0, replaces=True)
-    rolled_back = [file for file in landing.rolled_back_files() if file.uri not in reloads]
+    rolled_back = [
+        row for row in versions if row.status == "rolled back" and row.uri not in reloads
+    ]
     is_rolled_back = _is_one_of(rolled_back)
     return LoadPlan(
         [file for file in new if not is_rolled_back(file)],
         ledger,
         len(files) - len(new),
         tuple(file for file in new if is_rolled_back(file)),
-        frozenset(file.key for file in rolled_back),
+        frozenset(row.key for row in rolled_back),
     )
 
 
-def _is_one_of(versions: Iterable[LedgerRow | FileVersion]) -> Callable[[FileVersion], bool]:
+def _is_one_of(versions: Iterable[LedgerRow]) -> Callable[[FileVersion], bool]:
     """Whether a listed file is one of these versions.
 
     A local file has no ETag before it is read; until then its size and time speak for it.

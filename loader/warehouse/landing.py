@@ -13,14 +13,7 @@ from loader.files.version import FileVersion
 from loader.validation.verdict import Verdict
 from loader.warehouse.connection import Warehouse
 from loader.warehouse.copy_source import CopyGroup, Files
-from loader.warehouse.ledger import (
-    Key,
-    LedgerRow,
-    check_not_loaded,
-    ledger_row,
-    loaded_files,
-    rolled_back_files,
-)
+from loader.warehouse.ledger import Key, LedgerRow, check_not_loaded, file_versions, ledger_row
 from loader.warehouse.project import Project
 from loader.warehouse.quarantine import Quarantined, mark_replayed, written_out
 from loader.warehouse.staging import expect, staged
@@ -50,13 +43,9 @@ class Landing:
         self._warehouse = warehouse
         self._tables = Tables(project, warehouse, feed)
 
-    def loaded_files(self) -> list[LedgerRow]:
-        """The file versions whose records are in the landing table."""
-        return loaded_files(self._tables) if self._tables.exist("ledger") else []
-
-    def rolled_back_files(self) -> list[FileVersion]:
-        """The file versions that were loaded and rolled back, their bytes as 0."""
-        return rolled_back_files(self._tables) if self._tables.exist("ledger") else []
+    def file_versions(self) -> list[LedgerRow]:
+        """The file versions that are in the landing table (status loaded) or were rolled back."""
+        return file_versions(self._tables) if self._tables.exist("ledger") else []
 
     def quarantined(
         self, load_id: int | None = None, uri: str | None = None

@@ -37,14 +37,9 @@ def ledger_row(load_id: int, file: FileVersion, verdict: Verdict) -> LedgerRow:
     return LedgerRow(load_id, *file.key, file.version, file.bytes, *counts)
 
 
-def loaded_files(tables: Tables) -> list[LedgerRow]:
-    """The file versions whose records are in the landing table. Raises WarehouseError."""
-    return [LedgerRow(**row) for row in tables.rows("loaded_files")]
-
-
-def rolled_back_files(tables: Tables) -> list[FileVersion]:
-    """The file versions that were loaded and rolled back, their bytes as 0."""
-    return [FileVersion(bytes=0, **row) for row in tables.rows("rolled_back_files")]
+def file_versions(tables: Tables) -> list[LedgerRow]:
+    """The file versions that are in the landing table (status loaded) or were rolled back."""
+    return [LedgerRow(**row) for row in tables.rows("file_versions")]
 
 
 def check_not_loaded(
@@ -58,12 +53,13 @@ def check_not_loaded(
     To be called under the ledger's lock. replaced: the keys that the plan is to replace, None for
     one that adds files. reloads: uris of rolled back files that may be loaded.
     """
-    loaded = {row.key for row in loaded_files(tables)}
+    rows = file_versions(tables)
+    loaded = {row.key for row in rows if row.status == "loaded"}
     if replaced is not None:
         if loaded != replaced:
             raise WarehouseTransient(f"{tables['feed']}: another loader replaced it first.")
         return
-    rolled_back = {file.key for file in rolled_back_files(tables) if file.uri not in reloads}
+    rolled_back = {row.key for row in rows if row.status != "loaded" and row.uri not in reloads}
     for file in files:
         if file.key in loaded:
             raise WarehouseTransient(f"{file.uri}: another loader took it first.")

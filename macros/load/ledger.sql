@@ -24,21 +24,20 @@
 {% endmacro %}
 
 
-{% macro loaded_files(tables) %}
-    {#- The file versions of a feed that are in its landing table. -#}
-    {{ return(
-        "select load_id, uri, etag, version, bytes, records_read, records_loaded, records_rejected"
-        ~ " from " ~ tables.ledger ~ " where status = 'loaded' and feed = " ~ text_literal(tables.feed)
-    ) }}
-{% endmacro %}
-
-
-{% macro rolled_back_files(tables) %}
-    {#- The file versions of a feed that were loaded and rolled back. Replays, without bytes, are none. -#}
-    {{ return(
-        "select distinct uri, etag, version from " ~ tables.ledger
-        ~ " where status = 'rolled back' and bytes > 0 and feed = " ~ text_literal(tables.feed)
-    ) }}
+{% macro file_versions(tables) %}
+    {#-
+        The file versions of a feed that are in its landing table or were rolled back. Replays, which have
+        no bytes, are left out.
+    -#}
+    {%- set statement -%}
+select
+    load_id, uri, etag, version, bytes, records_read, records_loaded, records_rejected, status
+from {{ tables.ledger }}
+where
+    (status = 'loaded' or (status = 'rolled back' and bytes > 0))
+    and feed = {{ text_literal(tables.feed) }}
+    {%- endset -%}
+    {{ return(statement) }}
 {% endmacro %}
 
 
