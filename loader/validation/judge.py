@@ -52,7 +52,7 @@ class Judge:
             self._model.model_validate(dict(zip(self._names, values, strict=True)))
         except ValidationError as error:
             first: dict[int, Fault] = {}
-            for detail in error.errors(include_url=False):
+            for detail in error.errors(include_url=False, include_input=False):
                 place = int(str(detail["loc"][0])[1:])
                 fault = self._fault(place, values[place], detail)
                 first[place] = min(first.get(place, fault), fault, key=_precedence)

@@ -145,7 +145,7 @@ def decoded(encoding: str, parts: Iterable[str]) -> bytes:
 def _parts(raw: bytes) -> tuple[str, list[str]]:
     """The encoding of bytes, and their text in parts that a VARCHAR holds."""
     encoding, text = encoded(raw)
-    if len(text.encode()) <= TEXT_BYTES:
+    if max(len(raw), len(text)) <= TEXT_BYTES:
         return encoding, [text]
     # A character has at most four bytes. Base64 has one, but divides into groups of four.
     size = TEXT_BYTES // 4 * (4 if encoding == "base64" else 1)
@@ -156,5 +156,6 @@ def _short(text: str | None) -> str | None:
     """Text that any warehouse holds, cut to what a person reads."""
     if text is None:
         return None
-    text = text.replace("\0", "\\x00").encode("utf-8", "backslashreplace").decode()
+    if not text.isprintable():
+        text = text.replace("\0", "\\x00").encode("utf-8", "backslashreplace").decode()
     return text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 1] + "…"
