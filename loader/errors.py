@@ -1,7 +1,7 @@
 """The loader's exceptions, and the exit code that each stands for.
 
     LoaderError                 exit 2, unless a subclass says otherwise
-    ├── ConfigError             exit 2: a person must fix the project, the contract or the options
+    ├── ConfigError             exit 2: a person must fix project, options, credentials or rights
     ├── StorageError            exit 3: a file, a bucket or the spool cannot be read or written
     │   └── FileChanged         a file changed between listing and commit
     ├── WarehouseError          exit 3: the warehouse refused a statement or cannot be reached
@@ -31,7 +31,7 @@ class LoaderError(Exception):
 
 
 class ConfigError(LoaderError):
-    """The project, the contract or an option is wrong."""
+    """The project, the contract, an option, a credential or a right is wrong."""
 
 
 class StorageError(LoaderError):

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from loader.errors import ConfigError, StorageError
+from loader.errors import ConfigError, LoaderError, StorageError
 from loader.files.version import changed, unreadable
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def s3_errors(where: str) -> Iterator[None]:
     try:
         yield
     except NoCredentialsError:
-        raise StorageError(
+        raise ConfigError(
             f"{where}: no AWS credentials found. Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and"
             " AWS_SECRET_ACCESS_KEY, or run where a role is attached."
         ) from None
@@ -102,10 +102,12 @@ def s3_errors(where: str) -> Iterator[None]:
         raise unreadable(error) from None
 
 
-def _client_error(where: str, code: str, message: str) -> StorageError:
+def _client_error(where: str, code: str, message: str) -> LoaderError:
     if code in _CHANGED:
         return changed(where, "it was overwritten or deleted")
     if code in _ADVICE:
-        return StorageError(f"{where}: {_ADVICE[code].format(code)}")
+        # No retry cures the others; this one may be anything.
+        kind = StorageError if code == "400" else ConfigError
+        return kind(f"{where}: {_ADVICE[code].format(code)}")
     problem = message.rstrip(".")[:_MESSAGE_CHARACTERS]
     return StorageError(f"{where}: S3 answered {code}: {problem}. Try again later.")

@@ -9,7 +9,7 @@ from typing import Any
 
 from loader import interrupts
 from loader.contract.feed import Feed
-from loader.errors import CommitUnknown, DataRefused, FileChanged, StorageError
+from loader.errors import CommitUnknown, ConfigError, DataRefused, FileChanged, StorageError
 from loader.files.archives import plain_text
 from loader.files.spool import spool_folder
 from loader.files.store import Store, open_store
@@ -249,7 +249,7 @@ class _Load:
                 out.writelines(log.json_lines())
         try:
             return keep(together, place, name)
-        except StorageError as error:
+        except (ConfigError, StorageError) as error:
             # The outcome of the load does not depend on it, so it is noted but not raised.
             self.observer.note(f"the refused records cannot be written: {error}")
             return None

@@ -4,7 +4,7 @@ import ast
 import re
 from typing import Any
 
-from loader.errors import WarehouseError, WarehouseTransient
+from loader.errors import ConfigError, WarehouseError, WarehouseTransient
 
 # Redshift: "Serializable isolation" (1023); the rest is what the server, its driver and Python say
 # of a lost connection, and of two first loads that create the same table.
@@ -23,9 +23,11 @@ _UNREACHED = re.compile(r"'communication error', \w+\((?:-?\d+, )?['\"](.+?)['\"
 _FIELDS = re.compile(r"\{'S': .*\}", re.DOTALL)
 
 
-def warehouse_error(text: str) -> WarehouseError:
+def warehouse_error(text: str) -> WarehouseError | ConfigError:
     """The loader's own error for the text of a database's; transient if a retry may cure it."""
     message = paragraph(text)
+    if "authentication failed" in message:
+        return ConfigError(f"{message} Set the profile's user and password right.")
     if "lock on file" in message:
         return WarehouseError(
             f"{message} Another process has the database open; end it or wait, then run again."

@@ -84,7 +84,7 @@ class WorkFolder:
 
     def remove(self) -> None:
         """Deletes what this load wrote, as far as S3 lets it."""
-        with suppress(StorageError), s3_errors(f"s3://{self._bucket}/{self._prefix}"):
+        with suppress(ConfigError, StorageError), s3_errors(f"s3://{self._bucket}/{self._prefix}"):
             pages = self._client.get_paginator("list_objects_v2").paginate(
                 Bucket=self._bucket, Prefix=self._prefix
             )

@@ -106,11 +106,11 @@ def test_a_wrong_bucket_is_one_message(
     loader: Loader, raw: Lake, tables: Tables, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CTI_INDICATORS_LOCATION", "s3://no-such-lake/raw/*")
-    result = loader("load", code=3)
+    result = loader("load", code=2)
     assert "s3://no-such-lake/raw/*: there is no such bucket" in result.stderr
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong-secret")
     monkeypatch.setattr("boto3.DEFAULT_SESSION", None)
-    result = loader("load", code=3)
+    result = loader("load", code=2)
     assert result.stderr.startswith("error: s3://no-such-lake")
     assert "wrong-secret" not in result.output
     tables.assert_nothing_loaded()

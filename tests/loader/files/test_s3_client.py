@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 from rig.ports import free_ports
 
-from loader.errors import ConfigError, FileChanged, StorageError
+from loader.errors import ConfigError, FileChanged, LoaderError, StorageError
 from loader.files.s3_client import s3_errors
 from loader.files.store import open_store
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @pytest.mark.usefixtures("lake")
 def test_a_wrong_bucket_is_named(tmp_path: Path) -> None:
-    with pytest.raises(StorageError, match=r"s3://no-such-lake/x.*no such bucket"):
+    with pytest.raises(ConfigError, match=r"s3://no-such-lake/x.*no such bucket"):
         open_store("s3://no-such-lake/x*", tmp_path).find()
 
 
@@ -31,7 +31,7 @@ def test_wrong_credentials_are_said_to_be_wrong(
     lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, value: str
 ) -> None:
     monkeypatch.setenv(variable, value)
-    with pytest.raises(StorageError, match=r"credentials|access denied") as caught:
+    with pytest.raises(ConfigError, match=r"credentials|access denied") as caught:
         open_store(lake.uri("*"), tmp_path).find()
     # The secret itself must not be in the message, which ends in logs.
     assert value not in str(caught.value) or variable == "AWS_ACCESS_KEY_ID"
@@ -42,7 +42,7 @@ def test_no_credentials_says_where_they_would_be(
 ) -> None:
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
-    with pytest.raises(StorageError, match=r"no AWS credentials found. Set AWS_PROFILE"):
+    with pytest.raises(ConfigError, match=r"no AWS credentials found. Set AWS_PROFILE"):
         open_store(lake.uri("*"), tmp_path).find()
 
 
@@ -81,16 +81,16 @@ def test_no_password_of_an_endpoint_is_told(
     [
         ("PreconditionFailed", FileChanged, "it was overwritten or deleted since it was listed"),
         ("404", FileChanged, "it was overwritten or deleted since it was listed"),
-        ("403", StorageError, "access denied. The role needs s3:ListBucket"),
-        ("ExpiredToken", StorageError, "does not accept the credentials (ExpiredToken). Renew"),
-        ("301", StorageError, "in another region (301). Set AWS_DEFAULT_REGION"),
-        ("RequestTimeTooSkewed", StorageError, "too far from S3's (RequestTimeTooSkewed)"),
+        ("403", ConfigError, "access denied. The role needs s3:ListBucket"),
+        ("ExpiredToken", ConfigError, "does not accept the credentials (ExpiredToken). Renew"),
+        ("301", ConfigError, "in another region (301). Set AWS_DEFAULT_REGION"),
+        ("RequestTimeTooSkewed", ConfigError, "too far from S3's (RequestTimeTooSkewed)"),
         ("SlowDown", StorageError, "S3 answered SlowDown: Reduce {your} rate. Try again later."),
     ],
 )
-def test_an_answer_of_s3_says_what_to_do(code: str, kind: type[StorageError], says: str) -> None:
+def test_an_answer_of_s3_says_what_to_do(code: str, kind: type[LoaderError], says: str) -> None:
     answer = ClientError({"Error": {"Code": code, "Message": "Reduce {your} rate."}}, "GetObject")
-    with pytest.raises(StorageError) as caught, s3_errors("s3://lake/{a}.csv"):
+    with pytest.raises(LoaderError) as caught, s3_errors("s3://lake/{a}.csv"):
         raise answer
     assert type(caught.value) is kind
     assert str(caught.value).startswith("s3://lake/{a}.csv: ")
