@@ -5,7 +5,7 @@ What stands here is what a test cannot do: put what it returned into the words, 
 is gone without making it anew, and tell a mart that waits for its build from one that is wrong.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
@@ -82,10 +82,11 @@ def check_feed(
     for test, words in tests.items():
         rows: Rows = ()
         if test not in passed:
-            failures = project.compiled(test)
-            rows = warehouse.query(tables.sql("differences", failures=failures))
+            known = {"failures": project.compiled(test), "feeds": sorted(project.feeds)}
+            rows = warehouse.query(tables.sql("differences", **known))
         findings.append(_worded(feed, test, words, totals, rows))
-    return [*findings, *_marts(project, feed, tables, passed)]
+    marts = [mart for mart in project.marts(feed) if mart.test]
+    return [*findings, *(_mart(project, feed, tables, mart, passed) for mart in marts)]
 
 
 def _worded(
@@ -104,58 +105,38 @@ def _load(row: dict[str, Any]) -> str:
     return f"load {row.get('load_id')} ({row.get('status') or 'not in the ledger'})"
 
 
-def _marts(
-    project: Project, feed: Feed, tables: Tables, passed: Collection[str]
-) -> Iterator[Finding]:
-    warehouse = tables.warehouse
-    for mart in project.marts(feed):
-        name = f"{mart.node['schema']}.{mart.node['identifier']}"
-        found = partial(Finding, feed.name, f"mart {name}", test=mart.test)
-        if not mart.test:
-            continue
-        if mart.test in passed:
-            yield found("holds", f"{name} counts all landed records")
-        elif not warehouse.exists(mart.node):
-            yield found("behind", f"{name}: not built yet", advice=_BUILD)
-        elif rows := warehouse.query(project.compiled(mart.test)):
-            files = tables.rows("load_files", load_id=rows[0]["mart_load_id"])
-            status = files[0]["status"] if files else ""
-            yield _miscounted(found, mart, name, status, rows)
-        else:
-            landings = [node for node in map(project.source, mart.feeds) if warehouse.exists(node)]
-            query = warehouse.render(
-                "mart_progress", mart=mart.name, landings=list(map(warehouse.relation, landings))
-            )
-            yield _progress(found, name, warehouse.query(query)[0])
-
-
-def _miscounted(found: partial[Finding], mart: Mart, name: str, status: str, rows: Rows) -> Finding:
-    """A mart whose newest load was taken back has only to be built; any other is wrong.
-
-    status: the ledger's, of the newest load that the mart knows.
-    """
-    load = rows[0]["mart_load_id"]
-    if status in ("replaced", "rolled back"):
-        # A build would have forgotten the load that it is built up to, so there was none since.
-        what = f"{name}: not built yet since load {load} was {status}"
-        return found("behind", what, rows, advice=_BUILD)
-    return found(
-        "differs",
-        f"{name} counts {rows[0]['mart_records']:,} records up to load {load};"
-        f" {rows[0]['landed_records']:,} are landed",
-        rows,
-        advice="`python -m loader run` rebuilds a mart that has the hook forget_if_miscounted; any"
-        f" other needs `dbt build --full-refresh --select {mart.model}`.",
-    )
-
-
-def _progress(found: partial[Finding], name: str, row: dict[str, Any]) -> Finding:
+def _mart(
+    project: Project, feed: Feed, tables: Tables, mart: Mart, passed: Collection[str]
+) -> Finding:
     """A mart that is older than the newest load is not wrong; the next build makes up for it."""
+    warehouse, name = tables.warehouse, f"{mart.node['schema']}.{mart.node['identifier']}"
+    found = partial(Finding, feed.name, f"mart {name}", test=mart.test)
+    if not warehouse.exists(mart.node):
+        return found("behind", f"{name}: not built yet", advice=_BUILD)
+    if mart.test not in passed and (rows := warehouse.query(project.compiled(mart.test))):
+        (row,) = rows
+        files = tables.rows("load_files", load_id=row["mart_load_id"])
+        if files and files[0]["status"] in ("replaced", "rolled back"):
+            # A build would have forgotten that load, so there was none since.
+            what = f"{name}: not built yet since load {{mart_load_id}} was {files[0]['status']}"
+            return found("behind", what.format(**row), rows, advice=_BUILD)
+        what = (
+            "{name} counts {mart_records:,} records up to load {mart_load_id};"
+            " {landed_records:,} are landed"
+        )
+        advice = (
+            "`python -m loader run` rebuilds a mart that has the hook forget_if_miscounted; any"
+            f" other needs `dbt build --full-refresh --select {mart.model}`."
+        )
+        return found("differs", what.format(name=name, **row), rows, advice=advice)
+    landings = [node for node in map(project.source, mart.feeds) if warehouse.exists(node)]
+    query = warehouse.render(
+        "mart_progress", mart=mart.name, landings=list(map(warehouse.relation, landings))
+    )
+    (row,) = warehouse.query(query)
     if not row["waiting_records"]:
         return found("holds", f"{name} counts all {row['mart_records']:,} landed records")
-    since = f" since load {row['mart_load_id']}" if row["mart_load_id"] else ""
-    what = (
-        f"{name}: not built yet{since}: {row['waiting_records']:,} records wait, up to load"
-        f" {row['newest_load_id']}"
-    )
+    since = " since load {mart_load_id}" if row["mart_load_id"] else ""
+    what = "{name}: not built yet" + since + ": {waiting_records:,} records wait, up to load"
+    what = f"{what} {{newest_load_id}}".format(name=name, **row)
     return found("behind", what, [row], advice=_BUILD)

@@ -54,9 +54,7 @@ def marts(manifest: Any, feed: Feed) -> list[Mart]:
                 for name in sorted(_reached(node.unique_id, manifest.parent_map))
                 if (source := manifest.sources.get(name)) and "feed" in source.config.meta
             ),
-            _test(manifest, "counts_every_record", node).unique_id
-            if "last_load_id" in node.columns
-            else "",
+            _test(manifest, "counts_every_record", node).unique_id if _is_mart(node) else "",
         )
         for node in nodes
         if node and node.resource_type == "model" and "occurrences" in node.columns
@@ -73,13 +71,37 @@ def counting_tests(manifest: Any, feed: str) -> dict[str, dict[str, str]]:
     return {test.unique_id: test.config.meta for test in tests}
 
 
+def refuse_uncounted(manifest: Any) -> None:
+    """Raises ConfigError that names a feed, a ledger or a mart without its counting test.
+
+    The macro refuse_uncounted does the same where dbt runs alone.
+    """
+    for node in manifest.sources.values():
+        if "feed" in node.config.meta:
+            counting_tests(manifest, _name(node))
+    for node in manifest.nodes.values():
+        if node.resource_type == "model" and _is_mart(node):
+            _test(manifest, "counts_every_record", node)
+
+
+def _is_mart(node: Any) -> bool:
+    return {"occurrences", "last_load_id"} <= set(node.columns)
+
+
 def _test(manifest: Any, name: str, node: Any) -> Any:
-    """The generic test of a name that a source table or model has. Raises ConfigError."""
+    """The test of a source table or model that looks at all of its rows. Raises ConfigError."""
+    is_model = node.resource_type == "model"
+    place = f"model {node.name}" if is_model else f"source table {_name(node)}"
+    # dbt notes the node that a test is attached to for models alone.
+    source = f"source('{getattr(node, 'source_name', '')}', '{node.name}')"
     for test in manifest.nodes.values():
         metadata = getattr(test, "test_metadata", None)
-        if metadata and metadata.name == name and node.unique_id in test.depends_on.nodes:
+        if not metadata or metadata.name != name:
+            continue
+        in_part = "since" in metadata.kwargs or test.config.where or test.config.limit
+        attached = test.attached_node == node.unique_id or source in metadata.kwargs["model"]
+        if attached and not in_part:
             return test
-    place = f"model {node.name}" if node.resource_type == "model" else f"source table {_name(node)}"
     raise ConfigError(
         f"{node.original_file_path}: {place}: nothing counts its records; add the test {name} to"
         " its data_tests"
@@ -87,7 +109,10 @@ def _test(manifest: Any, name: str, node: Any) -> Any:
 
 
 def _source(manifest: Any, table: str) -> Any:
-    return next(node for node in manifest.sources.values() if _name(node) == table)
+    for node in manifest.sources.values():
+        if _name(node) == table:
+            return node
+    raise ConfigError(f"source table {table} is gone from the project's YAML; restore it")
 
 
 def _name(source: Any) -> str:

@@ -41,11 +41,12 @@ from loader.warehouse.error_messages import advised, paragraph, unreached, wareh
 class BuildResult:
     """What `dbt build` did.
 
-    passed: ids of tests. failed: what each failed test says, by its id. errors: what could not be
-    run, models and tests alike.
+    passed, warned: ids of tests. failed: what each failed test says, by its id. errors: what could
+    not be run, models and tests alike.
     """
 
     passed: frozenset[str]
+    warned: frozenset[str]
     failed: dict[str, str]
     errors: tuple[str, ...]
 
@@ -75,17 +76,19 @@ def build(manifest: Any, options: Sequence[str], quiet: bool) -> BuildResult:
 
 def _invoke(arguments: list[str], manifest: Any = None) -> Any:
     from dbt.cli.main import dbtRunner
+    from dbt_common.exceptions import CompilationError
 
     outcome = dbtRunner(manifest=manifest).invoke(arguments)
     if outcome.result is None:
-        # A project that was parsed is no mistake of configuration; the warehouse has failed.
-        kind = WarehouseError if manifest else ConfigError
+        # What was parsed and compiles is no mistake of configuration; the warehouse has failed.
+        mistaken = manifest is None or isinstance(outcome.exception, CompilationError)
+        kind = ConfigError if mistaken else WarehouseError
         raise kind(advised(paragraph(str(outcome.exception))))
     return outcome.result
 
 
 def _summary(results: list[Any]) -> BuildResult:
-    passed, failed, errors = set(), {}, []
+    passed, warned, failed, errors = set(), set(), {}, []
     for result in results:
         status, name = str(result.status), result.node.unique_id
         message = f"{result.node.name}: {paragraph(result.message or '')}"
@@ -93,9 +96,11 @@ def _summary(results: list[Any]) -> BuildResult:
             failed[name] = message
         elif status in ("error", "runtime error"):
             errors.append(message)
-        elif status in ("pass", "warn") and result.node.resource_type in ("test", "unit_test"):
+        elif status == "pass":
             passed.add(name)
-    return BuildResult(frozenset(passed), failed, tuple(errors))
+        elif status == "warn":
+            warned.add(name)
+    return BuildResult(frozenset(passed), frozenset(warned), failed, tuple(errors))
 
 
 def compiled(manifest: Any, test: str) -> str:

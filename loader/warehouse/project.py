@@ -54,7 +54,7 @@ class Project:
             nodes = [node for node in self._sources.values() if "feed" in node["config"]["meta"]]
             for node in nodes:
                 self._check_listed_once(node)
-                counting.counting_tests(self._manifest, f"{node['source_name']}.{node['name']}")
+            counting.refuse_uncounted(self._manifest)
             feeds = sorted(map(parse_feed, nodes), key=lambda feed: feed.name)
             cache.write(feeds)
         return {feed.name: feed for feed in feeds}

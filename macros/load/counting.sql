@@ -6,34 +6,47 @@
 
 {% macro refuse_uncounted() %}
     {#-
-        Refuses a feed or a mart that no test counts, by name; dbt runs it before every build. A mart is
-        a model whose YAML has the columns occurrences and last_load_id.
+        Refuses a feed, a ledger or a mart that no test counts, by name; dbt runs it before every build.
+        A mart is a model whose YAML has the columns occurrences and last_load_id. The loader refuses the
+        same (loader/warehouse/counting.py).
     -#}
     {% if execute %}
-        {% set landings, marts = [], [] %}
-        {% for test in graph.nodes.values() if test.test_metadata %}
-            {% if test.test_metadata.name == 'ledger_matches_landing' %}
-                {% do landings.extend(test.sources) %}
-            {% elif test.test_metadata.name == 'counts_every_record' %}
-                {% do marts.append(test.attached_node) %}
-            {% endif %}
-        {% endfor %}
         {% for source in graph.sources.values() if 'feed' in source.config.meta %}
-            {% if [source.source_name, source.name] not in landings %}
-                {{ exceptions.raise_compiler_error(
-                    source.original_file_path ~ ': source table ' ~ source.source_name ~ '.' ~ source.name
-                    ~ ': nothing counts its records; add the test ledger_matches_landing to its data_tests'
-                ) }}
+            {% do cti.refuse_unless_tested('ledger_matches_landing', source) %}
+        {% endfor %}
+        {% for source in graph.sources.values() if source.source_name ~ '.' ~ source.name == 'loader._loaded_files' %}
+            {% for test in ['ledger_matches_quarantine', 'ledger_matches_replays', 'ledger_adds_up', 'loaded_once'] %}
+                {% do cti.refuse_unless_tested(test, source) %}
+            {% endfor %}
+        {% endfor %}
+        {% for node in graph.nodes.values() if node.resource_type == 'model' %}
+            {% if 'occurrences' in node.columns and 'last_load_id' in node.columns %}
+                {% do cti.refuse_unless_tested('counts_every_record', node) %}
             {% endif %}
         {% endfor %}
-        {% for node in graph.nodes.values() if 'occurrences' in node.columns and 'last_load_id' in node.columns %}
-            {% if node.resource_type == 'model' and node.unique_id not in marts %}
-                {{ exceptions.raise_compiler_error(
-                    node.original_file_path ~ ': model ' ~ node.name
-                    ~ ': nothing counts its records; add the test counts_every_record to its data_tests'
-                ) }}
-            {% endif %}
-        {% endfor %}
+    {% endif %}
+{% endmacro %}
+
+
+{% macro refuse_unless_tested(test, node) %}
+    {#- Refuses a source table or a model without a test of this name that looks at all of its rows. -#}
+    {% set model = node.resource_type == 'model' %}
+    {% set name = node.name if model else node.source_name ~ '.' ~ node.name %}
+    {#- dbt notes the node that a test is attached to for models alone. -#}
+    {% set source = "source('" ~ node.source_name ~ "', '" ~ node.name ~ "')" %}
+    {% set found = namespace(it=false) %}
+    {% for other in graph.nodes.values() if other.test_metadata and other.test_metadata.name == test %}
+        {% set kwargs = other.test_metadata.kwargs %}
+        {% set attached = other.attached_node == node.unique_id or source in kwargs.model %}
+        {% if attached and 'since' not in kwargs and not other.config.where and not other.config.limit %}
+            {% set found.it = true %}
+        {% endif %}
+    {% endfor %}
+    {% if not found.it %}
+        {{ exceptions.raise_compiler_error(
+            node.original_file_path ~ ': ' ~ ('model ' if model else 'source table ') ~ name
+            ~ ': nothing counts its records; add the test ' ~ test ~ ' to its data_tests'
+        ) }}
     {% endif %}
 {% endmacro %}
 
@@ -59,11 +72,18 @@
 {% endmacro %}
 
 
-{% macro differences(tables, failures) %}
-    {#- The rows of one feed among those that a counting test of the ledger returns. -#}
+{% macro differences(tables, failures, feeds) %}
+    {#-
+        The rows of one feed among those that a counting test of the ledger returns, and the rows of
+        feeds that no contract names any more, which would be seen by nobody else. feeds: all feeds.
+    -#}
+    {% set quoted_feeds = [] %}
+    {% for feed in feeds %}
+        {% do quoted_feeds.append(text_literal(feed)) %}
+    {% endfor %}
     {{ return(
         'select * from (\n' ~ failures ~ '\n) as differences where feed = ' ~ text_literal(tables.feed)
-        ~ ' order by 1, 2, 3'
+        ~ ' or feed not in (' ~ quoted_feeds | join(', ') ~ ') order by 1, 2, 3'
     ) }}
 {% endmacro %}
 

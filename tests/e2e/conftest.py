@@ -26,8 +26,8 @@ def tables(project: Path, target: str, request: pytest.FixtureRequest) -> Tables
 class Dbt:
     """dbt itself, in the current folder."""
 
-    def __call__(self, *arguments: str) -> None:
-        """Runs a command, which must succeed."""
+    def __call__(self, *arguments: str) -> int:
+        """Runs a command, which must succeed; returns how many tests it ran."""
         from dbt.adapters.duckdb.connections import DuckDBConnectionManager
         from dbt.cli.main import dbtRunner
 
@@ -38,6 +38,8 @@ class Dbt:
             for result in outcome.result
             if str(result.status) not in ("success", "pass")
         ]
+        results = outcome.result if hasattr(outcome.result, "__iter__") else ()
+        return sum(result.node.resource_type == "test" for result in results)
 
 
 @pytest.fixture(scope="session")

@@ -247,6 +247,34 @@ def test_a_run_counts_once_and_ends_with_it(
     ]
 
 
+def test_what_belongs_to_no_feed_is_found_by_check_and_run(
+    loader: Loader, tables: Tables, built: Path
+) -> None:
+    # GIVEN a record in quarantine of a feed that no contract names any more
+    tables.rows(
+        "insert into raw._rejected_records select * replace ('old.feed' as feed)"
+        " from raw._rejected_records where record = 300"
+    )
+    # WHEN the tables are counted THEN it is not passed over, by whatever counts
+    assert "0 refused records by the ledger, 1 in" in loader("check", code=1).stdout
+    assert "check quarantine" in loader("run", code=1).stderr
+
+
+def test_a_counting_test_that_only_warns_is_counted_again(
+    loader: Loader, tables: Tables, project: Path, built: Path
+) -> None:
+    # GIVEN a counting test of which dbt is to make no failure
+    path = project / "models/staging/cti/_cti__sources.yml"
+    text = path.read_text()
+    line = "          - ledger_matches_landing\n"
+    assert line in text
+    warning = line.rstrip() + ":\n              config: {severity: warn}\n"
+    path.write_text(text.replace(line, warning))
+    # WHEN records are lost THEN the run tells of it all the same
+    tables.rows("delete from raw.indicators where indicator = 'a-1.example'")
+    assert "check landing" in loader("run", code=1).stderr
+
+
 @pytest.mark.parametrize(
     ("path", "line", "place", "test"),
     [
@@ -285,13 +313,14 @@ def test_what_no_test_counts_is_refused_by_name(
     text = (project / path).read_text()
     assert line in text
     (project / path).write_text(text.replace(line, ""))
-    # WHEN it is checked THEN it is refused, and the message says what to add and where
+    # WHEN it is checked or run THEN it is refused, and the message says what to add and where
     told = f"{place}: nothing counts its records; add the test {test} to its data_tests"
-    assert told in loader("check", code=2).stderr
-    if place != "source table loader._loaded_files":
-        # AND dbt alone does not build it either.
-        with pytest.raises(AssertionError, match=re.escape(told)):
-            dbt("build")
+    write(built, "b", 40)
+    for command in ("check", "load", "run"):
+        assert told in loader(command, code=2).stderr
+    # AND dbt alone does not build it either.
+    with pytest.raises(AssertionError, match=re.escape(told)):
+        dbt("build")
 
 
 def test_a_selection_with_a_count_is_no_mart(

@@ -189,7 +189,21 @@ def test_a_record_that_it_lost_is_found_by_check_and_by_dbt_alone(
     # AND dbt finds it with no loader beside it.
     with pytest.raises(AssertionError, match="source_ledger_matches_landing_shop_orders_"):
         dbt("test", "--select", "source:shop.orders")
-    dbt("test", "--select", "source_ledger_matches_landing_cti_indicators_")
+    indicators = "source_ledger_matches_landing_cti_indicators_"
+    assert dbt("test", "--select", indicators) == 1
+
+
+def test_a_run_tells_of_what_another_feed_lost(
+    loader: Loader, orders: Path, tables: Tables
+) -> None:
+    # GIVEN two feeds, and the records of the first gone from quarantine
+    (orders / "a.txt").write_text(HEADER + "AB1;1;;;;;;;;;\n")
+    loader("load")
+    tables.rows("delete from raw._rejected_records")
+    # WHEN the second is run alone THEN dbt's test of the ledger fails, and the run says so
+    stderr = loader("run", "--select", "orders", code=1).stderr
+    assert "1 tests of the tables failed" in stderr
+    assert "ledger_matches_quarantine" in stderr
 
 
 def test_what_is_wrong_with_one_feed_does_not_hide_the_others(

@@ -20,15 +20,16 @@
 
     ledger as (
         select
-            feed,
-            load_id,
-            max(status) as status,
-            sum(case when status <> 'rolled back' then records_loaded else 0 end) as records
-        from {{ model }}
+            files.feed,
+            files.load_id,
+            max(files.status) as status,
+            sum(case when files.status <> 'rolled back' then files.records_loaded else 0 end) as records
+        from {{ model }} as files
+        left join marked on files.feed = marked.feed and files.load_id = marked.load_id
         where
-            (status = 'replayed' or load_id in (select marked.load_id from marked))
-            and {{ cti.newer('load_id', since) }}
-        group by feed, load_id
+            (files.status = 'replayed' or marked.load_id is not null)
+            and {{ cti.newer('files.load_id', since) }}
+        group by files.feed, files.load_id
     )
 
     select
