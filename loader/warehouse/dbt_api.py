@@ -1,6 +1,7 @@
-"""All that the loader takes from dbt's Python. No other module of it imports dbt.
+"""All that the loader takes from dbt's Python, and its errors in words that say what to do.
 
-The day dbt drops these names, this is the one module to write again:
+No other module of the loader imports dbt. The day dbt drops these names, this is the one to write
+again:
 
     dbt.cli.main                            dbtRunner
     dbt.adapters.factory                    get_adapter, register_adapter, reset_adapters
@@ -22,7 +23,9 @@ connection.py calls `execute`, `execute_macro`, `get_relation`, `Relation.create
 dbt takes seconds to import, so each function imports what it needs.
 """
 
+import ast
 import logging
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -34,7 +37,22 @@ import duckdb
 
 from loader import interrupts
 from loader.errors import ConfigError, WarehouseError, WarehouseTransient
-from loader.warehouse.error_messages import advised, paragraph, unreached, warehouse_error
+
+# Redshift: "Serializable isolation" (1023); the rest is what the server, its driver and Python say
+# of a lost connection, and of two first loads that create the same table.
+_TRANSIENT = re.compile(
+    r"(?<!\d)1023(?!\d)|serializable isolation violation|could not serialize"
+    r"|conflict with concurrent transaction|connection reset|connection is closed|connection time"
+    r"|broken ?pipe|server socket closed|communication error|timed out|eof occurred"
+    r"|terminating connection|already exists|duplicate key value violates unique constraint .pg_",
+    re.IGNORECASE,
+)
+
+# What the driver of Redshift says where it gets no connection at all.
+_UNREACHED = re.compile(r"'communication error', \w+\((?:-?\d+, )?['\"](.+?)['\"]\)")
+
+# PostgreSQL: "Error and Notice Message Fields"; S is the severity.
+_FIELDS = re.compile(r"\{'S': .*\}", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -83,7 +101,7 @@ def _invoke(arguments: list[str], manifest: Any = None) -> Any:
         # What was parsed and compiles is no mistake of configuration; the warehouse has failed.
         mistaken = manifest is None or isinstance(outcome.exception, CompilationError)
         kind = ConfigError if mistaken else WarehouseError
-        raise kind(advised(paragraph(str(outcome.exception))))
+        raise kind(_advised(_paragraph(str(outcome.exception))))
     return outcome.result
 
 
@@ -91,7 +109,7 @@ def _summary(results: list[Any]) -> BuildResult:
     passed, warned, failed, errors = set(), set(), {}, []
     for result in results:
         status, name = str(result.status), result.node.unique_id
-        message = f"{result.node.name}: {paragraph(result.message or '')}"
+        message = f"{result.node.name}: {_paragraph(result.message or '')}"
         if status == "fail":
             failed[name] = message
         elif status in ("error", "runtime error"):
@@ -155,7 +173,12 @@ def connected_adapter(manifest: Any, create: bool) -> Iterator[Any]:
         with database_errors(), adapter.connection_named("loader"):
             yield adapter
     except WarehouseTransient as error:
-        raise unreached(error, credentials) or error from None
+        if not (found := _UNREACHED.search(str(error))):
+            raise
+        raise WarehouseTransient(
+            f"cannot reach the warehouse at {credentials.host}:{credentials.port}: {found[1]}."
+            " Check host and port, and that this machine may connect to it."
+        ) from None
     finally:
         adapter.cleanup_connections()
         reset_adapters()
@@ -177,3 +200,49 @@ def database_errors() -> Iterator[None]:
         yield
     except (DbtBaseException, duckdb.Error) as error:
         raise warehouse_error(str(error)) from None
+
+
+def warehouse_error(text: str) -> WarehouseError | ConfigError:
+    """The loader's own error for the text of a database's; transient if a retry may cure it."""
+    message = _paragraph(text)
+    if "authentication failed" in message:
+        return ConfigError(f"{message} Set the profile's user and password right.")
+    if "lock on file" in message:
+        return WarehouseError(
+            f"{message} Another process has the database open; end it or wait, then run again."
+        )
+    if _TRANSIENT.search(message):
+        return WarehouseTransient(message)
+    return WarehouseError(_advised(message))
+
+
+def _paragraph(text: str) -> str:
+    """A message of several lines as one paragraph, without dbt's heading."""
+    lines = [line.strip() for line in _without_fields(text).splitlines()]
+    if lines and lines[0].endswith("Error") and len(lines) > 1:
+        lines = lines[1:]
+    return " ".join(line for line in lines if line)
+
+
+def _without_fields(text: str) -> str:
+    """The text in words where Redshift's driver shows a dict of protocol fields."""
+    found = _FIELDS.search(text)
+    if not found:
+        return text
+    try:
+        fields = ast.literal_eval(found[0])
+    except (SyntaxError, ValueError):
+        return text
+    words = ". ".join(str(fields[key]).strip().rstrip(".") for key in "MDH" if fields.get(key))
+    return f"{text[: found.start()]}{words}.{text[found.end() :]}"
+
+
+def _advised(message: str) -> str:
+    """A message of dbt's, with what to do where the profile is what it lacks."""
+    if "/.dbt' does not exist" in message:
+        # Where dbt looks last, which is not where anybody should put it.
+        message = "There is no profiles.yml in the project"
+    if re.search(r"profiles.yml|Could not find profile", message):
+        advice = "Copy profiles.yml.example to profiles.yml, or give --profiles-dir."
+        return f"{message.rstrip('.')}. {advice}"
+    return message

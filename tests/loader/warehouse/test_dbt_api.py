@@ -3,7 +3,7 @@
 import pytest
 
 from loader.errors import WarehouseError, WarehouseTransient
-from loader.warehouse.error_messages import warehouse_error
+from loader.warehouse.dbt_api import warehouse_error
 
 
 @pytest.mark.parametrize(
