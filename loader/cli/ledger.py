@@ -20,7 +20,7 @@ def history(settings: Settings) -> None:
     \b
     Example: python -m loader history --json
     """
-    from loader.warehouse.tables import Tables
+    from loader.warehouse.ledger import Tables
 
     names = {feed.name for feed in settings.feeds()}
     with settings.project.warehouse(create=False) as warehouse:

@@ -37,13 +37,14 @@ def rejects(settings: Settings, load_id: int | None, uri: str | None, as_csv: bo
     Example: python -m loader rejects --load 3 --csv > rejects.csv
     """
     from loader.cli.corrections import print_csv
-    from loader.warehouse.landing import Landing
+    from loader.warehouse.ledger import Tables
+    from loader.warehouse.quarantine import quarantined
 
     if as_csv and settings.as_json:
         raise ConfigError("--csv and --json exclude each other; give one of them")
     with settings.project.warehouse(create=False) as warehouse:
         for number, feed in enumerate(settings.feeds()):
-            records = Landing(settings.project, feed, warehouse).quarantined(load_id, uri)
+            records = quarantined(Tables(settings.project, warehouse, feed), load_id, uri)
             if as_csv:
                 print_csv(records, sys.stdout, header=not number)
             elif settings.as_json:

@@ -13,8 +13,8 @@ from typing import Any, Literal
 from loader.contract.feed import Feed
 from loader.warehouse.connection import Warehouse
 from loader.warehouse.counting import Mart
+from loader.warehouse.ledger import Tables
 from loader.warehouse.project import Project
-from loader.warehouse.tables import Tables
 
 Rows = Sequence[dict[str, Any]]
 

@@ -9,7 +9,16 @@ from typing import Any
 
 from loader import interrupts
 from loader.contract.feed import Feed
-from loader.errors import CommitUnknown, ConfigError, DataRefused, FileChanged, StorageError
+from loader.errors import (
+    CommitUnknown,
+    ConfigError,
+    DataRefused,
+    FileChanged,
+    ReconciliationError,
+    StorageError,
+    WarehouseError,
+    WarehouseTransient,
+)
 from loader.files.archives import plain_text
 from loader.files.spool import spool_folder
 from loader.files.store import Store, open_store
@@ -19,8 +28,9 @@ from loader.jobs.plan import LoadPlan, make_plan
 from loader.jobs.retry import retried
 from loader.validation.validator import Validator
 from loader.validation.verdict import Verdict
-from loader.warehouse.landing import Landing
-from loader.warehouse.ledger import Key, LedgerRow
+from loader.warehouse.copy_source import Files
+from loader.warehouse.landing import insert, ledger_row, load_of
+from loader.warehouse.ledger import Key, LedgerRow, Tables, check_not_loaded
 from loader.warehouse.project import Project
 from loader.warehouse.work import check_folder, keep
 
@@ -151,8 +161,8 @@ class _Load:
     def attempt(self) -> LoadReport:
         """One try. No connection is open while files are fetched and judged, which may be long."""
         with self.project.warehouse() as warehouse:
-            landing = Landing(self.project, self.feed, warehouse)
-            plan = make_plan(self.feed, self.store, landing, self.reloads)
+            tables = Tables(self.project, warehouse, self.feed)
+            plan = make_plan(self.feed, self.store, tables, self.reloads)
         if rows := self._committed_after_all(plan):
             # What is new since then is left to the next load.
             return self._reported(rows, [self.verdicts[row.key] for row in rows])
@@ -208,10 +218,11 @@ class _Load:
             kept = kept or self._write_rejects(verdicts, place, name)
         raise RecordsRefused(self.feed, verdicts, kept)
 
-    def _landed(
-        self, plan: LoadPlan, files: Sequence[tuple[FileVersion, Verdict]]
-    ) -> list[LedgerRow]:
-        """The ledger's rows of the files, once they are committed. Raises as Landing.land."""
+    def _landed(self, plan: LoadPlan, files: Files) -> list[LedgerRow]:
+        """The ledger's rows of the files, once they are committed.
+
+        Raises as load_of, WarehouseTransient if another loader was quicker, and FileChanged.
+        """
         records = sum(verdict.accepted for _, verdict in files)
         replaced = plan.loaded_keys if plan.replaces else None
         try:
@@ -219,12 +230,27 @@ class _Load:
                 self.observer.step(f"{self.feed.name}: loading {records:,} records"),
                 self.project.warehouse() as warehouse,
             ):
-                landing = Landing(self.project, self.feed, warehouse)
-                return landing.land(files, replaced, self.store, self.spool, self.reloads)
+                tables = Tables(self.project, warehouse, self.feed)
+                with load_of(tables, self.feed, files, self.spool) as (load_id, groups):
+                    check_not_loaded(tables, [file for file, _ in files], replaced, self.reloads)
+                    rows = [ledger_row(load_id, file, verdict) for file, verdict in files]
+                    insert(tables, groups, rows, plan.replaces)
+                    self._check_unchanged(files)
+            return rows
         except CommitUnknown:
             self.lost = frozenset(file.key for file, _ in files)
             self.lost_after = max((row.load_id for row in plan.ledger), default=0)
             raise
+        except WarehouseTransient:
+            raise
+        except (WarehouseError, ReconciliationError):
+            # Report a file that was overwritten meanwhile instead: that is why.
+            self._check_unchanged(files)
+            raise
+
+    def _check_unchanged(self, files: Files) -> None:
+        for file, _ in files:
+            self.store.check_unchanged(file)
 
     def _reported(self, rows: Sequence[LedgerRow], verdicts: Sequence[Verdict]) -> LoadReport:
         """The report on what was committed, once the rejected records are written as asked."""

@@ -14,11 +14,10 @@ from loader.validation.header import match_header
 from loader.validation.verdict import Verdict
 from loader.warehouse.connection import Warehouse
 from loader.warehouse.copy_source import CopyGroup, file_group, manifest_text, merged
-from loader.warehouse.landing import Landing, load_statements
-from loader.warehouse.ledger import Key, LedgerRow, ledger_row
+from loader.warehouse.landing import ledger_row, load_statements
+from loader.warehouse.ledger import Key, LedgerRow, Tables, file_versions
 from loader.warehouse.project import Project
-from loader.warehouse.staging import copy_settings, stage_statements, with_stages
-from loader.warehouse.tables import Tables
+from loader.warehouse.staging import with_stages
 from loader.warehouse.work import feed_folder
 
 
@@ -46,7 +45,7 @@ class LoadPlan:
 
 
 def make_plan(
-    feed: Feed, store: Store, landing: Landing, reloads: frozenset[str] = frozenset()
+    feed: Feed, store: Store, tables: Tables, reloads: frozenset[str] = frozenset()
 ) -> LoadPlan:
     """Compares a feed's location with the ledger. Reads nothing but listings.
 
@@ -55,7 +54,7 @@ def make_plan(
     that is not listed.
     """
     files = store.find()
-    versions = landing.file_versions()
+    versions = file_versions(tables) if tables.exist("ledger") else []
     ledger = [row for row in versions if row.status == "loaded"]
     if gone := sorted(reloads - {file.uri for file in files}):
         raise ConfigError(
@@ -105,19 +104,21 @@ def plan_load(
     make_plan, and DataRefused for a header that does not fit.
     """
     store = open_store(feed.options.location, project.project_dir)
-    plan = make_plan(feed, store, Landing(project, feed, warehouse), reloads)
+    tables = Tables(project, warehouse, feed)
+    plan = make_plan(feed, store, tables, reloads)
     if not plan.new:
         return plan, [], {}
-    tables = Tables(project, warehouse, feed)
     load_id = tables.number("next_load_id") if tables.exist("ledger") else 1
-    work = copy_settings(warehouse)["work_location"] or "s3://<CTI_WORK_LOCATION>"
+    work = warehouse.render("copy_settings")["work_location"] or "s3://<CTI_WORK_LOCATION>"
     folder = f"{feed_folder(work, feed.name)}<load>/"
     assumed = enumerate(merged(_assumed(feed, plan.new, store)), start=1)
     groups = with_stages(
         feed, (replace(group, manifest=f"{folder}manifest-{n}.json") for n, group in assumed)
     )
     rows = [ledger_row(load_id, file, Verdict(file.uri)) for file in plan.new]
-    staging = [statement for group in groups for statement in stage_statements(tables, group)]
+    staging = [
+        statement for group in groups for statement in tables.sql("stage_files", group=group)
+    ]
     ddl, lock = ["begin", *tables.ddl()], tables.sql("lock_ledger")
     statements = [
         *([*ddl, "commit", *staging, "begin", lock] if lock else [*staging, *ddl]),

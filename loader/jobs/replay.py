@@ -11,18 +11,31 @@ from pathlib import Path
 from loader.contract.feed import Feed
 from loader.errors import CommitUnknown, ConfigError, DataRefused, WarehouseError
 from loader.files.spool import spool_folder
+from loader.files.version import FileVersion
 from loader.jobs.observer import Observer
 from loader.jobs.retry import retried
 from loader.records.dialect import Dialect
 from loader.records.reader import is_one_record, read_header
 from loader.validation.validator import Validator
-from loader.warehouse.landing import Landing, Replay
+from loader.validation.verdict import Verdict
+from loader.warehouse.landing import insert, ledger_row, load_of
+from loader.warehouse.ledger import Tables
 from loader.warehouse.project import Project
-from loader.warehouse.quarantine import Quarantined
+from loader.warehouse.quarantine import Quarantined, mark_replayed, quarantined
 from loader.warehouse.staging import expect
 
 # The bytes of a record by load, file and number.
 Corrections = dict[tuple[int, str, int], bytes]
+
+
+@dataclass(frozen=True)
+class _Passed:
+    """Quarantined records of one file that now pass, by their numbers, and a text of them alone."""
+
+    rejected_by: int
+    records: tuple[int, ...]
+    file: FileVersion
+    verdict: Verdict
 
 
 @dataclass
@@ -55,12 +68,12 @@ def replay(
 
     def attempt() -> ReplayReport:
         with project.warehouse(create=False) as warehouse:
-            records = list(Landing(project, feed, warehouse).quarantined(load_id))
+            records = list(quarantined(Tables(project, warehouse, feed), load_id))
         if corrections is not None:
             records = list(_corrected(records, corrections))
         report = ReplayReport(feed.name, len(records))
         folder = Path(tempfile.mkdtemp(dir=spool))
-        replays: list[Replay] = []
+        replays: list[_Passed] = []
         with Validator(feed, folder) as validator:
             by_file = groupby(records, key=lambda r: (r.load_id, r.file))
             for number, ((_, uri), members) in enumerate(by_file):
@@ -71,9 +84,17 @@ def replay(
                 report.by_rule += rejected
         if not replays:
             return report
+        files = [(again.file, again.verdict) for again in replays]
         try:
             with project.warehouse() as warehouse:
-                rows = Landing(project, feed, warehouse).land_again(replays, spool)
+                tables = Tables(project, warehouse, feed)
+                with load_of(tables, feed, files, spool) as (load, groups):
+                    rows = [ledger_row(load, *file, "replayed") for file in files]
+                    insert(tables, groups, rows)
+                    for again in replays:
+                        mark_replayed(
+                            tables, load, again.rejected_by, again.file.uri, again.records
+                        )
         except CommitUnknown as error:
             # Not to be tried again: what was replayed is no longer in quarantine to be found.
             raise WarehouseError(
@@ -103,7 +124,7 @@ def _corrected(records: Sequence[Quarantined], corrections: Corrections) -> Iter
 
 def _judge_again(
     validator: Validator, feed: Feed, records: Sequence[Quarantined], path: Path
-) -> tuple[list[Replay], Counter[tuple[str | None, str]]]:
+) -> tuple[list[_Passed], Counter[tuple[str | None, str]]]:
     """The records of one file that pass now, if any do, and how many others break which rule.
 
     path: where to write the records, so that they can be validated like a file.
@@ -136,8 +157,10 @@ def _judge_again(
     rejected.update(rejects.by_rule if rejects else ())
     again = {reject.record for reject in rejects.read()} if rejects else set()
     passed = tuple(r.record for n, r in enumerate(whole, start=1) if n not in again)
-    replay = Replay(first.load_id, first.file, first.etag, passed, verdict)
-    return [replay] if passed else [], rejected
+    # Never to be copied from the original object: it holds more than what is replayed.
+    verdict = replace(verdict, read=len(passed), accepted=len(passed), rejects=None, plain=False)
+    file = FileVersion(first.file, 0, first.etag)
+    return [_Passed(first.load_id, passed, file, verdict)] if passed else [], rejected
 
 
 def _text(record: Quarantined, dialect: Dialect) -> bytes:

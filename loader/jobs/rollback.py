@@ -7,8 +7,8 @@ from loader.contract.feed import Feed
 from loader.errors import ConfigError, ReconciliationError
 from loader.jobs.observer import Observer
 from loader.jobs.retry import retried
+from loader.warehouse.ledger import Tables
 from loader.warehouse.project import Project
-from loader.warehouse.tables import Tables
 
 # The statements of a rollback, in order.
 _CHANGES = ("delete_landed", "delete_rejected", "unmark_replayed", "mark_rolled_back")

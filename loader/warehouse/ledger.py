@@ -1,14 +1,74 @@
-"""The ledger: which file versions were loaded, by which load."""
+"""The tables that a load writes, and what the ledger has: file versions, by load."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from loader.contract.feed import Feed
 from loader.errors import WarehouseTransient
 from loader.files.version import FileVersion
-from loader.validation.verdict import Verdict
-from loader.warehouse.tables import Tables
+from loader.warehouse.connection import Warehouse
+from loader.warehouse.counting import LEDGER
+from loader.warehouse.project import Project
 
+# The quarantine of all feeds, as the project's YAML names it.
+QUARANTINE = "loader._rejected_records"
 Key = tuple[str, str]
+
+
+class Tables:
+    """The landing table of a feed, the ledger and the quarantine, in one warehouse.
+
+    Macros take them as one argument `tables` with the relations `landing`, `ledger` and
+    `quarantine` and the feed's name, `feed`. Without a feed there are only the loader's own two.
+    """
+
+    def __init__(self, project: Project, warehouse: Warehouse, feed: Feed | None = None) -> None:
+        names = {"ledger": LEDGER, "quarantine": QUARANTINE}
+        if feed:
+            names = {"landing": feed.name, **names}
+        self.warehouse = warehouse
+        self.nodes = {table: project.source(name) for table, name in names.items()}
+        self._tables = {table: warehouse.relation(node) for table, node in self.nodes.items()}
+        self._tables["feed"] = feed.name if feed else None
+
+    def __getitem__(self, table: str) -> Any:
+        """dbt's relation of a table, as text its name in SQL; under `feed` the feed's name."""
+        return self._tables[table]
+
+    def exist(self, *tables: str) -> bool:
+        """Whether these tables exist, or all without an argument. Not for use in a transaction."""
+        return all(self.warehouse.exists(self.nodes[table]) for table in tables or self.nodes)
+
+    def ddl(self) -> list[str]:
+        """The statements that create the tables unless they exist."""
+        return [
+            sql
+            for node in self.nodes.values()
+            for sql in self.warehouse.render("landing_ddl", source=node)
+        ]
+
+    def sql(self, macro: str, **arguments: Any) -> Any:
+        """The statement that a macro makes for these tables. Raises WarehouseError."""
+        return self.warehouse.render(macro, tables=self._tables, **arguments)
+
+    def run(self, macro: str, **arguments: Any) -> None:
+        """Runs the statement that a macro makes for these tables. Raises WarehouseError."""
+        self.warehouse.execute(self.sql(macro, **arguments))
+
+    def execute(self, statements: Sequence[str]) -> None:
+        """Runs statements in order. Raises WarehouseError."""
+        for statement in statements:
+            self.warehouse.execute(statement)
+
+    def rows(self, macro: str, **arguments: Any) -> list[dict[str, Any]]:
+        """The rows of a macro's query. Raises WarehouseError."""
+        return self.warehouse.query(self.sql(macro, **arguments))
+
+    def number(self, macro: str, **arguments: Any) -> int:
+        """The one number that a macro's query yields. Raises WarehouseError."""
+        ((number,),) = (row.values() for row in self.rows(macro, **arguments))
+        return int(number)
 
 
 @dataclass(frozen=True)
@@ -23,18 +83,12 @@ class LedgerRow:
     records_read: int
     records_loaded: int
     records_rejected: int
-    status: str = "loaded"
+    status: str
 
     @property
     def key(self) -> Key:
         """What is loaded at most once."""
         return self.uri, self.etag
-
-
-def ledger_row(load_id: int, file: FileVersion, verdict: Verdict) -> LedgerRow:
-    """The row of a file that is loaded."""
-    counts = verdict.read, verdict.accepted, verdict.rejected
-    return LedgerRow(load_id, *file.key, file.version, file.bytes, *counts)
 
 
 def file_versions(tables: Tables) -> list[LedgerRow]:

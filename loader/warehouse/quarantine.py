@@ -14,7 +14,7 @@ from loader.errors import WarehouseTransient
 from loader.validation import rejects
 from loader.validation.rejects import Reject
 from loader.warehouse.copy_source import CopyGroup, Files
-from loader.warehouse.tables import Tables
+from loader.warehouse.ledger import Tables
 
 # Of gzip: it compresses these texts well at any, and costs the least time at this one.
 _LEVEL = 1
@@ -73,6 +73,14 @@ def mark_replayed(
         tables.run("mark_replayed", records=some, **of)
     if tables.number("count_replayed", **of) != len(records):
         raise WarehouseTransient(f"{uri}: another replay took records of load {rejected_by} first.")
+
+
+def quarantined(
+    tables: Tables, load_id: int | None = None, uri: str | None = None
+) -> Iterator[Quarantined]:
+    """Rejected records of loads that stand, of one load or file if given, not yet replayed."""
+    if tables.exist():
+        yield from written_out(tables.rows("quarantined", load_id=load_id, uri=uri))
 
 
 def written_out(rows: Iterable[dict[str, Any]]) -> Iterator[Quarantined]:

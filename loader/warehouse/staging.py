@@ -8,10 +8,9 @@ from typing import Any
 
 from loader.contract.feed import Feed
 from loader.errors import ReconciliationError, WarehouseError, WarehouseTransient
-from loader.warehouse.connection import Warehouse
 from loader.warehouse.copy_source import CopyGroup, Files, local_groups, s3_groups
+from loader.warehouse.ledger import Tables
 from loader.warehouse.quarantine import write_rejected
-from loader.warehouse.tables import Tables
 from loader.warehouse.work import WorkFolder
 
 
@@ -21,16 +20,6 @@ def with_stages(feed: Feed, groups: Iterable[CopyGroup]) -> list[CopyGroup]:
         replace(group, stage=f"{feed.table_name}__load_{number}")
         for number, group in enumerate(groups, start=1)
     ]
-
-
-def stage_statements(tables: Tables, group: CopyGroup) -> list[str]:
-    """The statements that put a group's records in its stage."""
-    return list(tables.warehouse.render("stage_files", target=tables[group.table], group=group))
-
-
-def copy_settings(warehouse: Warehouse) -> dict[str, Any]:
-    """What the engine copies from, and how; see the macro copy_settings."""
-    return dict(warehouse.render("copy_settings"))
 
 
 def expect(found: int, expected: int, what: str) -> None:
@@ -47,7 +36,7 @@ def staged(tables: Tables, feed: Feed, files: Files, spool: Path) -> Iterator[li
 
     Raises ConfigError, StorageError, WarehouseError, ReconciliationError.
     """
-    settings = copy_settings(tables.warehouse)
+    settings = tables.warehouse.render("copy_settings")
     rejected = write_rejected(spool / "rejected.csv.gz", feed, files)
     if settings["reads"] == "files":
         yield _filled(tables, feed, [*local_groups(feed, files), *rejected])
@@ -64,7 +53,7 @@ def _filled(tables: Tables, feed: Feed, groups: Sequence[CopyGroup]) -> list[Cop
     filled = with_stages(feed, groups)
     for group in filled:
         try:
-            tables.execute(stage_statements(tables, group))
+            tables.execute(tables.sql("stage_files", group=group))
         except WarehouseTransient:
             raise
         except WarehouseError as error:
@@ -85,7 +74,7 @@ def _explained(error: WarehouseError, tables: Tables, feed: Feed, group: CopyGro
         warehouse.execute("rollback")
         rows = warehouse.query(query) if query else []
     if not rows:
-        settings = copy_settings(warehouse)
+        settings = warehouse.render("copy_settings")
         hint = (
             f" COPY read as {settings['role']} (CTI_COPY_ROLE), region"
             f" {settings['region'] or 'of the cluster'} (CTI_COPY_REGION)."

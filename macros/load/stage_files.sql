@@ -3,21 +3,21 @@
     Redshift a temporary table that COPY fills.
 #}
 
-{% macro stage_files(target, group) %}
+{% macro stage_files(tables, group) %}
     {#-
         The statements that make group.stage hold the records of a group of files as text.
-        target: the table they are for. group: a CopyGroup of loader/warehouse/copy_source.py.
+        tables: those of the feed, of which group.table is the one they are for. group: a CopyGroup of loader/warehouse/copy_source.py.
     -#}
-    {{ return(adapter.dispatch('stage_files')(target, group)) }}
+    {{ return(adapter.dispatch('stage_files')(tables, group)) }}
 {% endmacro %}
 
 
-{% macro default__stage_files(target, group) %}
+{% macro default__stage_files(tables, group) %}
     {{ exceptions.raise_compiler_error('stage_files: no loading is written for ' ~ target.type) }}
 {% endmacro %}
 
 
-{% macro duckdb__stage_files(target, group) %}
+{% macro duckdb__stage_files(tables, group) %}
     {%- set paths = [] -%}
     {%- for path in group.paths -%}{%- do paths.append(text_literal(path)) -%}{%- endfor -%}
     {#- By place, not by name: the header was matched by name when the file was validated. -#}
@@ -66,7 +66,7 @@ select
 {% endmacro %}
 
 
-{% macro redshift__stage_files(target, group) %}
+{% macro redshift__stage_files(tables, group) %}
     {%- set names, copied, settings = [], [], copy_settings() -%}
     {%- for name in group.names -%}{%- do names.append(quoted(name)) -%}{%- endfor -%}
     {%- for name in group.columns -%}{%- do copied.append(quoted(name)) -%}{%- endfor -%}
@@ -100,7 +100,7 @@ region {{ text_literal(settings.region) }}
     {%- endset -%}
     {{ return([
         'create temp table ' ~ quoted(group.stage) ~ ' as select ' ~ names | join(', ')
-        ~ ' from ' ~ target ~ ' where false',
+        ~ ' from ' ~ tables[group.table] ~ ' where false',
         copy
     ]) }}
 {% endmacro %}

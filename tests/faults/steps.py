@@ -63,10 +63,10 @@ STEPS = (
     Step("one file is fetched, the next is not", "loader.files.local:LocalStore.fetch", "after"),
     Step("a file is being judged", "loader.jobs.load:judge_file", "inside", nth=2),
     Step("the last file is judged", "loader.jobs.load:judge_file", "after", nth=3),
-    Step("all is judged, nothing is staged", "loader.warehouse.landing:Landing.land"),
+    Step("all is judged, nothing is staged", "loader.jobs.load:load_of"),
     Step("refused records are written out", "loader.warehouse.staging:write_rejected", "inside"),
-    Step("what was landed is counted", "loader.warehouse.landing:Landing._insert", "after"),
-    Step("the files are compared once more", "loader.warehouse.landing:Landing._check_unchanged"),
+    Step("what was landed is counted", "loader.jobs.load:insert", "after"),
+    Step("the files are compared once more", "loader.jobs.load:_Load._check_unchanged"),
     Step("DuckDB closes its file", "dbt.adapters.duckdb.connections:DuckDBConnectionManager"
          ".close_all_connections", nth=2),
     Step("DuckDB is closing its file", "dbt.adapters.duckdb.connections:DuckDBConnectionManager"
