@@ -1,10 +1,100 @@
-"""A store: finds a feed's files at its location, pins each to a version and brings it to disk."""
+"""A store: finds a feed's files at its location, pins each to a version and brings it to disk.
 
+Local files are found by a glob, and read where they lie; for those in S3 see s3.py.
+"""
+
+import glob
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from io import BufferedReader
 from pathlib import Path
 
-from loader.errors import ConfigError
-from loader.files.local import LocalStore
+from loader.errors import ConfigError, StorageError
 from loader.files.s3 import S3Store
+from loader.files.version import FileVersion, changed, unreadable
+
+# Bytes that are enough for a header.
+_HEAD = 256 * 1024
+
+
+class LocalStore:
+    """Files that a glob matches, such as data/*.csv; ** matches folders of any depth."""
+
+    def __init__(self, location: str, base: Path) -> None:
+        self._base = base.resolve()
+        # Only what the location itself has of * ? [ is a pattern, not what its folder is called.
+        self._pattern = str(Path(glob.escape(str(self._base))) / Path(location).expanduser())
+        if os.path.isdir(self._base / Path(location).expanduser()):
+            raise ConfigError(
+                f"location {location!r} is a folder; say which files in it, such as"
+                f" {location.rstrip('/')}/*.csv"
+            )
+
+    def find(self) -> list[FileVersion]:
+        """Every file of the location, by name, without its ETag. Raises StorageError."""
+        # A set: where ** stands twice in a pattern, a path matches in several ways.
+        paths = sorted(set(glob.glob(self._pattern, recursive=True)))
+        try:
+            return [self._describe(Path(path)) for path in paths if not os.path.isdir(path)]
+        except OSError as error:
+            raise unreadable(error) from None
+
+    def fetch(self, file: FileVersion, spool: Path) -> tuple[FileVersion, Path]:
+        """Hash the file where it lies; return it with its ETag, and its path.
+
+        Raises FileChanged, StorageError.
+        """
+        with self._opened(file) as stream:
+            etag = hashlib.file_digest(stream, "sha256").hexdigest()
+        self.check_unchanged(file)
+        return replace(file, etag=etag), self._base / file.uri
+
+    def head(self, file: FileVersion) -> bytes:
+        """Its first bytes, enough for a header. Raises StorageError."""
+        with self._opened(file) as stream:
+            return stream.read(_HEAD)
+
+    def path(self, file: FileVersion) -> str:
+        """Where an engine reads it."""
+        return str(self._base / file.uri)
+
+    def check_unchanged(self, file: FileVersion) -> None:
+        """Raises FileChanged if the file was written to, moved, or touched, or is gone."""
+        try:
+            now = self._describe(self._base / file.uri)
+        except OSError:
+            raise changed(file.uri, "it is gone") from None
+        if (now.version, now.stamp) != (file.version, file.stamp):
+            raise changed(file.uri, "it was written to")
+
+    def _describe(self, path: Path) -> FileVersion:
+        """Raises StorageError for what is not a regular file, OSError for what is not there."""
+        status = path.stat()
+        if not path.is_file():
+            raise StorageError(f"{path}: not a regular file; narrow the location so it is left out")
+        inside = path.is_relative_to(self._base)
+        # A path within the project stays the same file when the project is moved.
+        uri = path.relative_to(self._base).as_posix() if inside else path.as_posix()
+        try:
+            uri.encode()
+        except UnicodeEncodeError:
+            raise StorageError(f"{path}: the file's name is not UTF-8; rename it") from None
+        version = f"{status.st_size}-{status.st_mtime_ns}"
+        stamp = (status.st_ino, status.st_ctime_ns)
+        return FileVersion(uri, status.st_size, version=version, stamp=stamp)
+
+    @contextmanager
+    def _opened(self, file: FileVersion) -> Iterator[BufferedReader]:
+        path = self._base / file.uri
+        try:
+            with path.open("rb") as stream:
+                yield stream
+        except OSError as error:
+            raise unreadable(error, path) from None
+
 
 Store = LocalStore | S3Store
 

@@ -14,10 +14,9 @@ from loader.validation.header import match_header
 from loader.validation.verdict import Verdict
 from loader.warehouse.connection import Warehouse
 from loader.warehouse.copy_source import CopyGroup, file_group, manifest_text, merged
-from loader.warehouse.landing import ledger_row, load_statements
+from loader.warehouse.landing import ledger_row, load_statements, with_stages
 from loader.warehouse.ledger import Key, LedgerRow, Tables, file_versions
 from loader.warehouse.project import Project
-from loader.warehouse.staging import with_stages
 from loader.warehouse.work import feed_folder
 
 

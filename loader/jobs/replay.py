@@ -18,11 +18,10 @@ from loader.records.dialect import Dialect
 from loader.records.reader import is_one_record, read_header
 from loader.validation.validator import Validator
 from loader.validation.verdict import Verdict
-from loader.warehouse.landing import insert, ledger_row, load_of
+from loader.warehouse.landing import expect, insert, ledger_row, load_of
 from loader.warehouse.ledger import Tables
 from loader.warehouse.project import Project
 from loader.warehouse.quarantine import Quarantined, mark_replayed, quarantined
-from loader.warehouse.staging import expect
 
 # The bytes of a record by load, file and number.
 Corrections = dict[tuple[int, str, int], bytes]

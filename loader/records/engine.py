@@ -69,14 +69,18 @@ def unnamed(place: int) -> str:
 
 
 def select_text(
-    path: Path, file_columns: Sequence[str | None], names: Sequence[str], dialect: Dialect
+    paths: Sequence[Path | str],
+    file_columns: Sequence[str | None],
+    names: Sequence[str],
+    dialect: Dialect,
 ) -> str:
-    """SQL that reads a well-formed text with a header: the named columns, as they came.
+    """SQL that reads well-formed texts with a header: the named columns, as they came.
 
     file_columns: from left to right; those without a name follow the named ones. A
-    named column that the file lacks is NULL, and so is an empty field. The path must not hold
+    named column that the files lack is NULL, and so is an empty field. The paths must not hold
     characters of a glob.
     """
+    files = ", ".join(literal(str(path)) for path in paths)
     # Read by place, not by name: the file may have any names in its header.
     inner = [unnamed(place) for place in range(len(file_columns))]
     types = ", ".join(f"'{column}': 'VARCHAR'" for column in inner)
@@ -85,7 +89,7 @@ def select_text(
     selected = [f"{found.get(name, 'null::varchar')} as {identifier(name)}" for name in names]
     selected += [inner[place] for place, name in enumerate(file_columns) if name is None]
     return (
-        f"select {', '.join(selected)} from read_csv({literal(str(path))}, auto_detect=false,"
+        f"select {', '.join(selected)} from read_csv([{files}], auto_detect=false,"
         f" header=true, strict_mode=true, compression='none', new_line='\\n',"
         f" delim={literal(chr(dialect.delimiter))}, quote={quote}, escape={quote},"
         f" max_line_size={2 * MAX_RECORD_BYTES}, buffer_size={8 * MAX_RECORD_BYTES},"

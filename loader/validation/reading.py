@@ -88,7 +88,7 @@ class Reading:
 
     def select(self, text: Path) -> str:
         """SQL that reads a text with this file's columns."""
-        return engine.select_text(text, self.columns, self.feed.column_names, self.feed.dialect)
+        return engine.select_text([text], self.columns, self.feed.column_names, self.feed.dialect)
 
     def is_plain(self, totals: Totals) -> bool:
         """Whether every reader of CSV sees the same records in a file without CRLF."""

@@ -70,7 +70,7 @@ class Validator:
         """
         assert verdict.text is not None
         names = self._feed.column_names
-        query = engine.select_text(verdict.text, verdict.columns, names, self._feed.dialect)
+        query = engine.select_text([verdict.text], verdict.columns, names, self._feed.dialect)
         # The engine would take some characters of the target's name for a pattern.
         written = self._spool / "accepted.csv"
         with engine.errors_explained(verdict.file):

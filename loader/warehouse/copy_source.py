@@ -94,7 +94,7 @@ def s3_groups(
             kind = compression_of(file.uri, feed.options.compression)
             originals.append(file_group(feed, file.uri, verdict.columns, verdict.accepted, kind))
         else:
-            rewritten.append(verdict)
+            rewritten.append((file, verdict))
     groups = [
         *merged(originals),
         *([_parts(feed, rewritten, work, spool)] if rewritten else []),
@@ -107,22 +107,20 @@ def s3_groups(
     ]
 
 
-def _parts(feed: Feed, verdicts: Sequence[Verdict], work: WorkFolder, spool: Path) -> CopyGroup:
+def _parts(feed: Feed, files: Files, work: WorkFolder, spool: Path) -> CopyGroup:
     """The accepted records of files, as gzip CSV in the contract's order, uploaded."""
     folder = spool / "parts"
     # An earlier try, which the warehouse ended, has left its parts there.
     shutil.rmtree(folder, ignore_errors=True)
-    names, records = feed.column_names, sum(verdict.accepted for verdict in verdicts)
+    names, groups = feed.column_names, local_groups(feed, files)
     texts = " union all ".join(
-        engine.select_text(verdict.text, verdict.columns, names, feed.dialect)
-        for verdict in verdicts
-        if verdict.text
+        engine.select_text(group.paths, group.columns, names, feed.dialect) for group in groups
     )
     options = f", compression gzip, file_size_bytes {_PART_BYTES}, file_extension 'csv.gz'"
     with engine.connect(spool) as connection, engine.errors_explained(feed.name):
         engine.write_text(connection, texts, names, folder, options)
     uris = tuple(work.upload(path) for path in sorted(folder.iterdir()))
-    return CopyGroup(uris, names, records, names, compression="gzip")
+    return CopyGroup(uris, names, sum(g.records for g in groups), names, compression="gzip")
 
 
 def manifest_text(uris: Sequence[str]) -> str:

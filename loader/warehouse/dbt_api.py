@@ -15,7 +15,7 @@ again:
     dbt_common.exceptions                   DbtBaseException
     logging                                 the logger "stdout_log", which prints for dbt
 
-It hands on two of dbt's objects. From the manifest, project.py and counting.py read `sources`,
+It hands on two of dbt's objects. From the manifest, project.py reads `sources`,
 `nodes`, `child_map` and `parent_map`; compiled() calls `build_flat_graph`. On the adapter,
 connection.py calls `execute`, `execute_macro`, `get_relation`, `Relation.create`, `cache` and
 `commit_if_has_connection`.

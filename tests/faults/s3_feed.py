@@ -36,7 +36,7 @@ _RECORDS = 40
 
 def hurry(patch: pytest.MonkeyPatch) -> None:
     """Shortens the waits of the loader and of botocore, not their number."""
-    patch.setattr("loader.files.download._WAITS", (0.01, 0.01, 0.01))
+    patch.setattr("loader.files.s3._WAITS", (0.01, 0.01, 0.01))
     patch.setattr("loader.files.s3_client._READ_SECONDS", READ_SECONDS)
     short = SimpleNamespace(sleep=lambda seconds: time.sleep(seconds / 200))
     patch.setattr("botocore.endpoint.time", short)
