@@ -71,8 +71,9 @@ def new_client() -> S3Client:
             ),
         )
     except Exception as error:  # botocore has no common root for what a bad profile raises
+        problem = _LOGIN.sub("//", str(error))
         raise ConfigError(
-            f"S3: {error}. Check AWS_PROFILE, AWS_DEFAULT_REGION and ~/.aws."
+            f"S3: {problem}. Check AWS_PROFILE, AWS_DEFAULT_REGION and ~/.aws."
         ) from None
 
 

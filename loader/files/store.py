@@ -34,7 +34,7 @@ class LocalStore:
             )
 
     def find(self) -> list[FileVersion]:
-        """Every file of the location, by name, without its ETag. Raises StorageError."""
+        """Every file of the location, by name, without its ETag. Raises ConfigError, StorageError."""
         # A set: where ** stands twice in a pattern, a path matches in several ways.
         paths = sorted(set(glob.glob(self._pattern, recursive=True)))
         try:
@@ -65,23 +65,23 @@ class LocalStore:
         """Raises FileChanged if the file was written to, moved, or touched, or is gone."""
         try:
             now = self._describe(self._base / file.uri)
-        except OSError:
+        except (ConfigError, OSError):
             raise changed(file.uri, "it is gone") from None
         if (now.version, now.stamp) != (file.version, file.stamp):
             raise changed(file.uri, "it was written to")
 
     def _describe(self, path: Path) -> FileVersion:
-        """Raises StorageError for what is not a regular file, OSError for what is not there."""
+        """Raises ConfigError for what is not a regular file, OSError for what is not there."""
         status = path.stat()
         if not path.is_file():
-            raise StorageError(f"{path}: not a regular file; narrow the location so it is left out")
+            raise ConfigError(f"{path}: not a regular file; narrow the location so it is left out")
         inside = path.is_relative_to(self._base)
         # A path within the project stays the same file when the project is moved.
         uri = path.relative_to(self._base).as_posix() if inside else path.as_posix()
         try:
             uri.encode()
         except UnicodeEncodeError:
-            raise StorageError(f"{path}: the file's name is not UTF-8; rename it") from None
+            raise ConfigError(f"{path}: the file's name is not UTF-8; rename it") from None
         version = f"{status.st_size}-{status.st_mtime_ns}"
         stamp = (status.st_ino, status.st_ctime_ns)
         return FileVersion(uri, status.st_size, version=version, stamp=stamp)

@@ -127,8 +127,8 @@ def compiled(manifest: Any, test: str) -> str:
     from dbt.config.runtime import RuntimeConfig
     from dbt.flags import get_flags
 
-    # The macros' `graph` is made from this.
-    manifest.build_flat_graph()
+    if not manifest.flat_graph:  # what macros know as `graph`
+        manifest.build_flat_graph()
     with database_errors():
         compiler = Compiler(RuntimeConfig.from_args(get_flags()))
         return str(compiler.compile_node(manifest.nodes[test], manifest, write=False).compiled_code)

@@ -62,7 +62,7 @@ def test_a_folder_is_no_location(folder: Path, location: str) -> None:
 def test_a_pipe_is_not_read(folder: Path) -> None:
     # Reading it would wait for ever.
     os.mkfifo(folder / "data/pipe.csv")
-    with pytest.raises(StorageError, match=r"pipe\.csv: not a regular file"):
+    with pytest.raises(ConfigError, match=r"pipe\.csv: not a regular file"):
         open_store("data/*.csv", folder).find()
 
 
@@ -77,7 +77,7 @@ def test_a_name_that_is_not_utf_8_is_said(folder: Path) -> None:
         (folder / "data/x\udcff.csv").write_bytes(b"")
     except OSError:
         pytest.skip("this file system takes no such name")
-    with pytest.raises(StorageError, match="not UTF-8; rename it"):
+    with pytest.raises(ConfigError, match="not UTF-8; rename it"):
         open_store("data/*.csv", folder).find()
 
 
