@@ -12,9 +12,8 @@ from typing import Any, Literal
 
 from loader.contract.feed import Feed
 from loader.warehouse.connection import Warehouse
-from loader.warehouse.counting import Mart
 from loader.warehouse.ledger import Tables
-from loader.warehouse.project import Project
+from loader.warehouse.project import Mart, Project
 
 Rows = Sequence[dict[str, Any]]
 
@@ -68,7 +67,7 @@ def check_feed(
     the ledger, the quarantine, and of the landing table and each mart a column or two. Raises
     WarehouseError, and ConfigError for a feed or a mart that no test counts.
     """
-    tables, tests = Tables(project, warehouse, feed), project.counting_tests(feed)
+    tables, tests = Tables(project, warehouse, feed), project.counting_tests(feed.name)
     missing = [table for table in tables.nodes if not tables.exist(table)]
     totals = tables.rows("ledger_totals")[0] if "ledger" not in missing else {"files": 0}
     if len(missing) == len(tables.nodes) or (missing == ["landing"] and not totals["files"]):

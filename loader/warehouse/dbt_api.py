@@ -12,11 +12,11 @@ again:
     dbt.flags                               get_flags
     dbt.mp_context                          get_mp_context
     dbt_common.events.event_manager_client  cleanup_event_logger
-    dbt_common.exceptions                   DbtBaseException
+    dbt_common.exceptions                   CompilationError, DbtBaseException
     logging                                 the logger "stdout_log", which prints for dbt
 
-It hands on two of dbt's objects. From the manifest, project.py reads `sources`,
-`nodes`, `child_map` and `parent_map`; compiled() calls `build_flat_graph`. On the adapter,
+It hands on two of dbt's objects. From the manifest, project.py reads `sources`, `nodes`,
+`child_map` and `parent_map`; compiled() calls `build_flat_graph`. On the adapter,
 connection.py calls `execute`, `execute_macro`, `get_relation`, `Relation.create`, `cache` and
 `commit_if_has_connection`.
 

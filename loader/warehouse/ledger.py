@@ -8,8 +8,7 @@ from loader.contract.feed import Feed
 from loader.errors import WarehouseTransient
 from loader.files.version import FileVersion
 from loader.warehouse.connection import Warehouse
-from loader.warehouse.counting import LEDGER
-from loader.warehouse.project import Project
+from loader.warehouse.project import LEDGER, Project
 
 # The quarantine of all feeds, as the project's YAML names it.
 QUARANTINE = "loader._rejected_records"
