@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from fnmatch import fnmatchcase
@@ -18,8 +17,6 @@ from loader.files.version import FileVersion, changed
 from loader.retry import retry
 
 if TYPE_CHECKING:
-    from botocore.response import StreamingBody
-    from types_boto3_s3.client import S3Client
     from types_boto3_s3.type_defs import GetObjectOutputTypeDef, GetObjectRequestTypeDef
 
 # Bytes that are enough for a header.
@@ -31,6 +28,10 @@ _WILDCARDS = "*?["
 _WAITS = (0.5, 2.0, 8.0)
 
 
+class _Damaged(Exception):
+    """The body is not the object's."""
+
+
 class S3Store:
     """Objects under a prefix, or those that a pattern such as s3://bucket/raw/*.csv matches.
 
@@ -39,20 +40,20 @@ class S3Store:
     """
 
     def __init__(self, location: str) -> None:
-        self._bucket, self._pattern = bucket, key = bucket_and_key(location)
-        if not bucket or any(c in bucket for c in _WILDCARDS):
+        self._location = location
+        self._bucket, key = bucket_and_key(location)
+        if not self._bucket or any(c in self._bucket for c in _WILDCARDS):
             raise ConfigError(f"location {location!r}: name the bucket, as in s3://bucket/prefix*")
         self._prefix = key[: min((key.find(c) for c in _WILDCARDS if c in key), default=len(key))]
+        self._pattern = f"{key}*" if key == self._prefix else key
         self._client = s3_client(self)
 
     def find(self) -> list[FileVersion]:
         """Every object of the location, by key. Raises StorageError."""
-        plain = self._prefix == self._pattern
-        where = f"s3://{self._bucket}/{self._pattern}"
         # By key: one that is written to while pages are listed may be on two of them.
         found: dict[str, FileVersion] = {}
         more = False
-        with s3_errors(where):
+        with s3_errors(self._location):
             pages = self._client.get_paginator("list_objects_v2").paginate(
                 Bucket=self._bucket, Prefix=self._prefix
             )
@@ -61,12 +62,14 @@ class S3Store:
                 for entry in page.get("Contents", []):
                     key = entry["Key"]
                     # A key that ends in a slash is how consoles make an empty folder.
-                    if key.endswith("/") or not (plain or fnmatchcase(key, self._pattern)):
+                    if key.endswith("/") or not fnmatchcase(key, self._pattern):
                         continue
                     uri = f"s3://{self._bucket}/{key}"
                     found[key] = FileVersion(uri, entry["Size"], entry["ETag"].strip('"'))
         if more:
-            raise StorageError(f"{where}: the listing ends before its last page; run again.")
+            raise StorageError(
+                f"{self._location}: the listing ends before its last page; run again."
+            )
         return sorted(found.values(), key=lambda file: file.uri)
 
     def fetch(self, file: FileVersion, spool: Path) -> tuple[FileVersion, Path]:
@@ -76,14 +79,14 @@ class S3Store:
         """
         target = spool / hashlib.sha256(file.uri.encode()).hexdigest()[:24]
         with s3_errors(file.uri), target.open("wb") as out:
-            version = _download(self._client, file, out)
+            version = self._download(file, out)
         return replace(file, version=version), target
 
     def head(self, file: FileVersion) -> bytes:
         """Its first bytes, enough for a header. Raises FileChanged, StorageError."""
         out = BytesIO()
         with s3_errors(file.uri):
-            _download(self._client, file, out, _HEAD)
+            self._download(file, out, _HEAD)
         return out.getvalue()
 
     def path(self, file: FileVersion) -> str:
@@ -98,68 +101,58 @@ class S3Store:
         if now.get("ETag", "").strip('"') != file.etag or now.get("VersionId") != file.version:
             raise changed(file.uri, "it was overwritten")
 
+    def _download(self, file: FileVersion, out: BinaryIO, limit: int | None = None) -> str | None:
+        """Write an object, or its first `limit` bytes; return its version id, if it has one.
 
-class _Damaged(Exception):
-    """The body is not the object's."""
+        Only the version with this ETag is taken, and its length, ETag and checksums are compared.
+        Raises FileChanged, StorageError, what botocore raises for a request, and OSError of `out`.
+        """
+        from botocore.exceptions import BotoCoreError
+        from urllib3.exceptions import HTTPError
 
+        bucket, key = bucket_and_key(file.uri)
+        count = file.bytes if limit is None else min(limit, file.bytes)
+        request: GetObjectRequestTypeDef = {"Bucket": bucket, "Key": key}
+        request["IfMatch"] = f'"{file.etag}"'
+        if count < file.bytes:
+            request["Range"] = f"bytes=0-{count - 1}"
 
-def _download(
-    client: S3Client, file: FileVersion, out: BinaryIO, limit: int | None = None
-) -> str | None:
-    """Write an object, or its first `limit` bytes; return its version id, if it has one.
-
-    Only the version with this ETag is taken, and its length, ETag and checksums are compared.
-    Raises FileChanged, StorageError, what botocore raises for a request, and OSError of `out`.
-    """
-    bucket, key = bucket_and_key(file.uri)
-    count = file.bytes if limit is None else min(limit, file.bytes)
-    request: GetObjectRequestTypeDef = {"Bucket": bucket, "Key": key, "IfMatch": f'"{file.etag}"'}
-    if count < file.bytes:
-        request["Range"] = f"bytes=0-{count - 1}"
-
-    def once() -> str | None:
-        response = client.get_object(**request)
-        with closing(response["Body"]) as body:
-            # Some stores ignore If-Match and send what they have now.
-            if response.get("ETag", "").strip('"') != file.etag:
-                raise FileChanged(
-                    f"{file.uri}: S3 sent another version than was listed. Nothing was loaded; run"
-                    " again to take it as it is."
+        def once() -> str | None:
+            response = self._client.get_object(**request)
+            with closing(response["Body"]) as body:
+                # Some stores ignore If-Match and send what they have now.
+                if response.get("ETag", "").strip('"') != file.etag:
+                    raise FileChanged(
+                        f"{file.uri}: S3 sent another version than was listed. Nothing was loaded;"
+                        " run again to take it as it is."
+                    )
+                compare = count == file.bytes and _is_md5(response, file)
+                digest = hashlib.md5(usedforsecurity=False) if compare else None
+                out.seek(0)
+                out.truncate()
+                try:
+                    for chunk in body.iter_chunks(_CHUNK):
+                        out.write(chunk)
+                        if digest:
+                            digest.update(chunk)
+                except (BotoCoreError, HTTPError) as error:
+                    # It breaks off, or botocore finds that a checksum is wrong.
+                    raise _Damaged(str(error).rstrip(".")) from None
+            if out.tell() != count:
+                raise _Damaged(f"{out.tell():,} bytes came, not {count:,}")
+            if digest and digest.hexdigest() != file.etag:
+                raise _Damaged(
+                    f"the bytes that came have the MD5 {digest.hexdigest()}, not {file.etag}"
                 )
-            compare = count == file.bytes and _is_md5(response, file)
-            digest = hashlib.md5(usedforsecurity=False) if compare else None
-            out.seek(0)
-            out.truncate()
-            for chunk in _chunks(body):
-                out.write(chunk)
-                if digest:
-                    digest.update(chunk)
-        if out.tell() != count:
-            raise _Damaged(f"{out.tell():,} bytes came, not {count:,}")
-        if digest and digest.hexdigest() != file.etag:
-            raise _Damaged(
-                f"the bytes that came have the MD5 {digest.hexdigest()}, not {file.etag}"
-            )
-        return response.get("VersionId")
+            return response.get("VersionId")
 
-    try:
-        return retry(once, _Damaged, _WAITS)
-    except _Damaged as error:
-        raise StorageError(
-            f"{file.uri}: {error}. It was fetched {len(_WAITS) + 1} times and never came whole;"
-            " check the network and the object, then run again."
-        ) from None
-
-
-def _chunks(body: StreamingBody) -> Iterator[bytes]:
-    """The body; raises _Damaged if it breaks off or botocore finds that a checksum is wrong."""
-    from botocore.exceptions import BotoCoreError
-    from urllib3.exceptions import HTTPError
-
-    try:
-        yield from body.iter_chunks(_CHUNK)
-    except (BotoCoreError, HTTPError) as error:
-        raise _Damaged(str(error).rstrip(".")) from None
+        try:
+            return retry(once, _Damaged, _WAITS)
+        except _Damaged as error:
+            raise StorageError(
+                f"{file.uri}: {error}. It was fetched {len(_WAITS) + 1} times and never came whole;"
+                " check the network and the object, then run again."
+            ) from None
 
 
 def _is_md5(response: GetObjectOutputTypeDef, file: FileVersion) -> bool:

@@ -1,7 +1,7 @@
 """What a load would do: which files are new, the SQL that would load them, COPY's manifests."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from io import BytesIO
 
 from loader.contract.feed import Feed
@@ -13,8 +13,8 @@ from loader.records.reader import read_header
 from loader.validation.header import match_header
 from loader.validation.verdict import Verdict
 from loader.warehouse.connection import Warehouse
-from loader.warehouse.copy_source import CopyGroup, file_group, manifest_text, merged
-from loader.warehouse.landing import ledger_row, load_statements, with_stages
+from loader.warehouse.copy_source import CopyGroup, file_group, with_stages
+from loader.warehouse.landing import ledger_row, load_statements
 from loader.warehouse.ledger import Key, LedgerRow, Tables, file_versions
 from loader.warehouse.project import Project
 from loader.warehouse.work import feed_folder
@@ -110,10 +110,7 @@ def plan_load(
     load_id = tables.number("next_load_id") if tables.exist("ledger") else 1
     work = warehouse.render("copy_settings")["work_location"] or "s3://<CTI_WORK_LOCATION>"
     folder = f"{feed_folder(work, feed.name)}<load>/"
-    assumed = enumerate(merged(_assumed(feed, plan.new, store)), start=1)
-    groups = with_stages(
-        feed, (replace(group, manifest=f"{folder}manifest-{n}.json") for n, group in assumed)
-    )
+    groups = with_stages(feed, _assumed(feed, plan.new, store), folder)
     rows = [ledger_row(load_id, file, Verdict(file.uri)) for file in plan.new]
     staging = [
         statement for group in groups for statement in tables.sql("stage_files", group=group)
@@ -126,7 +123,7 @@ def plan_load(
         tables.sql("count_load", load_id=load_id),
         "commit",
     ]
-    manifests = {g.manifest: manifest_text(g.paths) for g in groups if lock and g.manifest}
+    manifests = {g.manifest: g.manifest_text() for g in groups if lock}
     return plan, statements, manifests
 
 

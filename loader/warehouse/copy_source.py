@@ -3,7 +3,7 @@
 import json
 import shutil
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -42,8 +42,16 @@ class CopyGroup:
     compression: Compression = "none"
     table: Literal["landing", "quarantine"] = "landing"
     stage: str = ""
-    manifest: str | None = None
+    manifest: str = ""
     max_record_bytes: int = MAX_RECORD_BYTES
+
+    def manifest_text(self) -> str:
+        """Redshift: "Using a manifest to specify data files".
+
+        Each object is listed, and mandatory: a bare prefix would also take x.csv.bak.
+        """
+        entries = [{"url": path, "mandatory": True} for path in self.paths]
+        return json.dumps({"entries": entries}, indent=1)
 
 
 def file_group(
@@ -69,22 +77,37 @@ def merged(groups: Iterable[CopyGroup]) -> list[CopyGroup]:
     ]
 
 
+def with_stages(feed: Feed, groups: Iterable[CopyGroup], folder: str = "") -> list[CopyGroup]:
+    """The groups of a load, as few as can be, each with the names of its stage and its manifest.
+
+    folder: where the manifests are, for an engine that copies from a list.
+    """
+    return [
+        replace(
+            group,
+            stage=f"{feed.table_name}__load_{n}",
+            manifest=folder and f"{folder}manifest-{n}.json",
+        )
+        for n, group in enumerate(merged(groups), start=1)
+    ]
+
+
 def local_groups(feed: Feed, files: Files) -> list[CopyGroup]:
     """The accepted records on disk, for an engine that reads local files."""
-    return merged(
+    return [
         file_group(feed, str(verdict.text), verdict.columns, verdict.accepted)
         for _, verdict in files
-    )
+    ]
 
 
 def s3_groups(
     feed: Feed, files: Files, rejected: Sequence[CopyGroup], work: WorkFolder, spool: Path
-) -> list[CopyGroup]:
+) -> Iterator[CopyGroup]:
     """Objects for COPY: the files themselves unless COPY may misread them, else gzip parts.
 
     rejected: the group of the rejected records, in a file on disk. Raises StorageError.
     """
-    originals, rewritten = [], []
+    rewritten = []
     for file, verdict in files:
         if not verdict.accepted:
             continue
@@ -92,19 +115,13 @@ def s3_groups(
         # with any of these is rewritten.
         if file.uri.startswith("s3://") and verdict.plain and None not in verdict.columns:
             kind = compression_of(file.uri, feed.options.compression)
-            originals.append(file_group(feed, file.uri, verdict.columns, verdict.accepted, kind))
+            yield file_group(feed, file.uri, verdict.columns, verdict.accepted, kind)
         else:
             rewritten.append((file, verdict))
-    groups = [
-        *merged(originals),
-        *([_parts(feed, rewritten, work, spool)] if rewritten else []),
-        *(replace(group, paths=(work.upload(Path(*group.paths)),)) for group in rejected),
-    ]
-    # Each object is listed, and mandatory: a bare prefix would also take x.csv.bak.
-    return [
-        replace(group, manifest=work.put(f"manifest-{n}.json", manifest_text(group.paths)))
-        for n, group in enumerate(groups, start=1)
-    ]
+    if rewritten:
+        yield _parts(feed, rewritten, work, spool)
+    for group in rejected:
+        yield replace(group, paths=(work.upload(Path(*group.paths)),))
 
 
 def _parts(feed: Feed, files: Files, work: WorkFolder, spool: Path) -> CopyGroup:
@@ -112,7 +129,7 @@ def _parts(feed: Feed, files: Files, work: WorkFolder, spool: Path) -> CopyGroup
     folder = spool / "parts"
     # An earlier try, which the warehouse ended, has left its parts there.
     shutil.rmtree(folder, ignore_errors=True)
-    names, groups = feed.column_names, local_groups(feed, files)
+    names, groups = feed.column_names, merged(local_groups(feed, files))
     texts = " union all ".join(
         engine.select_text(group.paths, group.columns, names, feed.dialect) for group in groups
     )
@@ -121,8 +138,3 @@ def _parts(feed: Feed, files: Files, work: WorkFolder, spool: Path) -> CopyGroup
         engine.write_text(connection, texts, names, folder, options)
     uris = tuple(work.upload(path) for path in sorted(folder.iterdir()))
     return CopyGroup(uris, names, sum(g.records for g in groups), names, compression="gzip")
-
-
-def manifest_text(uris: Sequence[str]) -> str:
-    """Redshift: "Using a manifest to specify data files"."""
-    return json.dumps({"entries": [{"url": uri, "mandatory": True} for uri in uris]}, indent=1)

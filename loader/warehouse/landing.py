@@ -3,9 +3,8 @@
 Staging brings records to where an INSERT can take them. On Redshift, COPY does it.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from loader.contract.feed import Feed
 from loader.errors import ReconciliationError, WarehouseError, WarehouseTransient
 from loader.files.version import FileVersion
 from loader.validation.verdict import Verdict
-from loader.warehouse.copy_source import CopyGroup, Files, local_groups, s3_groups
+from loader.warehouse.copy_source import CopyGroup, Files, local_groups, s3_groups, with_stages
 from loader.warehouse.ledger import LedgerRow, Tables
 from loader.warehouse.quarantine import write_rejected
 from loader.warehouse.work import WorkFolder
@@ -95,14 +94,6 @@ def expect(found: int, expected: int, what: str) -> None:
         )
 
 
-def with_stages(feed: Feed, groups: Iterable[CopyGroup]) -> list[CopyGroup]:
-    """The groups of a load, each with the name of its stage."""
-    return [
-        replace(group, stage=f"{feed.table_name}__load_{number}")
-        for number, group in enumerate(groups, start=1)
-    ]
-
-
 @contextmanager
 def _staged(tables: Tables, feed: Feed, files: Files, spool: Path) -> Iterator[list[CopyGroup]]:
     """The accepted and the rejected records of files, in stages.
@@ -112,19 +103,22 @@ def _staged(tables: Tables, feed: Feed, files: Files, spool: Path) -> Iterator[l
     settings = tables.warehouse.render("copy_settings")
     rejected = write_rejected(spool / "rejected.csv.gz", feed, files)
     if settings["reads"] == "files":
-        yield _filled(tables, feed, [*local_groups(feed, files), *rejected])
+        groups = with_stages(feed, [*local_groups(feed, files), *rejected])
+        yield _filled(tables, feed, groups)
         return
     work = WorkFolder(settings["work_location"], feed.name)
     try:
-        yield _filled(tables, feed, s3_groups(feed, files, rejected, work, spool))
+        groups = with_stages(feed, s3_groups(feed, files, rejected, work, spool), work.uri)
+        for group in groups:
+            work.put(group.manifest, group.manifest_text())
+        yield _filled(tables, feed, groups)
     finally:
         work.remove()
 
 
-def _filled(tables: Tables, feed: Feed, groups: Sequence[CopyGroup]) -> list[CopyGroup]:
-    """Fills a stage for each group; counts its records if that is cheap."""
-    filled = with_stages(feed, groups)
-    for group in filled:
+def _filled(tables: Tables, feed: Feed, groups: list[CopyGroup]) -> list[CopyGroup]:
+    """Fills the stage of each group; counts its records if that is cheap."""
+    for group in groups:
         try:
             tables.execute(tables.sql("stage_files", group=group))
         except WarehouseTransient:
@@ -135,7 +129,7 @@ def _filled(tables: Tables, feed: Feed, groups: Sequence[CopyGroup]) -> list[Cop
         for what, query in counts.items():
             (row,) = tables.warehouse.query(query)
             expect(int(row["records"]), group.records, f"{tables[group.table]}: {what}")
-    return filled
+    return groups
 
 
 def _explained(error: WarehouseError, tables: Tables, feed: Feed, group: CopyGroup) -> str:

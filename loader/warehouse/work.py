@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import BinaryIO
 
 from loader.errors import ConfigError, StorageError
-from loader.files.s3_client import new_client, s3_client, s3_errors
+from loader.files.s3_client import bucket_and_key, new_client, s3_client, s3_errors
 from loader.files.version import unreadable
 
 
 def check_folder(location: str) -> None:
     """Raises ConfigError if the text is neither a local folder nor s3://bucket/prefix/."""
-    scheme, found, rest = location.partition("://")
-    if found and (scheme != "s3" or not rest.partition("/")[0]):
+    if "://" in location and not re.match("s3://[^/]", location):
         raise ConfigError(f"{location}: neither a folder nor s3://bucket/prefix/")
 
 
@@ -35,7 +34,7 @@ def keep(source: Path, location: str, name: str) -> str:
             raise unreadable(error) from None
         return str(target)
     uri = f"{location.rstrip('/')}/{name}"
-    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    bucket, key = bucket_and_key(uri)
     with closing(new_client()) as client, s3_errors(uri):
         client.upload_file(str(source), bucket, key)
     return uri
@@ -63,30 +62,31 @@ class WorkFolder:
             )
         if not re.match("s3://[^/]", work_location):
             raise ConfigError(f"work location {work_location!r}: must be s3://bucket/prefix/")
-        self._bucket, _, prefix = feed_folder(work_location, feed)[len("s3://") :].partition("/")
-        self._prefix = f"{prefix}{uuid.uuid4().hex}/"
+        self.uri = f"{feed_folder(work_location, feed)}{uuid.uuid4().hex}/"
         self._client = s3_client(self)
 
-    def put(self, name: str, body: str | BinaryIO) -> str:
-        """Writes an object of up to 5 GB; returns its URI. Raises StorageError.
+    def put(self, uri: str, body: str | BinaryIO) -> None:
+        """Writes an object of up to 5 GB in this folder. Raises StorageError.
 
         As one request: an upload in parts that a kill leaves half done is in no listing.
         """
-        uri, key = f"s3://{self._bucket}/{self._prefix}{name}", f"{self._prefix}{name}"
+        bucket, key = bucket_and_key(uri)
         with s3_errors(uri):
-            self._client.put_object(Bucket=self._bucket, Key=key, Body=body)
-        return uri
+            self._client.put_object(Bucket=bucket, Key=key, Body=body)
 
     def upload(self, path: Path) -> str:
-        """Writes a file under its own name, as put() does."""
+        """Writes a file under its own name, as put() does; returns its URI."""
+        uri = f"{self.uri}{path.name}"
         with path.open("rb") as body:
-            return self.put(path.name, body)
+            self.put(uri, body)
+        return uri
 
     def remove(self) -> None:
         """Deletes what this load wrote, as far as S3 lets it."""
-        with suppress(ConfigError, StorageError), s3_errors(f"s3://{self._bucket}/{self._prefix}"):
+        bucket, prefix = bucket_and_key(self.uri)
+        with suppress(ConfigError, StorageError), s3_errors(self.uri):
             pages = self._client.get_paginator("list_objects_v2").paginate(
-                Bucket=self._bucket, Prefix=self._prefix
+                Bucket=bucket, Prefix=prefix
             )
             for entry in (entry for page in pages for entry in page.get("Contents", [])):
-                self._client.delete_object(Bucket=self._bucket, Key=entry["Key"])
+                self._client.delete_object(Bucket=bucket, Key=entry["Key"])

@@ -529,7 +529,7 @@ def test_the_loader_s_policy_is_what_the_loader_asks_for(
     file, path = store.fetch(file, tmp_path)
     store.check_unchanged(file)
     work = WorkFolder(locations["CTI_WORK_LOCATION"], "cti.indicators")
-    work.put("manifest-1.json", "{}")
+    work.put(f"{work.uri}manifest-1.json", "{}")
     work.upload(path)
     work.remove()
     # AND keeps refused records, of which there are so many that they go up in parts

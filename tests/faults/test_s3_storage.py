@@ -156,7 +156,9 @@ def upload(work: WorkFolder, path: Path) -> str:
 
 
 def put(work: WorkFolder, path: Path) -> str:
-    return work.put(path.name, path.read_text())
+    uri = f"{work.uri}{path.name}"
+    work.put(uri, path.read_text())
+    return uri
 
 
 @pytest.mark.parametrize("send", [upload, put])
@@ -237,7 +239,7 @@ def test_refused_records_that_cannot_be_kept_in_s3_are_told(
 def test_what_cannot_be_deleted_does_not_end_a_load(proxied: Lake, s3_proxy: S3Proxy) -> None:
     # It is over by then. The bucket's lifecycle rule deletes it.
     work = WorkFolder(proxied.uri("work"), "indicators")
-    work.put("manifest.json", "{}")
+    work.put(f"{work.uri}manifest.json", "{}")
     strike = s3_proxy.strike("delete", DENIED)
     work.remove()
     assert strike.struck

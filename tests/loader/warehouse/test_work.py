@@ -41,8 +41,9 @@ def test_a_load_removes_its_own_folder_and_no_other(lake: Lake, tmp_path: Path) 
     path.write_bytes(b"part")
     one, other = (WorkFolder(lake.uri("work/"), "cti.indicators") for _ in range(2))
     one.upload(path)
-    one.put("manifest-1.json", "{}")
-    kept = other.put("manifest-1.json", "{}")
+    one.put(f"{one.uri}manifest-1.json", "{}")
+    kept = f"{other.uri}manifest-1.json"
+    other.put(kept, "{}")
     # WHEN one of them ends
     one.remove()
     # THEN what the other has written is still there
