@@ -12,7 +12,7 @@ from dataclasses import replace
 from io import BufferedReader
 from pathlib import Path
 
-from loader.errors import ConfigError, StorageError
+from loader.errors import ConfigError
 from loader.files.s3 import S3Store
 from loader.files.version import FileVersion, changed, unreadable
 
@@ -34,7 +34,7 @@ class LocalStore:
             )
 
     def find(self) -> list[FileVersion]:
-        """Every file of the location, by name, without its ETag. Raises ConfigError, StorageError."""
+        """Every file of the location, by name, no ETag. Raises ConfigError, StorageError."""
         # A set: where ** stands twice in a pattern, a path matches in several ways.
         paths = sorted(set(glob.glob(self._pattern, recursive=True)))
         try:

@@ -29,7 +29,7 @@ from loader.jobs.retry import retried
 from loader.validation.validator import Validator
 from loader.validation.verdict import Verdict
 from loader.warehouse.copy_source import Files
-from loader.warehouse.landing import insert, ledger_row, load_of
+from loader.warehouse.landing import insert, ledger_row, load_of, work_folder
 from loader.warehouse.ledger import Key, LedgerRow, Tables, check_not_loaded
 from loader.warehouse.project import Project
 from loader.warehouse.work import check_folder, keep
@@ -163,6 +163,8 @@ class _Load:
         with self.project.warehouse() as warehouse:
             tables = Tables(self.project, warehouse, self.feed)
             plan = make_plan(self.feed, self.store, tables, self.reloads)
+            # A mistake in its location is told before anything is fetched.
+            work_folder(tables, self.feed)
         if rows := self._committed_after_all(plan):
             # What is new since then is left to the next load.
             return self._reported(rows, [self.verdicts[row.key] for row in rows])

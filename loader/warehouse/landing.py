@@ -94,19 +94,29 @@ def expect(found: int, expected: int, what: str) -> None:
         )
 
 
+def work_folder(tables: Tables, feed: Feed) -> WorkFolder | None:
+    """A folder for what COPY reads besides raw files; None where the engine reads local files.
+
+    Raises ConfigError where none is set.
+    """
+    settings = tables.warehouse.render("copy_settings")
+    if settings["reads"] == "files":
+        return None
+    return WorkFolder(settings["work_location"], feed.name)
+
+
 @contextmanager
 def _staged(tables: Tables, feed: Feed, files: Files, spool: Path) -> Iterator[list[CopyGroup]]:
     """The accepted and the rejected records of files, in stages.
 
     Raises ConfigError, StorageError, WarehouseError, ReconciliationError.
     """
-    settings = tables.warehouse.render("copy_settings")
+    work = work_folder(tables, feed)
     rejected = write_rejected(spool / "rejected.csv.gz", feed, files)
-    if settings["reads"] == "files":
+    if work is None:
         groups = with_stages(feed, [*local_groups(feed, files), *rejected])
         yield _filled(tables, feed, groups)
         return
-    work = WorkFolder(settings["work_location"], feed.name)
     try:
         groups = with_stages(feed, s3_groups(feed, files, rejected, work, spool), work.uri)
         for group in groups:
