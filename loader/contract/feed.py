@@ -232,7 +232,7 @@ class Feed(_Frozen):
         )
         return hashlib.sha256(rules.encode()).hexdigest()
 
-    @property
+    @cached_property
     def dialect(self) -> Dialect:
         """The delimiter and the quote of its files."""
         return Dialect(ord(self.options.delimiter), ord(self.options.quote))

@@ -4,9 +4,10 @@ The macros in macros/clean/ say the same in SQL; the tests hold the two together
 """
 
 import re
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import cache
+from operator import itemgetter
 
 # The 29 code points that str.strip() removes: White_Space of the Unicode Character Database plus
 # U+001C to U+001F, which Python counts by their bidirectional class. The last is U+3000.
@@ -31,6 +32,8 @@ _TIMESTAMP = re.compile(
 _MAX_OFFSET = timedelta(hours=14)
 # The parts of a layout with their digits, in the order in which datetime() takes them.
 _TOKENS = {"YYYY": 4, "MM": 2, "DD": 2, "HH24": 2, "MI": 2, "SS": 2}
+_MIDNIGHT = dict.fromkeys(("HH24", "MI", "SS", "f", "hours", "minutes", "sign"), "0")
+_numbers = itemgetter(*_TOKENS, "hours", "minutes")
 _LAYOUT = re.compile(f"({'|'.join(_TOKENS)})|([-/.: T])|(.)", re.DOTALL)
 
 
@@ -100,17 +103,15 @@ def parse_timestamp(text: str, layout: str | None = None) -> datetime:
     if not match:
         iso = "an ISO 8601 timestamp such as 2024-05-31 13:45:00+02:00"
         raise ValueError(f"is not {f'a timestamp in the form {layout}' if layout else iso}")
-    parts = match.groupdict("0")
-    hours, minutes = int(parts.get("hours", 0)), int(parts.get("minutes", 0))
+    parts = _MIDNIGHT | match.groupdict("0")
+    year, month, day, hour, minute, second, hours, minutes = map(int, _numbers(parts))
     offset = timedelta(hours=hours, minutes=minutes)
     if offset > _MAX_OFFSET or minutes > 59:
         raise ValueError("has a UTC offset beyond 14 hours")
-    zone = timezone(-offset if parts.get("sign") == "-" else offset)
-    year, month, day, hour, minute, second = [int(parts.get(token, 0)) for token in _TOKENS]
-    fraction = int(parts.get("f", "0").ljust(6, "0"))
+    fraction = int(parts["f"].ljust(6, "0"))
     try:
-        moment = datetime(year, month, day, hour, minute, second, fraction, zone)
-        return moment.astimezone(UTC)
+        local = datetime(year, month, day, hour, minute, second, fraction, UTC)
+        return local + offset if parts["sign"] == "-" else local - offset
     except (ValueError, OverflowError):
         raise ValueError("is not a moment of the calendar") from None
 

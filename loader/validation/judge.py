@@ -22,6 +22,8 @@ _TYPES = {
     "timestamp": datetime,
 }
 
+_PLACES = {rule.name: place for place, rule in enumerate(rules.VALUE_RULES)}
+
 
 class Judge:
     """Judges records of one feed.
@@ -51,12 +53,11 @@ class Judge:
         try:
             self._model.model_validate(dict(zip(self._names, values, strict=True)))
         except ValidationError as error:
-            first: dict[int, Fault] = {}
+            found: dict[int, list[Fault]] = {}
             for detail in error.errors(include_url=False, include_input=False):
                 place = int(str(detail["loc"][0])[1:])
-                fault = self._fault(place, values[place], detail)
-                first[place] = min(first.get(place, fault), fault, key=_precedence)
-            return list(first.values())
+                found.setdefault(place, []).append(self._fault(place, values[place], detail))
+            return [min(faults, key=_precedence) for faults in found.values()]
         return []
 
     def _fault(self, place: int, value: str | None, detail: ErrorDetails) -> Fault:
@@ -71,12 +72,16 @@ class Judge:
 def _aspects(column: Column, matches: Callable[[str, str], bool]) -> Iterator[tuple[str, Any]]:
     """The fields of the model for a column: its typed value, and its text where that has rules."""
 
+    parse, max_bytes = column.parse, column.max_bytes
+
     def value(raw: str | None) -> Any:
-        size = len((raw or "").encode())
-        if size > column.max_bytes:
+        if raw is None:
+            return None
+        size = len(raw.encode())
+        if size > max_bytes:
             raise PydanticCustomError("max_bytes", "is too long", {"size": size})
-        text = _stripped(raw)
-        return None if text is None else column.parse(text)
+        text = raw.strip()
+        return parse(text) if text else None
 
     def like(text: str | None) -> str | None:
         if text is not None and not matches(text, column.pattern or ""):
@@ -104,4 +109,4 @@ def _word(raw: str | None) -> str | None:
 
 def _precedence(fault: Fault) -> int:
     """The rule's place in the catalogue, which is the order in which a person would check."""
-    return rules.VALUE_RULES.index(fault.rule)
+    return _PLACES[fault.rule.name]
