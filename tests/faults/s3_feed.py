@@ -133,16 +133,16 @@ class S3Feed:
     ) -> None:
         """Loads under a fault: refused with these words and nothing landed, or these sources."""
         if code:
-            self.refused(kind, says)
+            self.refused(kind, says, code)
         else:
             self.clean(self.loader("load", "--json"))
             self.check(kind, sources, struck=True)
         assert strike.struck, f"no request was struck: {self.proxy.seen}"
         assert "the client waited for ever" not in self.proxy.seen
 
-    def refused(self, kind: str, says: str) -> None:
-        """Loads: refused with these words and nothing landed."""
-        result = self.loader("load", "--json", code=3)
+    def refused(self, kind: str, says: str, code: int = 3) -> None:
+        """Loads: refused with these words and this exit code, and nothing landed."""
+        result = self.loader("load", "--json", code=code)
         self.clean(result)
         assert says in " ".join(result.stderr.split()), result.stderr
         self.check(kind, struck=True)

@@ -41,6 +41,13 @@ class Case:
     says: str = ""
     fast: bool = False
 
+    @property
+    def code(self) -> int:
+        """The exit code: 2 where no retry cures it. A HEAD does not say what is wrong (400)."""
+        untold = (self.kind, self.at) == ("expired credentials", "head")
+        mistaken = self.says in ("access denied", "enew", "clock", "AWS_DEFAULT_REGION")
+        return (2 if mistaken and not untold else 3) if self.says else 0
+
     def __str__(self) -> str:
         often = "always" if self.times is None else f"{self.times} times"
         return f"{self.kind}, {self.at}, {often}"
@@ -107,7 +114,7 @@ def test_a_fault_is_made_up_for_or_told(feed: S3Feed, case: Case) -> None:
     if case.deed is faults.flipped:
         key = r"b\.csv$"  # a wrong byte in an archive is no archive
     strike = feed.proxy.strike(case.at, case.deed, case.times, key)
-    feed.struck(case.kind, strike, 3 if case.says else 0, case.says, ALL)
+    feed.struck(case.kind, strike, case.code, case.says, ALL)
     feed.again(case.kind, ALL)
 
 
@@ -245,7 +252,7 @@ def test_no_credentials_and_no_server_are_told(
             else:
                 patch.setenv(variable, value)
             # THEN each is told, and nothing is loaded
-            feed.refused(kind, says)
+            feed.refused(kind, says, code=3 if kind == "connection refused" else 2)
     # AND with everything in its place the load is the undisturbed one
     monkeypatch.setattr("boto3.DEFAULT_SESSION", None)
     feed.again("no credentials", ALL)

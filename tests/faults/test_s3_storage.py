@@ -11,7 +11,7 @@ import pytest
 from faults import s3_faults as faults
 from faults.s3_proxy import Answer, Deed, Forward, Request, S3Proxy
 
-from loader.errors import StorageError
+from loader.errors import LoaderError, StorageError
 from loader.files.s3 import S3Store
 from loader.warehouse.work import WorkFolder, keep
 
@@ -203,7 +203,7 @@ def test_an_upload_that_fails_is_told_and_leaves_nothing(
     path.write_bytes(CONTENT)
     work = WorkFolder(proxied.uri("work"), "indicators")
     strike = s3_proxy.strike("put", fault)
-    with pytest.raises(StorageError, match=rf"s3://lake/.*part\.csv.*{says}"):
+    with pytest.raises(LoaderError, match=rf"s3://lake/.*part\.csv.*{says}"):
         send(work, path)
     assert strike.struck == tries
     # It may have arrived although the answer did not.
@@ -219,7 +219,7 @@ def test_a_large_part_leaves_no_upload_half_done(
     path.write_bytes(CONTENT * 1_500_000)
     work = WorkFolder(proxied.uri("work"), "indicators")
     s3_proxy.strike("put", DENIED)
-    with pytest.raises(StorageError, match="access denied"):
+    with pytest.raises(LoaderError, match="access denied"):
         work.upload(path)
     assert "post" not in s3_proxy.seen
 
