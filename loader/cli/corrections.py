@@ -62,10 +62,10 @@ def read_corrections(path: Path) -> Corrections:
                 )
             for row in reader:
                 place = f"{path}, line {reader.line_num}"
-                key = _key(row, place)
+                key, raw = _correction(row, place)
                 if key in corrections:
                     raise ConfigError(f"{place}: record {key[2]} of {key[1]} is there twice")
-                corrections[key] = _corrected(row, place)
+                corrections[key] = raw
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror or error}") from None
     except UnicodeDecodeError:
@@ -75,21 +75,16 @@ def read_corrections(path: Path) -> Corrections:
     return corrections
 
 
-def _key(row: dict[str, str], place: str) -> tuple[int, str, int]:
+def _correction(row: dict[str, str], place: str) -> tuple[tuple[int, str, int], bytes]:
+    """Load, file and number of a record, and its corrected text."""
     try:
-        return int(row["load"]), _cell(row["file"]), int(row["record"])
-    except (TypeError, ValueError):
-        raise ConfigError(f"{place}: load and record have to be whole numbers") from None
-
-
-def _corrected(row: dict[str, str], place: str) -> bytes:
-    encoding = row.get("raw_encoding") or "utf-8"
-    try:
-        return decoded(encoding, [_cell(row["raw"])])
+        key = int(row["load"]), _cell(row["file"]), int(row["record"])
+        return key, decoded(row.get("raw_encoding") or "utf-8", [_cell(row["raw"])])
     except binascii.Error:
-        raise ConfigError(
-            f"{place}: raw is not base64, as raw_encoding says; for plain text leave that empty"
-        ) from None
+        problem = "raw is not base64, as raw_encoding says; for plain text leave that empty"
+    except (TypeError, ValueError):
+        problem = "load and record have to be whole numbers"
+    raise ConfigError(f"{place}: {problem}")
 
 
 def _cell(text: str | None) -> str:

@@ -11,7 +11,8 @@ import click
 
 from loader import interrupts
 from loader.cli.output import say, say_text
-from loader.errors import LoaderError, StorageError
+from loader.errors import LoaderError
+from loader.files.version import unreadable
 
 INTERRUPTED = "interrupted; a load that had not committed left nothing"
 
@@ -24,9 +25,9 @@ def errors_explained(debug: bool) -> Iterator[None]:
     try:
         yield
         interrupts.check()
+    except (click.ClickException, click.exceptions.Exit):
+        raise
     except (KeyboardInterrupt, Exception) as error:
-        if isinstance(error, (click.ClickException, click.exceptions.Exit)):
-            raise
         if debug:
             say_text("".join(traceback.format_exception(error)), error=True)
         code, message = _explained(error)
@@ -49,12 +50,11 @@ def for_each(feeds: Sequence[Item], work: Callable[[Item], object]) -> None:
         except BrokenPipeError:
             raise  # nobody listens any more
         except (LoaderError, OSError) as caught:
-            error = StorageError(_refusal(caught)) if isinstance(caught, OSError) else caught
+            if len(feeds) == 1:
+                raise
+            error = unreadable(caught, "system") if isinstance(caught, OSError) else caught
             errors.append(error)
-            if len(feeds) > 1:
-                _say_error(str(error), error.details)
-    if errors and len(feeds) == 1:
-        raise errors[0]
+            _say_error(str(error), error.details)
     if errors:
         failed = LoaderError(f"{len(errors)} of {len(feeds)} feeds failed; see above")
         failed.exit_code = max(error.exit_code for error in errors)
@@ -65,11 +65,6 @@ def _say_error(message: str, details: Sequence[str]) -> None:
     # Where nobody can be told, the exit code still has its meaning.
     with suppress(OSError):
         say(f"error: {message}", details, error=True)
-
-
-def _refusal(error: OSError) -> str:
-    """What the system did not let be done, and to what."""
-    return f"{error.filename or 'system'}: {error.strerror or error}"
 
 
 def _explained(error: BaseException) -> tuple[int, str]:
@@ -88,7 +83,7 @@ def _explained(error: BaseException) -> tuple[int, str]:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 3, ""
         case OSError():
-            return 3, _refusal(error)
+            return 3, str(unreadable(error, "system"))
         case MemoryError():
             return 3, "out of memory; give the process more"
         case _:

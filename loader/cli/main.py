@@ -18,7 +18,11 @@ interrupted. A command for several feeds ends with the highest code of them.
 """
 
 
-@click.group(epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    commands=[plan, validate, load, run, history, rejects, replay, check, rollback],
+    epilog=_EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(__version__, prog_name="loader")
 def cli() -> None:
     """Validates raw CSV files against their contract and loads them, once, into the warehouse.
@@ -29,10 +33,6 @@ def cli() -> None:
     \b
     Example: python -m loader run
     """
-
-
-for _command in (plan, validate, load, run, history, rejects, replay, check, rollback):
-    cli.add_command(_command)
 
 
 def main() -> None:

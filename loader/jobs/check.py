@@ -53,11 +53,6 @@ class Finding:
         return {name: value for name, value in vars(self).items() if name not in ("lines", "test")}
 
 
-def differing(findings: list[Finding]) -> list[Finding]:
-    """The checks that do not hold."""
-    return [finding for finding in findings if finding.state == "differs"]
-
-
 def check_feed(
     project: Project, feed: Feed, warehouse: Warehouse, passed: Collection[str] = ()
 ) -> list[Finding]:

@@ -23,9 +23,8 @@ from loader.files.archives import plain_text
 from loader.files.spool import spool_folder
 from loader.files.store import Store, open_store
 from loader.files.version import FileVersion
-from loader.jobs.observer import Observer
+from loader.jobs.attempts import Observer, retried
 from loader.jobs.plan import LoadPlan, make_plan
-from loader.jobs.retry import retried
 from loader.validation.validator import Validator
 from loader.validation.verdict import Verdict
 from loader.warehouse.copy_source import Files

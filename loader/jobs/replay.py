@@ -12,8 +12,7 @@ from loader.contract.feed import Feed
 from loader.errors import CommitUnknown, ConfigError, DataRefused, WarehouseError
 from loader.files.spool import spool_folder
 from loader.files.version import FileVersion
-from loader.jobs.observer import Observer
-from loader.jobs.retry import retried
+from loader.jobs.attempts import Observer, retried
 from loader.records.dialect import Dialect
 from loader.records.reader import is_one_record, read_header
 from loader.validation.validator import Validator

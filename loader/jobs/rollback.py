@@ -5,8 +5,7 @@ from typing import NamedTuple
 
 from loader.contract.feed import Feed
 from loader.errors import ConfigError, ReconciliationError
-from loader.jobs.observer import Observer
-from loader.jobs.retry import retried
+from loader.jobs.attempts import Observer, retried
 from loader.warehouse.ledger import Tables
 from loader.warehouse.project import Project
 

@@ -53,7 +53,7 @@ def lose_commit(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], objec
     """Has the next COMMIT done and its answer lost, and something happen just then."""
 
     def lose(meanwhile: Callable[[], object]) -> None:
-        monkeypatch.setattr("loader.jobs.retry._WAITS", (0.0,))
+        monkeypatch.setattr("loader.jobs.attempts._WAITS", (0.0,))
         execute, lost = Warehouse.execute, list[str]()
 
         def broken(self: Warehouse, sql: str) -> None:

@@ -285,7 +285,7 @@ def test_two_replays_at_once_take_a_record_once(
     feed = opened.feed("indicators")
     uri = tables.rows("select uri from raw._loaded_files")[0][0]
     corrections = {(1, uri, 98): b"eleven.example,domain,me,11,2026-01-01"}
-    monkeypatch.setattr("loader.jobs.retry._WAITS", (0.0,))
+    monkeypatch.setattr("loader.jobs.attempts._WAITS", (0.0,))
     overtaken: list[int] = []
 
     def overtake() -> None:

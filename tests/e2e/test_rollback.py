@@ -297,7 +297,7 @@ def test_a_loader_that_planned_before_does_not_bring_it_back(
 ) -> None:
     # GIVEN a loader that is judging a file while another loads it and takes it back
     write(feed_folder, "a", "one")
-    monkeypatch.setattr("loader.jobs.retry._WAITS", (0.0,))
+    monkeypatch.setattr("loader.jobs.attempts._WAITS", (0.0,))
     opened, overtaken = Project(project), list[int]()
     feed, quiet = opened.feed("indicators"), Meddler("never", lambda: None)
 

@@ -206,12 +206,12 @@ def _run(command: Command) -> None:
 
             cli()
         else:
-            from loader.jobs import retry
+            from loader.jobs import attempts
 
             if command.impatient:
                 hurry(pytest.MonkeyPatch())
-                assert retry._WAITS
-                retry._WAITS = (0.05,) * len(retry._WAITS)  # type: ignore[assignment]
+                assert attempts._WAITS
+                attempts._WAITS = (0.05,) * len(attempts._WAITS)  # type: ignore[assignment]
             # As `python -m loader` does.
             runpy.run_module("loader", run_name="__main__")
     finally:

@@ -1,17 +1,30 @@
-"""Trying a job again when the warehouse says that a retry may help."""
+"""What a long job tells whoever waits for it, and when it is tried again."""
 
 from collections.abc import Callable
-from typing import TypeVar
+from contextlib import AbstractContextManager
+from typing import Protocol, TypeVar
 
 from loader.contract.feed import Feed
 from loader.errors import WarehouseTransient
-from loader.jobs.observer import Observer
 from loader.retry import retry
 
 Report = TypeVar("Report")
 
 # Seconds between two tries.
 _WAITS = (1.0, 4.0, 15.0)
+
+
+class Observer(Protocol):
+    """Follows the progress of a job."""
+
+    def step(self, name: str, total_bytes: int | None = None) -> AbstractContextManager[None]:
+        """Encloses one step of the job. total_bytes is None when unknown."""
+
+    def advance(self, count: int) -> None:
+        """Adds to the bytes that the current step is through with."""
+
+    def note(self, message: str) -> None:
+        """Reports something that a person should know of."""
 
 
 def retried(feed: Feed, observer: Observer, job: Callable[[], Report]) -> Report:
