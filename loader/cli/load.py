@@ -152,12 +152,11 @@ def build(settings: Settings, feed: Feed, done: dict[str, Any], told: str, start
 
 def _load(settings: Settings, feed: Feed) -> dict[str, Any]:
     """Loads a feed, tells a person what became of it, and returns the same for machines."""
-    from loader.jobs.load import RecordsRefused
-    from loader.jobs.load import load as load_feed
+    from loader.jobs.load import Load, RecordsRefused
 
     observer, reloads = ProgressReport(settings.as_json), frozenset(settings.reloads)
     try:
-        report = load_feed(settings.project, feed, observer, settings.rejects_to, reloads)
+        report = Load(settings.project, feed, observer, settings.rejects_to, reloads).run()
     except RecordsRefused as error:
         if settings.as_json:
             for verdict in error.verdicts:

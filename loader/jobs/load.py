@@ -1,7 +1,7 @@
 """Loading a feed: find what is new, fetch, validate, land; all of it or nothing."""
 
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +13,6 @@ from loader.errors import (
     CommitUnknown,
     ConfigError,
     DataRefused,
-    FileChanged,
     ReconciliationError,
     StorageError,
     WarehouseError,
@@ -22,7 +21,7 @@ from loader.errors import (
 from loader.files.archives import plain_text
 from loader.files.spool import spool_folder
 from loader.files.store import Store, open_store
-from loader.files.version import FileVersion
+from loader.files.version import FileVersion, changed
 from loader.jobs.attempts import Observer, retried
 from loader.jobs.plan import LoadPlan, make_plan
 from loader.validation.validator import Validator
@@ -56,15 +55,6 @@ class LoadReport:
     records_rejected: int = 0
     rejects: str | None = None
 
-    def add(self, rows: Iterable[LedgerRow]) -> None:
-        """Counts files whose load is committed."""
-        for row in rows:
-            self.load = max(self.load or 0, row.load_id)
-            self.files += 1
-            self.records_read += row.records_read
-            self.records_loaded += row.records_loaded
-            self.records_rejected += row.records_rejected
-
     def to_json(self) -> dict[str, Any]:
         """For machines."""
         return {name: value for name, value in vars(self).items() if name != "rejects"}
@@ -87,30 +77,6 @@ class RecordsRefused(DataRefused):
         )
 
 
-def load(
-    project: Project,
-    feed: Feed,
-    observer: Observer,
-    rejects_to: str | None = None,
-    reloads: frozenset[str] = frozenset(),
-) -> LoadReport:
-    """Loads what is new in a feed, with rejected records in quarantine if the feed allows so many.
-
-    rejects_to: a folder or s3://bucket/prefix/ for the rejected records as JSON lines. Those of a
-    load that is refused are always written, to the folder rejects unless another is given. reloads:
-    uris of files that were rolled back and are to be loaded again. Raises ConfigError,
-    RecordsRefused, StorageError, WarehouseError or ReconciliationError; in each case the warehouse
-    is as it was. Tries again what a retry may cure: the ledger knows what a try that lost its
-    connection has done, so nothing is loaded twice.
-    """
-    if rejects_to:
-        check_folder(rejects_to)
-    store = open_store(feed.options.location, project.project_dir)
-    with spool_folder() as spool:
-        a_load = _Load(project, feed, store, observer, spool, rejects_to, reloads)
-        return retried(feed, observer, a_load.attempt)
-
-
 def judge_file(
     validator: Validator, feed: Feed, name: str, path: Path, spool: Path, observer: Observer
 ) -> Verdict:
@@ -130,34 +96,48 @@ def judge_file(
     except DataRefused as error:
         return Verdict(name, refused=str(error))
     except FileNotFoundError:
-        raise FileChanged(
-            f"{name}: it is gone since it was listed. Nothing was loaded; run again."
-        ) from None
+        raise changed(name, "it is gone") from None
     finally:
         advance(size)
 
 
 @dataclass
-class _Load:
+class Load:
     """One load of a feed, with what a try leaves to the next.
 
-    verdicts: of the files judged so far. lost: the keys of the files that a try had landed when it
-    lost its connection at COMMIT; lost_after: the newest load before that try.
+    rejects_to: a folder or s3://bucket/prefix/ for the rejected records as JSON lines. Those of a
+    load that is refused are always written, to the folder rejects unless another is given. reloads:
+    uris of files that were rolled back and are to be loaded again. verdicts: of the files judged so
+    far. lost: the keys of the files that a try had landed when it lost its connection at COMMIT;
+    lost_after: the newest load before that try.
     """
 
     project: Project
     feed: Feed
-    store: Store
     observer: Observer
-    spool: Path
-    rejects_to: str | None
-    reloads: frozenset[str]
+    rejects_to: str | None = None
+    reloads: frozenset[str] = frozenset()
+    store: Store = field(init=False)
+    spool: Path = field(init=False)
     report: LoadReport = field(init=False)
-    verdicts: dict[Key, Verdict] = field(default_factory=dict)
-    lost: frozenset[Key] = frozenset()
-    lost_after: int = 0
+    verdicts: dict[Key, Verdict] = field(default_factory=dict, init=False)
+    lost: frozenset[Key] = field(default=frozenset(), init=False)
+    lost_after: int = field(default=0, init=False)
 
-    def attempt(self) -> LoadReport:
+    def run(self) -> LoadReport:
+        """Loads what is new, with rejected records in quarantine if the feed allows so many.
+
+        Raises ConfigError, RecordsRefused, StorageError, WarehouseError or ReconciliationError; in
+        each case the warehouse is as it was. Tries again what a retry may cure: the ledger knows
+        what a try that lost its connection has done, so nothing is loaded twice.
+        """
+        if self.rejects_to:
+            check_folder(self.rejects_to)
+        self.store = open_store(self.feed.options.location, self.project.project_dir)
+        with spool_folder() as self.spool:
+            return retried(self.feed, self.observer, self._attempt)
+
+    def _attempt(self) -> LoadReport:
         """One try. No connection is open while files are fetched and judged, which may be long."""
         with self.project.warehouse() as warehouse:
             tables = Tables(self.project, warehouse, self.feed)
@@ -167,9 +147,11 @@ class _Load:
         if rows := self._committed_after_all(plan):
             # What is new since then is left to the next load.
             return self._reported(rows, [self.verdicts[row.key] for row in rows])
-        self.report = LoadReport(self.feed.name)
-        self.report.files_loaded_before = plan.loaded_before
-        self.report.files_rolled_back_before = len(plan.rolled_back)
+        self.report = LoadReport(
+            self.feed.name,
+            files_loaded_before=plan.loaded_before,
+            files_rolled_back_before=len(plan.rolled_back),
+        )
         files = self._fetched_and_judged(plan) if plan.new else []
         verdicts = [verdict for _, verdict in files]
         self._refuse_too_many(verdicts)
@@ -255,7 +237,12 @@ class _Load:
 
     def _reported(self, rows: Sequence[LedgerRow], verdicts: Sequence[Verdict]) -> LoadReport:
         """The report on what was committed, once the rejected records are written as asked."""
-        self.report.add(rows)
+        self.report.load = max((row.load_id for row in rows), default=None)
+        self.report.files = len(rows)
+        for row in rows:
+            self.report.records_read += row.records_read
+            self.report.records_loaded += row.records_loaded
+            self.report.records_rejected += row.records_rejected
         if self.rejects_to:
             name = f"{self.feed.name}-load-{self.report.load}.jsonl"
             self.report.rejects = self._write_rejects(verdicts, self.rejects_to, name)

@@ -85,12 +85,8 @@ def _is_one_of(versions: Iterable[LedgerRow]) -> Callable[[FileVersion], bool]:
 
     A local file has no ETag before it is read; until then its size and time speak for it.
     """
-    found = [(version.key, version.uri, version.version) for version in versions]
-    keys = {key for key, _, _ in found}
-    stamps = {(uri, version) for _, uri, version in found}
-    return lambda file: (
-        (file.uri, file.version) in stamps if file.etag is None else file.key in keys
-    )
+    marks = {(row.uri, mark) for row in versions for mark in (row.etag, row.version)}
+    return lambda file: (file.uri, file.etag or file.version) in marks
 
 
 def plan_load(

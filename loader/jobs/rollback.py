@@ -1,6 +1,5 @@
 """Rolling back one load: its landing rows, its rejected records, and its mark in the ledger."""
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from loader.contract.feed import Feed
@@ -21,21 +20,17 @@ class LoadRecords(NamedTuple):
     replayed: int
 
 
-@dataclass(frozen=True)
-class StandingLoad:
-    """A load as the ledger has it. files: uri, records loaded and rejected of each."""
+class StandingLoad(NamedTuple):
+    """A load as the ledger has it.
+
+    files: uri, records loaded and rejected of each. records: what the tables should hold of it.
+    """
 
     load_id: int
     feed: str
     status: str
-    files: tuple[tuple[str, int, int], ...]
-
-    @property
-    def records(self) -> LoadRecords:
-        """What the tables should hold of it."""
-        landed = sum(loaded for _, loaded, _ in self.files)
-        rejected = sum(rejected for _, _, rejected in self.files)
-        return LoadRecords(landed, rejected, landed if self.status == "replayed" else 0)
+    files: list[tuple[str, int, int]]
+    records: LoadRecords
 
 
 def find_load(project: Project, load_id: int, feed: Feed | None = None) -> StandingLoad:
@@ -88,8 +83,11 @@ def _read(tables: Tables, load_id: int) -> StandingLoad:
     rows = tables.rows("load_files", load_id=load_id)
     if not rows:
         raise ConfigError(f"there is no load {load_id}; `python -m loader history` shows the loads")
-    files = tuple((row["uri"], row["records_loaded"], row["records_rejected"]) for row in rows)
-    return StandingLoad(load_id, rows[0]["feed"], rows[0]["status"], files)
+    files = [(row["uri"], row["records_loaded"], row["records_rejected"]) for row in rows]
+    feed, status = rows[0]["feed"], rows[0]["status"]
+    landed, rejected = sum(loaded for _, loaded, _ in files), sum(count for _, _, count in files)
+    records = LoadRecords(landed, rejected, landed if status == "replayed" else 0)
+    return StandingLoad(load_id, feed, status, files, records)
 
 
 def _count(tables: Tables, load_id: int) -> LoadRecords:

@@ -340,7 +340,8 @@ def test_a_commit_that_was_done_after_all_is_reported_whatever_came_since(
     lose_commit(lambda: (good / "z.csv").write_text(HEADER + BAD))
     opened = Project(project)
     try:
-        report = pipeline.load(opened, opened.feed("indicators"), Meddler("never", lambda: None))
+        quiet = Meddler("never", lambda: None)
+        report = pipeline.Load(opened, opened.feed("indicators"), quiet).run()
     finally:
         DuckDBConnectionManager.close_all_connections()
     assert (good / "z.csv").exists()

@@ -24,7 +24,7 @@ RECORD = "a.example,domain,me,2026-01-01\n"
 def load(project: Path, meddler: Meddler) -> pipeline.LoadReport:
     opened = Project(project)
     try:
-        return pipeline.load(opened, opened.feed("indicators"), meddler)
+        return pipeline.Load(opened, opened.feed("indicators"), meddler).run()
     finally:
         DuckDBConnectionManager.close_all_connections()
 

@@ -303,12 +303,12 @@ def test_a_loader_that_planned_before_does_not_bring_it_back(
 
     def overtake() -> None:
         if not overtaken:
-            overtaken.append(pipeline.load(opened, feed, quiet).load or 0)
+            overtaken.append(pipeline.Load(opened, feed, quiet).run().load or 0)
             roll_back(opened, feed, overtaken[0], quiet)
 
     # WHEN the first one goes on THEN it finds that somebody did not want the file
     try:
-        report = pipeline.load(opened, feed, Meddler("validating", overtake))
+        report = pipeline.Load(opened, feed, Meddler("validating", overtake)).run()
     finally:
         DuckDBConnectionManager.close_all_connections()
     assert overtaken == [1]

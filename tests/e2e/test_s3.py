@@ -96,7 +96,7 @@ def test_an_object_that_changes_during_a_load_undoes_it(
     # WHEN it is loaded
     feed = Project(project)
     with pytest.raises(FileChanged, match=r"raw/b\.csv.*Nothing was loaded; run again"):
-        pipeline.load(feed, feed.feed("indicators"), Meddler(step, meddle))
+        pipeline.Load(feed, feed.feed("indicators"), Meddler(step, meddle)).run()
     DuckDBConnectionManager.close_all_connections()
     # THEN nothing is landed: not the other object either
     tables.assert_nothing_loaded()

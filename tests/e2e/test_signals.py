@@ -112,7 +112,7 @@ def test_a_signal_that_goes_unheard_stops_the_load_all_the_same(
     try:
         # WHEN it goes on THEN it is stopped before it commits
         with pytest.raises(KeyboardInterrupt):
-            pipeline.load(opened, opened.feed("indicators"), Meddler(step, interrupt))
+            pipeline.Load(opened, opened.feed("indicators"), Meddler(step, interrupt)).run()
     finally:
         DuckDBConnectionManager.close_all_connections()
         for sign, handler in handlers.items():
