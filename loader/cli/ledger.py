@@ -6,10 +6,9 @@ import time
 import click
 
 from loader import interrupts
+from loader.cli import output
 from loader.cli.load import build
 from loader.cli.options import LOAD_ID, Settings, command, select_option
-from loader.cli.output import print_findings, print_json, print_records, print_table, say
-from loader.cli.progress import ProgressReport
 from loader.errors import ConfigError, DataRefused
 
 
@@ -26,15 +25,15 @@ def history(settings: Settings) -> None:
     with settings.project.warehouse(create=False) as warehouse:
         tables = Tables(settings.project, warehouse)
         if not tables.exist("ledger"):
-            say("nothing has been loaded yet", error=True)
+            output.say("nothing has been loaded yet", error=True)
             return
         rows = [row for row in tables.rows("history") if row["feed"] in names]
     if settings.as_json:
         for row in rows:
-            print_json(row)
+            output.print_json(row)
     else:
         columns = ["load_id", "feed", "uri", "records_read", "records_loaded", "records_rejected"]
-        print_records("loads", [*columns, "status", "loaded_at"], rows)
+        output.print_records("loads", [*columns, "status", "loaded_at"], rows)
 
 
 @command(select_option)
@@ -56,9 +55,9 @@ def check(settings: Settings) -> None:
             failed += [finding for finding in findings if finding.state == "differs"]
             if settings.as_json:
                 for finding in findings:
-                    print_json(finding.to_json())
+                    output.print_json(finding.to_json())
             else:
-                print_findings(feed.name, findings)
+                output.print_findings(feed.name, findings)
     if failed:
         raise DataRefused(f"{len(failed)} checks do not hold; see above")
 
@@ -92,7 +91,7 @@ def rollback(
     load = find_load(project, load_id, project.feed(feed_name) if feed_name else None)
     feed = project.feed(load.feed)
     if not settings.as_json:
-        print_table(
+        output.print_table(
             f"{load.feed}: load {load_id} ({load.status})",
             ("file", "records loaded", "records rejected"),
             load.files,
@@ -102,11 +101,11 @@ def rollback(
             f"rollback deletes {load.records.landed:,} landed and {load.records.rejected:,} refused"
             f" records of load {load_id}"
         )
-    deleted = roll_back(project, feed, load_id, ProgressReport(settings.as_json), damaged)
+    deleted = roll_back(project, feed, load_id, output.ProgressReport(settings.as_json), damaged)
     if not settings.as_json:
         what = f"{deleted.landed:,} landed and {deleted.rejected:,} refused records"
         back = f"; {deleted.replayed:,} are in quarantine again" if deleted.replayed else ""
-        say(f"{load.feed}: deleted {what} of load {load_id}{back}")
+        output.say(f"{load.feed}: deleted {what} of load {load_id}{back}")
     done = {
         "feed": load.feed,
         "load": load_id,

@@ -7,10 +7,9 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from loader import interrupts
+from loader.cli import output
 from loader.cli.exits import for_each
 from loader.cli.options import Settings, command, rejects_to_option, reload_option, select_option
-from loader.cli.output import print_findings, print_json, print_rejects, print_table, say, say_text
-from loader.cli.progress import ProgressReport
 from loader.errors import DataRefused, WarehouseError
 
 if TYPE_CHECKING:
@@ -30,7 +29,7 @@ def plan(settings: Settings) -> None:
         reloads = frozenset(settings.reloads)
         plan, sql, manifests = plan_load(settings.project, feed, warehouse, reloads)
         if settings.as_json:
-            print_json(
+            output.print_json(
                 {
                     "feed": feed.name,
                     "location": feed.options.location,
@@ -45,20 +44,18 @@ def plan(settings: Settings) -> None:
             return
         before = plan.loaded_before, len(plan.rolled_back)
         if not plan.new:
-            say(_nothing_new(settings, feed, *before))
+            output.say(_nothing_new(settings, feed, *before))
             return
         again = sum(file.uri in reloads for file in plan.new)
-        print_table(
+        output.print_table(
             f"{feed.name}: {len(plan.new)} new, {_before(*before)}"
             + (f"; {again} of the new ones by --reload" if again else ""),
             ("file", "bytes"),
             [(file.uri, file.bytes) for file in plan.new],
         )
         for uri, text in manifests.items():
-            say_text("")
-            say(uri)
-            say_text(text)
-        say_text("\n" + ";\n".join(sql) + ";")
+            output.say_text(f"\n{output.shown(uri)}\n{text}")
+        output.say_text("\n" + ";\n".join(sql) + ";")
 
     feeds = settings.feeds()
     with settings.project.warehouse(create=False) as warehouse:
@@ -79,7 +76,7 @@ def load(settings: Settings) -> None:
         started = time.monotonic()
         done = _load(settings, feed)
         if settings.as_json:
-            print_json({**done, "seconds": _seconds_since(started)})
+            output.print_json({**done, "seconds": _seconds_since(started)})
 
     for_each(settings.feeds(), load_one)
 
@@ -137,12 +134,12 @@ def build(settings: Settings, feed: Feed, done: dict[str, Any], told: str, start
         "seconds": _seconds_since(started),
     }
     if settings.as_json:
-        print_json(summary)
+        output.print_json(summary)
     else:
         if any(finding.state != "holds" for finding in findings):
-            print_findings(feed.name, findings)
+            output.print_findings(feed.name, findings)
         cells = [(n.replace("_", " "), "none" if v is None else v) for n, v in summary.items()]
-        print_table("", ("summary", ""), cells)
+        output.print_table("", ("summary", ""), cells)
     problems = [f"{len(failures)} tests of the tables failed"] if failures else []
     problems += [f"{len(failed)} checks do not hold"] if failed else []
     if problems:
@@ -154,33 +151,33 @@ def _load(settings: Settings, feed: Feed) -> dict[str, Any]:
     """Loads a feed, tells a person what became of it, and returns the same for machines."""
     from loader.jobs.load import Load, RecordsRefused
 
-    observer, reloads = ProgressReport(settings.as_json), frozenset(settings.reloads)
+    observer, reloads = output.ProgressReport(settings.as_json), frozenset(settings.reloads)
     try:
         report = Load(settings.project, feed, observer, settings.rejects_to, reloads).run()
     except RecordsRefused as error:
         if settings.as_json:
             for verdict in error.verdicts:
-                print_json({"feed": feed.name, **verdict.to_json()})
+                output.print_json({"feed": feed.name, **verdict.to_json()})
         else:
-            print_rejects(error.verdicts)
+            output.print_rejects(error.verdicts)
         raise
     if not settings.as_json:
         if report.load is None:
             before = report.files_loaded_before, report.files_rolled_back_before
-            say(_nothing_new(settings, feed, *before))
+            output.say(_nothing_new(settings, feed, *before))
         else:
-            say(
+            output.say(
                 f"{feed.name}: load {report.load}: {report.files} files,"
                 f" {report.records_loaded:,} of {report.records_read:,} records loaded,"
                 f" {report.records_rejected:,} rejected"
             )
         if report.records_rejected:
-            say(
+            output.say(
                 f"{feed.name}: the rejected records are in quarantine; to look at them:"
                 f" python -m loader rejects --load {report.load}"
             )
         if report.rejects:
-            say(f"{feed.name}: rejected records written to {report.rejects}")
+            output.say(f"{feed.name}: rejected records written to {report.rejects}")
     return report.to_json()
 
 

@@ -1,22 +1,16 @@
 """The commands rejects and replay. Imports in them spare `--help` numpy, DuckDB and dbt."""
 
-from __future__ import annotations
-
 import sys
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from loader.cli.options import Settings, command, load_id_option, select_option
-from loader.cli.output import print_by_rule, print_json, print_records, say
-from loader.cli.progress import ProgressReport
+from loader.cli.output import ProgressReport, print_by_rule, print_json, print_records, say
 from loader.errors import ConfigError, DataRefused
-
-if TYPE_CHECKING:
-    from loader.warehouse.quarantine import Quarantined
+from loader.validation.rejects import Reject
 
 # Examples of each rule.
 _EXAMPLES = 2
@@ -101,13 +95,13 @@ def replay(
         raise DataRefused(f"{rejected:,} corrected records are still refused; see above")
 
 
-def _print_quarantine(feed: str, records: Iterable[Quarantined], of: str) -> None:
+def _print_quarantine(feed: str, records: Iterable[Reject], of: str) -> None:
     """How many records broke which rule, and an example or two of each.
 
     of: which records were asked for.
     """
     by_rule: Counter[tuple[str | None, str]] = Counter()
-    examples: list[Quarantined] = []
+    examples: list[Reject] = []
     for record in records:
         key = record.column, record.rule
         by_rule[key] += 1

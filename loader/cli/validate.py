@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING
 import click
 
 from loader.cli.options import Settings, command
-from loader.cli.output import print_json, print_records, print_rejects
-from loader.cli.progress import ProgressReport
+from loader.cli.output import ProgressReport, print_json, print_records, print_rejects
 from loader.errors import ConfigError, StorageError
+from loader.validation.verdict import Verdict
 
 if TYPE_CHECKING:
     from loader.validation.validator import Validator
-    from loader.validation.verdict import Verdict
 
 
 @command(
@@ -42,7 +41,6 @@ def validate(
     from loader.files.spool import spool_folder
     from loader.jobs.load import judge_file
     from loader.validation.validator import Validator
-    from loader.validation.verdict import Verdict
 
     feed = settings.feed(feed_name, "--feed")
     results = _results(paths, out) if out else {}

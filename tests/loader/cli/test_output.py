@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from loader.cli.output import (
+    ProgressReport,
     print_json,
     print_rejects,
     print_table,
@@ -17,7 +18,6 @@ from loader.cli.output import (
     say_text,
     shown,
 )
-from loader.cli.progress import ProgressReport
 from loader.validation.rejects import Reject, RejectLog
 from loader.validation.verdict import Verdict
 
@@ -103,7 +103,7 @@ def test_rejects_are_shown_first_and_counted_all(
 def test_progress_is_silent_in_a_pipe_unless_it_takes_long(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("loader.cli.progress._PLAIN_SECONDS", 0.0)
+    monkeypatch.setattr("loader.cli.output._PLAIN_SECONDS", 0.0)
     report = ProgressReport()
     with report.step("reading", 3 << 20):
         report.advance(1 << 20)
