@@ -7,17 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from loader import interrupts
+from loader import errors, interrupts
 from loader.contract.feed import Feed
-from loader.errors import (
-    CommitUnknown,
-    ConfigError,
-    DataRefused,
-    ReconciliationError,
-    StorageError,
-    WarehouseError,
-    WarehouseTransient,
-)
 from loader.files.archives import plain_text
 from loader.files.spool import spool_folder
 from loader.files.store import Store, open_store
@@ -60,21 +51,12 @@ class LoadReport:
         return {name: value for name, value in vars(self).items() if name != "rejects"}
 
 
-class RecordsRefused(DataRefused):
-    """A load that was refused because of what is in the files."""
+class RecordsRefused(errors.DataRefused):
+    """A load that was refused because of what is in the files; verdicts: those on the bad ones."""
 
-    def __init__(self, feed: Feed, verdicts: Sequence[Verdict], rejects: str | None) -> None:
+    def __init__(self, message: str, verdicts: Sequence[Verdict]) -> None:
+        super().__init__(message)
         self.verdicts = [v for v in verdicts if v.refused or v.rejected]
-        records, read = sum(v.rejected for v in verdicts), sum(v.read for v in verdicts)
-        whole = sum(1 for verdict in verdicts if verdict.refused)
-        parts = [f"{records:,} of {read:,} records"] if records else []
-        parts += [f"{whole:,} file{'s' * (whole != 1)} as a whole"] if whole else []
-        limit = f" ({feed.file} allows {feed.options.rejects})" if records else ""
-        kept = f" The refused records are in {rejects}." if rejects else ""
-        super().__init__(
-            f"{feed.name}: refused {' and '.join(parts)}{limit}; nothing was loaded.{kept} Correct"
-            f" the files, or the rules in {feed.file}, and run again."
-        )
 
 
 def judge_file(
@@ -93,7 +75,7 @@ def judge_file(
     try:
         text = plain_text(name, path, spool, feed.options.compression)
         return validator.validate(name, text, advance)
-    except DataRefused as error:
+    except errors.DataRefused as error:
         return Verdict(name, refused=str(error))
     except FileNotFoundError:
         raise changed(name, "it is gone") from None
@@ -191,15 +173,24 @@ class Load:
 
     def _refuse_too_many(self, verdicts: Sequence[Verdict]) -> None:
         """Raises RecordsRefused for more than the feed allows, once the records are written."""
+        feed, limit = self.feed, self.feed.options.rejects
         read, rejected = sum(v.read for v in verdicts), sum(v.rejected for v in verdicts)
-        whole = any(verdict.refused for verdict in verdicts)
-        if not whole and self.feed.options.rejects.allow(rejected, read):
+        whole = sum(1 for verdict in verdicts if verdict.refused)
+        if not whole and limit.allow(rejected, read):
             return
-        name = f"{self.feed.name}-refused-{datetime.now(UTC):%Y%m%dT%H%M%S%f}.jsonl"
+        name = f"{feed.name}-refused-{datetime.now(UTC):%Y%m%dT%H%M%S%f}.jsonl"
         kept = None
         for place in dict.fromkeys((self.rejects_to or _REJECTS_FOLDER, _REJECTS_FOLDER)):
             kept = kept or self._write_rejects(verdicts, place, name)
-        raise RecordsRefused(self.feed, verdicts, kept)
+        parts = [f"{rejected:,} of {read:,} records"] if rejected else []
+        parts += [f"{whole:,} file{'s' * (whole != 1)} as a whole"] if whole else []
+        allowed = f" ({feed.file} allows {limit})" if rejected else ""
+        where = f" The refused records are in {kept}." if kept else ""
+        raise RecordsRefused(
+            f"{feed.name}: refused {' and '.join(parts)}{allowed}; nothing was loaded.{where}"
+            f" Correct the files, or the rules in {feed.file}, and run again.",
+            verdicts,
+        )
 
     def _landed(self, plan: LoadPlan, files: Files) -> list[LedgerRow]:
         """The ledger's rows of the files, once they are committed.
@@ -220,13 +211,13 @@ class Load:
                     insert(tables, groups, rows, plan.replaces)
                     self._check_unchanged(files)
             return rows
-        except CommitUnknown:
+        except errors.CommitUnknown:
             self.lost = frozenset(file.key for file, _ in files)
             self.lost_after = max((row.load_id for row in plan.ledger), default=0)
             raise
-        except WarehouseTransient:
+        except errors.WarehouseTransient:
             raise
-        except (WarehouseError, ReconciliationError):
+        except (errors.WarehouseError, errors.ReconciliationError):
             # Report a file that was overwritten meanwhile instead: that is why.
             self._check_unchanged(files)
             raise
@@ -259,11 +250,10 @@ class Load:
         # A feed is called what its YAML says, which may be a path.
         name, together = name.replace("/", "-"), self.spool / "rejects.jsonl"
         with together.open("w", encoding="ascii") as out:
-            for log in logs:
-                out.writelines(log.json_lines())
+            out.writelines(line for log in logs for line in log.json_lines())
         try:
             return keep(together, place, name)
-        except (ConfigError, StorageError) as error:
+        except (errors.ConfigError, errors.StorageError) as error:
             # The outcome of the load does not depend on it, so it is noted but not raised.
             self.observer.note(f"the refused records cannot be written: {error}")
             return None
