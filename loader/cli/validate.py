@@ -13,6 +13,7 @@ import click
 from loader.cli.options import Settings, command
 from loader.cli.output import ProgressReport, print_json, print_records, print_rejects
 from loader.errors import ConfigError, StorageError
+from loader.files.version import unreadable
 from loader.validation.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -75,17 +76,14 @@ def validate(
 
 
 def _results(paths: tuple[Path, ...], out: Path) -> dict[Path, tuple[Path, Path]]:
-    """Where each file's accepted and rejected records go. Raises ConfigError if two would clash."""
+    """Where each file's accepted and rejected records go. Raises ConfigError and OSError."""
     name, count = Counter(path.name for path in paths).most_common(1)[0]
     if count > 1:
         raise ConfigError(
             f"two files are called {name}, so their results would overwrite each other in {out};"
             " validate them into different folders"
         )
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StorageError(f"{out}: {error.strerror}") from None
+    out.mkdir(parents=True, exist_ok=True)
     inputs = {path.resolve() for path in paths}
     results = {
         path: (out / f"{path.name}.accepted.csv", out / f"{path.name}.rejects.jsonl")
@@ -111,7 +109,7 @@ def _write_results(validator: Validator, verdict: Verdict, accepted: Path, rejec
         with rejects.open("w", encoding="ascii") as lines:
             lines.writelines(verdict.rejects.json_lines() if verdict.rejects else ())
     except OSError as error:
-        raise StorageError(f"{error.filename or accepted}: {error.strerror or error}") from None
+        raise unreadable(error, accepted) from None
 
 
 def _check_readable(path: Path) -> None:
