@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from loader.errors import ConfigError, LoaderError, StorageError
-from loader.files.version import changed, unreadable
+from loader.files.version import changed, file_errors
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
@@ -99,8 +99,10 @@ def s3_errors(where: str) -> Iterator[None]:
         raise StorageError(
             f"{where}: {problem}. Check the network and the endpoint, then try again."
         ) from None
-    except OSError as error:
-        raise unreadable(error) from None
+    except OSError:
+        # Last, since some of botocore's errors are OSErrors too.
+        with file_errors():
+            raise
 
 
 def _client_error(where: str, code: str, message: str) -> LoaderError:

@@ -6,15 +6,12 @@ Local files are found by a glob, and read where they lie; for those in S3 see s3
 import glob
 import hashlib
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
-from io import BufferedReader
 from pathlib import Path
 
 from loader.errors import ConfigError
 from loader.files.s3 import S3Store
-from loader.files.version import FileVersion, changed, unreadable
+from loader.files.version import FileVersion, changed, file_errors
 
 # Bytes that are enough for a header.
 _HEAD = 256 * 1024
@@ -37,24 +34,24 @@ class LocalStore:
         """Every file of the location, by name, no ETag. Raises ConfigError, StorageError."""
         # A set: where ** stands twice in a pattern, a path matches in several ways.
         paths = sorted(set(glob.glob(self._pattern, recursive=True)))
-        try:
+        with file_errors():
             return [self._describe(Path(path)) for path in paths if not os.path.isdir(path)]
-        except OSError as error:
-            raise unreadable(error) from None
 
     def fetch(self, file: FileVersion, spool: Path) -> tuple[FileVersion, Path]:
         """Hash the file where it lies; return it with its ETag, and its path.
 
         Raises FileChanged, StorageError.
         """
-        with self._opened(file) as stream:
+        path = self._base / file.uri
+        with file_errors(path), path.open("rb") as stream:
             etag = hashlib.file_digest(stream, "sha256").hexdigest()
         self.check_unchanged(file)
-        return replace(file, etag=etag), self._base / file.uri
+        return replace(file, etag=etag), path
 
     def head(self, file: FileVersion) -> bytes:
         """Its first bytes, enough for a header. Raises StorageError."""
-        with self._opened(file) as stream:
+        path = self._base / file.uri
+        with file_errors(path), path.open("rb") as stream:
             return stream.read(_HEAD)
 
     def path(self, file: FileVersion) -> str:
@@ -85,15 +82,6 @@ class LocalStore:
         version = f"{status.st_size}-{status.st_mtime_ns}"
         stamp = (status.st_ino, status.st_ctime_ns)
         return FileVersion(uri, status.st_size, version=version, stamp=stamp)
-
-    @contextmanager
-    def _opened(self, file: FileVersion) -> Iterator[BufferedReader]:
-        path = self._base / file.uri
-        try:
-            with path.open("rb") as stream:
-                yield stream
-        except OSError as error:
-            raise unreadable(error, path) from None
 
 
 Store = LocalStore | S3Store

@@ -1,5 +1,7 @@
 """A version of a file: what a listing finds, and what is loaded once."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from loader.errors import FileChanged, StorageError
@@ -34,6 +36,10 @@ def changed(uri: str, what: str) -> FileChanged:
     )
 
 
-def unreadable(error: OSError, path: object = "the spool folder") -> StorageError:
-    """Name the file that could not be read or written: the error's, else this path."""
-    return StorageError(f"{error.filename or path}: {error.strerror or error}")
+@contextmanager
+def file_errors(path: object = "the spool folder") -> Iterator[None]:
+    """Turns an OSError into a StorageError that names its file, or else this path."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(f"{error.filename or path}: {error.strerror or error}") from None

@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from loader.errors import ConfigError, StorageError
 from loader.files.s3_client import bucket_and_key, new_client, s3_client, s3_errors
-from loader.files.version import unreadable
+from loader.files.version import file_errors
 
 
 def check_folder(location: str) -> None:
@@ -25,13 +25,11 @@ def keep(source: Path, location: str, name: str) -> str:
     """
     if not location.startswith("s3://"):
         target = Path(location).expanduser() / name
-        try:
+        with file_errors():
             # Raw records: for owner and group, as far as the umask lets them, and for nobody else.
             target.parent.mkdir(mode=0o770, parents=True, exist_ok=True)
             target.touch(mode=0o660)
             shutil.copyfile(source, target)
-        except OSError as error:
-            raise unreadable(error) from None
         return str(target)
     uri = f"{location.rstrip('/')}/{name}"
     bucket, key = bucket_and_key(uri)
