@@ -36,10 +36,15 @@ def changed(uri: str, what: str) -> FileChanged:
     )
 
 
+def unreadable(error: OSError, path: object) -> StorageError:
+    """Name the file that could not be read or written: the error's, else this path."""
+    return StorageError(f"{error.filename or path}: {error.strerror or error}")
+
+
 @contextmanager
 def file_errors(path: object = "the spool folder") -> Iterator[None]:
     """Turns an OSError into a StorageError that names its file, or else this path."""
     try:
         yield
     except OSError as error:
-        raise StorageError(f"{error.filename or path}: {error.strerror or error}") from None
+        raise unreadable(error, path) from None
