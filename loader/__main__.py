@@ -8,9 +8,8 @@ from loader import interrupts
 
 def _stand_in_for_closed_streams() -> None:
     """Opens streams that are closed; else the next file opened would become stdout."""
-    for name in ("stdin", "stdout", "stderr"):
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
-            mode = "r" if name == "stdin" else "w"
             setattr(sys, name, open(os.devnull, mode, errors="backslashreplace"))  # noqa: SIM115
 
 

@@ -29,18 +29,17 @@ def plan(settings: Settings) -> None:
         reloads = frozenset(settings.reloads)
         plan, sql, manifests = plan_load(settings.project, feed, warehouse, reloads)
         if settings.as_json:
-            output.print_json(
-                {
-                    "feed": feed.name,
-                    "location": feed.options.location,
-                    "mode": feed.options.mode,
-                    "loaded_before": plan.loaded_before,
-                    "rolled_back": [f.uri for f in plan.rolled_back],
-                    "new": [{"uri": f.uri, "bytes": f.bytes} for f in plan.new],
-                    "sql": sql,
-                    "manifests": {uri: json.loads(text) for uri, text in manifests.items()},
-                }
-            )
+            planned = {
+                "feed": feed.name,
+                "location": feed.options.location,
+                "mode": feed.options.mode,
+                "loaded_before": plan.loaded_before,
+                "rolled_back": [f.uri for f in plan.rolled_back],
+                "new": [{"uri": f.uri, "bytes": f.bytes} for f in plan.new],
+                "sql": sql,
+                "manifests": {uri: json.loads(text) for uri, text in manifests.items()},
+            }
+            output.print_json(planned)
             return
         before = plan.loaded_before, len(plan.rolled_back)
         if not plan.new:
@@ -76,7 +75,7 @@ def load(settings: Settings) -> None:
         started = time.monotonic()
         done = _load(settings, feed)
         if settings.as_json:
-            output.print_json({**done, "seconds": _seconds_since(started)})
+            output.print_json({**done, "seconds": round(time.monotonic() - started, 1)})
 
     for_each(settings.feeds(), load_one)
 
@@ -131,7 +130,7 @@ def build(settings: Settings, feed: Feed, done: dict[str, Any], told: str, start
         "tests_failed": len(failures),
         "checks_passed": len(findings) - len(failed),
         "checks_failed": len(failed),
-        "seconds": _seconds_since(started),
+        "seconds": round(time.monotonic() - started, 1),
     }
     if settings.as_json:
         output.print_json(summary)
@@ -198,7 +197,3 @@ def _before(loaded_before: int, rolled_back: int, what: str = "") -> str:
     return f"{loaded_before}{what} loaded before" + (
         f", {rolled_back} rolled back" if rolled_back else ""
     )
-
-
-def _seconds_since(started: float) -> float:
-    return round(time.monotonic() - started, 1)
