@@ -24,8 +24,6 @@ _DECODED_BYTES = 64 * 1024
 # A record over the limit is rejected if its end is found within this; else the file is refused.
 _MAX_UNFINISHED_BYTES = 64 * 1024 * 1024
 
-_LINE_ENDS = (b"", b"\n", b"\r\n")
-
 
 @dataclass(frozen=True)
 class Header:
@@ -33,7 +31,7 @@ class Header:
 
     raw: bytes
     fields: tuple[str, ...]
-    line_end: bytes
+    has_crlf: bool
     has_bom: bool
     data_offset: int
     data_line: int
@@ -143,7 +141,7 @@ def read_header(file: BinaryIO, dialect: Dialect) -> Header:
     return Header(
         raw=raw,
         fields=tuple(read_fields(raw, dialect)),
-        line_end=_LINE_ENDS[int(cut.nexts[0] - cut.ends[0])],
+        has_crlf=bool(cut.nexts[0] - cut.ends[0] == len(b"\r\n")),
         has_bom=bool(bom),
         data_offset=bom + int(cut.nexts[0]),
         data_line=1 + int(np.searchsorted(cut.line_feeds, cut.nexts[0])),

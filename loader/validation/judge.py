@@ -5,7 +5,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, create_model
+from pydantic import BeforeValidator, Field, ValidationError, create_model
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from loader.contract.feed import Column, Feed
@@ -83,8 +83,9 @@ def _aspects(column: Column, matches: Callable[[str, str], bool]) -> Iterator[tu
         text = raw.strip()
         return parse(text) if text else None
 
-    def like(text: str | None) -> str | None:
-        if text is not None and not matches(text, column.pattern or ""):
+    def like(raw: str | None) -> str | None:
+        text = (raw or "").strip()
+        if text and not matches(text, column.pattern or ""):
             raise PydanticCustomError("pattern", "does not match")
         return text
 
@@ -96,11 +97,7 @@ def _aspects(column: Column, matches: Callable[[str, str], bool]) -> Iterator[tu
         words: Any = Literal[tuple(column.accepted_words)]
         yield "word", Annotated[words | None, BeforeValidator(_word)]
     if column.pattern:
-        yield "text", Annotated[str | None, BeforeValidator(_stripped), AfterValidator(like)]
-
-
-def _stripped(raw: str | None) -> str | None:
-    return (raw or "").strip() or None
+        yield "text", Annotated[str, BeforeValidator(like)]
 
 
 def _word(raw: str | None) -> str | None:

@@ -1,5 +1,6 @@
-"""A file while it is validated: its header, its blocks of records, and their totals."""
+"""A file while it is validated: its header, its blocks of records, and whether it is one table."""
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -7,10 +8,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 from loader.contract.feed import Feed
+from loader.errors import DataRefused
 from loader.records import engine
-from loader.records.reader import Block, read_blocks, read_fields, read_header
+from loader.records.faults import TOO_FEW_FIELDS, TOO_MANY_FIELDS
+from loader.records.reader import Block, Header, read_blocks, read_fields, read_header
 from loader.validation.header import match_header
-from loader.validation.one_table import OneTable
 
 # Takes the number of bytes that were read since it was last called.
 Advance = Callable[[int], None]
@@ -18,31 +20,15 @@ Advance = Callable[[int], None]
 # How far down a header is looked for, to say that lines were put before it.
 _LOOKED_AT_LINES, _LOOKED_AT_BYTES = 20, 16 * 1024
 
-
-@dataclass
-class Totals:
-    """What the blocks read so far add up to. end: where in the file the last record ends."""
-
-    end: int
-    has_crlf: bool
-    has_empty: bool = False
-    records: int = 0
-    value_bytes: int = 0
-
-    def add(self, block: Block) -> None:
-        """Take the next block into account."""
-        self.end += len(block.data)
-        self.has_crlf |= block.has_crlf
-        self.has_empty |= block.has_empty
-        self.records += len(block)
-        self.value_bytes += int(block.cut.value_bytes.sum())
+_OTHER_WIDTH = (TOO_FEW_FIELDS, TOO_MANY_FIELDS)
 
 
 class Reading:
     """A file that is being validated.
 
     stem: begins the names of what is written to the spool for it. columns: those of the file, from
-    left to right; None for one that the contract lets pass unread.
+    left to right; None for one that the contract lets pass unread. The totals are of the blocks
+    read so far: records, value_bytes, has_crlf and has_empty, and end, where the last record ends.
     """
 
     def __init__(
@@ -59,18 +45,21 @@ class Reading:
         places = {column: place for place, column in enumerate(self.columns)}
         self._places = [places.get(name) for name in feed.column_names]
 
-    def totals(self) -> Totals:
-        """The totals before the first block."""
-        return Totals(self.header.data_offset, self.header.line_end == b"\r\n")
-
     def blocks(self) -> Iterator[Block]:
-        """All blocks. Raises DataRefused where the file turns out not to be one table."""
-        header, table = self.header, OneTable(self.header)
+        """All blocks, added up anew. Raises DataRefused where the file is not one table."""
+        header, table = self.header, _OneTable(self.header)
+        self.records = self.value_bytes = 0
+        self.end, self.has_crlf, self.has_empty = header.data_offset, header.has_crlf, False
         for block in read_blocks(
             self._file, self.feed.dialect, len(header.fields), header.data_offset, header.data_line
         ):
             table.check_block(block)
             self._advance(len(block.data))
+            self.records += len(block)
+            self.value_bytes += int(block.cut.value_bytes.sum())
+            self.end += len(block.data)
+            self.has_crlf |= block.has_crlf
+            self.has_empty |= block.has_empty
             yield block
         table.check_end()
 
@@ -90,18 +79,62 @@ class Reading:
         """SQL that reads a text with this file's columns."""
         return engine.select_text([text], self.columns, self.feed.column_names, self.feed.dialect)
 
-    def is_plain(self, totals: Totals) -> bool:
+    def is_plain(self) -> bool:
         """Whether every reader of CSV sees the same records in a file without CRLF."""
         header = self.header
         one_line = header.data_line == 2 and b"\n" not in header.raw
-        return one_line and not (header.has_bom or totals.has_empty or self._after(totals.end))
+        return one_line and not (header.has_bom or self.has_empty or self._rest())
 
-    def engine_takes(self, totals: Totals) -> bool:
+    def engine_takes(self) -> bool:
         """Whether the engine sees no further record in the empty lines after the last."""
-        rest = self._after(totals.end)
+        rest = self._rest()
         # In a file of one column an empty line, even at the end, is a record to the engine.
         return not rest or (len(self.columns) > 1 and b"\r" not in rest)
 
-    def _after(self, end: int) -> bytes:
-        self._file.seek(end)
+    def _rest(self) -> bytes:
+        self._file.seek(self.end)
         return self._file.read()
+
+
+@dataclass
+class _OneTable:
+    """Looks for a second header, and for an empty line after which no record fits the header."""
+
+    header: Header
+    _begun: bool = False
+    _record: int = 0
+    _line: int = 0
+    _records: int = 0
+
+    def check_block(self, block: Block) -> None:
+        """Take the next block into account. Raises DataRefused if the header is in it."""
+        # In a file of one column, the column's name may well be a value too.
+        if len(self.header.fields) > 1 and (index := block.find(self.header.raw)) is not None:
+            raise DataRefused(
+                f"record {block.first_record + index} on line {block.line(index)} is the header"
+                " once more: the file has several header rows, or is several files put"
+                " together; remove the repeated ones"
+            )
+        sound, faulty = block.sound, sorted(block.faults)
+        last = int(sound[-1]) if len(sound) else -1
+        if last >= 0:
+            self._begun, self._record, self._records = True, 0, 0
+        for index in faulty[bisect_right(faulty, last) :]:
+            if block.faults[index].rule not in _OTHER_WIDTH:
+                self._record = self._records = 0
+            elif self._record:
+                self._records += bool(block.raw(index))
+            elif not block.raw(index):
+                self._record, self._line = block.first_record + index, block.line(index)
+
+    def check_end(self) -> None:
+        """Raises DataRefused if the file ends in more than one record of another width.
+
+        One such record is a closing line, such as a total.
+        """
+        if self._begun and self._records > 1:
+            raise DataRefused(
+                f"after the empty line {self._line} (record {self._record}) no record has the"
+                f" header's number of fields, though {self._records:,} follow: another table seems"
+                " to begin there; put it into a file of its own"
+            )

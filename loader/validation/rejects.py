@@ -62,10 +62,8 @@ class Reject:
         encoding, parts = _parts(self.raw)
         value, message = _short(self.value), _short(self.message)
         for part, text in enumerate(parts, start=1):
-            yield (
-                *(self.record, part, self.line, self.column, self.rule, value, message),
-                *(encoding, text),
-            )
+            place = (self.record, part, self.line, self.column)
+            yield (*place, self.rule, value, message, encoding, text)
 
     @classmethod
     def from_rows(cls, file: str, rows: Sequence[Mapping[str, Any]], **more: Any) -> Self:

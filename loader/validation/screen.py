@@ -102,15 +102,14 @@ def _typed(column: Column, name: str) -> str:
         case "date" | "timestamp" if column.format is None:
             shape = _DAY if column.kind == "date" else f"{_DAY}(?:[Tt ]{_TIME}{_ZONE}?)?"
             return _matches(name, shape)
-        case "date" | "timestamp" if column.format is not None:
+        case _:
+            layout = column.format or ""
             # With every digit in its place, what the engine parses is in the calendar.
-            shape = column.format.replace("YYYY", "[1-8][0-9]{3}")
-            for token in ("MM", "DD", "HH24", "MI", "SS"):
+            shape = layout.replace("YYYY", "[1-8][0-9]{3}")
+            for token in _DIRECTIVES:
                 shape = shape.replace(token, "[0-9]{2}")
             shape = shape.replace(".", "[.]").replace("/", "[/]")
-            return f"{_matches(name, shape)} and {_parsed(column.format, name)} is not null"
-        case _:
-            return "false"
+            return f"{_matches(name, shape)} and {_parsed(layout, name)} is not null"
 
 
 def _parsed(layout: str, name: str) -> str:

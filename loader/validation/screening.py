@@ -61,13 +61,12 @@ class Screening:
                     self._connection.interrupt()
 
     def _whole(self, reading: Reading) -> tuple[Seen, int]:
-        row = self._connection.execute(
+        [(records, value_bytes, unclear)] = self._connection.execute(
             f"select count(*), coalesce(sum({_size(reading)}), 0),"
             f" count(*) filter (where not ({self._clear}))"
             f" from ({reading.select(reading.link)})"
-        ).fetchone()
-        assert row is not None
-        return Seen(row[0], int(row[1])), row[2]
+        ).fetchall()
+        return Seen(records, int(value_bytes)), unclear
 
     def by_segments(self, reading: Reading) -> Iterator[tuple[list[Block], Positions]]:
         """The segments of a file, each with the rows that the screen does not clear.
@@ -95,19 +94,18 @@ class Screening:
             out.write(reading.header.raw + b"\n")
             for block in blocks:
                 out.write(block.without(sorted(block.faults)))
-        row = self._connection.execute(
+        [(records, size, unclear)] = self._connection.execute(
             f"select count(*), coalesce(sum({_ROW} * size), 0),"
             f" list({_ROW}) filter (where not clear)"
             f" from (select row_number() over () as {_ROW}, {_size(reading)} as size,"
             f" {self._clear} as clear from ({reading.select(text)}))"
-        ).fetchone()
-        assert row is not None
+        ).fetchall()
         text.unlink()
         sizes = np.concatenate([block.cut.value_bytes[block.sound] for block in blocks])
         # Each size times its row, so that the order counts too.
         expected = Seen(len(sizes), int(sizes @ np.arange(1, len(sizes) + 1)))
-        reconcile(reading.name, Seen(row[0], int(row[1])), expected)
-        return np.sort(np.array(row[2] or [], np.int64))
+        reconcile(reading.name, Seen(records, int(size)), expected)
+        return np.sort(np.array(unclear or [], np.int64))
 
 
 def reconcile(name: str, seen: Seen, expected: Seen) -> None:

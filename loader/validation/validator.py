@@ -17,7 +17,7 @@ from loader.records import engine
 from loader.records.faults import Fault
 from loader.records.reader import Block
 from loader.validation.judge import Judge
-from loader.validation.reading import Advance, Reading, Totals
+from loader.validation.reading import Advance, Reading
 from loader.validation.rejects import Reject, RejectLog
 from loader.validation.screening import Screening, Seen, reconcile
 from loader.validation.verdict import Verdict
@@ -92,24 +92,22 @@ class Validator:
         None if some record is malformed or not cleared by the screen, or some line ends in CRLF:
         the engine loses records whose quotes hold an LF where lines end in CRLF.
         """
-        totals = reading.totals()
-        if totals.has_crlf:
+        if reading.header.has_crlf:
             return None
         with self._screening.beside(reading) as screening:
             for block in reading.blocks():
-                totals.add(block)
-                if block.faults or totals.has_crlf:
+                if block.faults or block.has_crlf:
                     return None
-            if not reading.engine_takes(totals):
+            if not reading.engine_takes():
                 return None
             seen, unclear = screening.result()
-        reconcile(reading.name, seen, Seen(totals.records, totals.value_bytes))
-        return None if unclear else _verdict(reading, totals)
+        reconcile(reading.name, seen, Seen(reading.records, reading.value_bytes))
+        return None if unclear else _verdict(reading)
 
     def _by_segments(self, reading: Reading) -> Verdict:
         """The verdict on a file that has, or may have, records to reject."""
         rejects = RejectLog(reading.stem.with_suffix(".rejects"), reading.name)
-        text, totals = reading.stem.with_suffix(".csv"), reading.totals()
+        text = reading.stem.with_suffix(".csv")
         with text.open("wb") as out:
             out.write(reading.header.raw + b"\n")
             for blocks, unclear in self._screening.by_segments(reading):
@@ -122,20 +120,19 @@ class Validator:
                         rejects.write(found.values())
                     out.write(block.without(list(found)))
                     first += len(block.sound)
-                    totals.add(block)
-        if rejects.total or totals.has_crlf or not reading.engine_takes(totals):
-            return _verdict(reading, totals, rejects, text)
+        if rejects.total or reading.has_crlf or not reading.engine_takes():
+            return _verdict(reading, rejects, text)
         text.unlink()
-        return _verdict(reading, totals)
+        return _verdict(reading)
 
     def _rejects(self, reading: Reading, block: Block, unclear: list[int]) -> dict[int, Reject]:
         """The rejects of a block, by place, in order. unclear: which records are to be judged."""
         found: dict[int, Reject] = {}
         for place in sorted([*block.faults, *unclear]):
             raw = block.raw(place)
-            names: Sequence[str | None] = reading.columns
-            faults = [block.faults[place]] if place in block.faults else []
-            if not faults:
+            if place in block.faults:
+                names, faults = reading.columns, [block.faults[place]]
+            else:
                 names, faults = self._feed.column_names, self._judge.faults(reading.values(raw))
             if not faults:
                 continue
@@ -160,17 +157,17 @@ def _column(names: Sequence[str | None], fault: Fault) -> str | None:
 
 
 def _verdict(
-    reading: Reading, totals: Totals, rejects: RejectLog | None = None, text: Path | None = None
+    reading: Reading, rejects: RejectLog | None = None, text: Path | None = None
 ) -> Verdict:
     """text: where the accepted records were written, None if the file holds no others."""
     rejected = rejects.total if rejects else 0
     return Verdict(
         reading.name,
-        read=totals.records,
-        accepted=totals.records - rejected,
+        read=reading.records,
+        accepted=reading.records - rejected,
         rejects=rejects if rejected else None,
         text=text or reading.link,
         columns=reading.columns,
-        plain=text is None and reading.is_plain(totals),
+        plain=text is None and reading.is_plain(),
         header=reading.header.raw.decode(),
     )
