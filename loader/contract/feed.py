@@ -70,10 +70,9 @@ class Rejects(_Frozen):
 
     def allow(self, rejected: int, read: int) -> bool:
         """Whether a load of so many records may go on without the rejected ones."""
-        if self.max_rows is None and self.max_fraction is None:
-            return rejected == 0
-        within_rows = self.max_rows is None or rejected <= self.max_rows
-        return within_rows and (self.max_fraction is None or rejected <= self.max_fraction * read)
+        of_read = None if self.max_fraction is None else self.max_fraction * read
+        limits = [limit for limit in (self.max_rows, of_read) if limit is not None]
+        return rejected <= min(limits, default=0)
 
     def __str__(self) -> str:
         limits = [f"{self.max_rows:,} records"] if self.max_rows is not None else []
@@ -189,13 +188,10 @@ class Column(_Frozen):
         return parsers[self.kind]
 
     @property
-    def bounds(self) -> tuple[Any, Any]:
+    def bounds(self) -> tuple[Any, ...]:
         """The typed minimum and maximum; None where there is none."""
-        low, high = (
-            None if bound is None else self.parse_bound(bound)
-            for bound in (self.minimum, self.maximum)
-        )
-        return low, high
+        bounds = (self.minimum, self.maximum)
+        return tuple(None if bound is None else self.parse_bound(bound) for bound in bounds)
 
     def parse_bound(self, value: str) -> Any:
         """A minimum or maximum; for decimals it may have more digits than the column."""

@@ -34,7 +34,6 @@ class Judge:
 
     def __init__(self, feed: Feed, matches: Callable[[str, str], bool]) -> None:
         self._columns = feed.columns
-        self._words = [", ".join(column.accepted_words) for column in feed.columns]
         # A column may have any name, so in the model it has a number.
         self._names = [f"c{place}" for place in range(len(feed.columns))]
         fields: dict[str, Any] = {
@@ -64,9 +63,8 @@ class Judge:
         """One of Pydantic's errors, by its rule and in its words."""
         column = self._columns[place]
         rule = rules.BY_ERROR.get(detail["type"]) or rules.TYPES[column.kind]
-        return rule.broken(
-            place, value, column=column, words=self._words[place], **detail.get("ctx", {})
-        )
+        words = ", ".join(column.accepted_words)
+        return rule.broken(place, value, column=column, words=words, **detail.get("ctx", {}))
 
 
 def _aspects(column: Column, matches: Callable[[str, str], bool]) -> Iterator[tuple[str, Any]]:

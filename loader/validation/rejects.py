@@ -59,11 +59,15 @@ class Reject:
 
     def rows(self) -> Iterator[tuple[object, ...]]:
         """The values of COLUMNS, for each part of the record."""
-        encoding, parts = _parts(self.raw)
+        encoding, text = encoded(self.raw)
         value, message = _short(self.value), _short(self.message)
-        for part, text in enumerate(parts, start=1):
+        # A character has at most four bytes. Base64 has one, but divides into groups of four.
+        size = TEXT_BYTES // 4 * (4 if encoding == "base64" else 1)
+        if max(len(self.raw), len(text)) <= TEXT_BYTES:
+            size = TEXT_BYTES
+        for part, start in enumerate(range(0, len(text) or 1, size), start=1):
             place = (self.record, part, self.line, self.column)
-            yield (*place, self.rule, value, message, encoding, text)
+            yield (*place, self.rule, value, message, encoding, text[start : start + size])
 
     @classmethod
     def from_rows(cls, file: str, rows: Sequence[Mapping[str, Any]], **more: Any) -> Self:
@@ -138,16 +142,6 @@ def decoded(encoding: str, parts: Iterable[str]) -> bytes:
     if encoding == "base64":
         return b"".join(base64.b64decode(part, validate=True) for part in parts)
     return "".join(parts).encode()
-
-
-def _parts(raw: bytes) -> tuple[str, list[str]]:
-    """The encoding of bytes, and their text in parts that a VARCHAR holds."""
-    encoding, text = encoded(raw)
-    if max(len(raw), len(text)) <= TEXT_BYTES:
-        return encoding, [text]
-    # A character has at most four bytes. Base64 has one, but divides into groups of four.
-    size = TEXT_BYTES // 4 * (4 if encoding == "base64" else 1)
-    return encoding, [text[cut : cut + size] for cut in range(0, len(text), size)]
 
 
 def _short(text: str | None) -> str | None:
