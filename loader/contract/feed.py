@@ -281,16 +281,15 @@ def _parse_column(column: Mapping[str, Any], place: str) -> Column:
         if key not in COLUMN_KEYS:
             raise ConfigError(f"{place}{_unknown(str(key), str(key), COLUMN_KEYS)}")
     try:
-        kind, precision, scale = _parse_type(rules.get("type", "text"))
+        typed = _parse_type(rules.get("type", "text"))
     except ValueError as error:
         raise ConfigError(f"{place} key type: {error}") from None
-    own = {"name": column["name"], "max_bytes": int(varchar[1])}
-    own |= {"kind": kind, "precision": precision, "scale": scale}
+    own = {"name": column["name"], "max_bytes": int(varchar[1]), **typed}
     return _parse(Column, own | {k: v for k, v in rules.items() if k != "type"}, place)
 
 
-def _parse_type(written: Any) -> tuple[str, int, int]:
-    """Kind, precision and scale. Raises ValueError for what is not a type."""
+def _parse_type(written: Any) -> dict[str, Any]:
+    """Kind, and a decimal's precision and scale. Raises ValueError for what is not a type."""
     name = str(written).strip().lower()
     if decimal := _DECIMAL.fullmatch(name):
         precision, scale = map(int, decimal.groups())
@@ -298,10 +297,10 @@ def _parse_type(written: Any) -> tuple[str, int, int]:
             raise ValueError(
                 f"decimal needs 1 <= p <= {_PRECISION_MAX} and 0 <= s <= p (got {written!r})"
             )
-        return "decimal", precision, scale
+        return {"kind": "decimal", "precision": precision, "scale": scale}
     if name == "decimal" or name not in get_args(Kind):
         raise ValueError(f"{written!r} is not a type; allowed: {_TYPES}")
-    return name, 0, 0
+    return {"kind": name}
 
 
 def _parse(model: type[_Model], value: Any, place: str) -> _Model:

@@ -13,8 +13,6 @@ from operator import itemgetter
 # U+001C to U+001F, which Python counts by their bidirectional class. The last is U+3000.
 STRIP_CHARACTERS = "".join(filter(str.isspace, map(chr, range(0x3001))))
 
-_LOWER_EXCEPTIONS = {"\u0130": "i"}
-
 # Redshift: INT8, "Numeric types"; DuckDB: BIGINT.
 BIGINT_MIN, BIGINT_MAX = -(2**63), 2**63 - 1
 
@@ -45,19 +43,18 @@ def simple_lower(text: str) -> str:
     """
     if text.isascii():
         return text.lower()
-    return "".join(_LOWER_EXCEPTIONS.get(c) or c.lower() for c in text)
+    return "".join("i" if c == "\u0130" else c.lower() for c in text)
 
 
 def parse_integer(text: str) -> int:
     """A 64-bit whole number in ASCII digits with an optional sign. Raises ValueError."""
     if not _INTEGER.fullmatch(text):
         raise ValueError("is not a whole number in digits 0 to 9")
-    # More than 4,300 digits are a ValueError of int() itself, worded for programmers.
-    digits = text.lstrip("+-").lstrip("0") or "0"
-    number = 0 if len(digits) > 19 else int(digits) * (-1 if text.startswith("-") else 1)
-    if len(digits) > 19 or not BIGINT_MIN <= number <= BIGINT_MAX:
+    # int() refuses more than 4,300 digits in words of its own.
+    number = Decimal(text)
+    if not BIGINT_MIN <= number <= BIGINT_MAX:
         raise ValueError("does not fit a 64-bit integer")
-    return number
+    return int(number)
 
 
 def parse_decimal(text: str, precision: int, scale: int) -> Decimal:
