@@ -59,7 +59,7 @@ resource "aws_iam_role_policy" "copy" {
 }
 
 # What the loader asks of S3, call by call: ListObjectsV2; GetObject and HeadObject of raw files;
-# PutObject and DeleteObject of work files, which it never reads back; PutObject of refused records, which
+# PutObject and DeleteObject of work files, which it never reads back; PutObject of rejected records, which
 # is also what an upload in parts needs.
 resource "aws_iam_policy" "loader" {
   name        = "${var.name}-loader"

@@ -1,5 +1,5 @@
 variable "bucket" {
-  description = "Name of the bucket to create for raw files, work files and refused records; no other bucket in the world may have it."
+  description = "Name of the bucket to create for raw files, work files and rejected records; no other bucket in the world may have it."
   type        = string
 
   validation {
@@ -48,7 +48,7 @@ variable "work_prefix" {
 }
 
 variable "rejects_prefix" {
-  description = "Where the loader keeps refused records as JSON lines; nothing under it is deleted."
+  description = "Where the loader keeps rejected records as JSON lines; nothing under it is deleted."
   type        = string
   default     = "rejects/"
 
@@ -62,7 +62,7 @@ variable "rejects_prefix" {
       for prefix in [var.raw_prefix, var.work_prefix] :
       !startswith(var.rejects_prefix, prefix) && !startswith(prefix, var.rejects_prefix)
     ])
-    error_message = "rejects_prefix: neither it nor raw_prefix or work_prefix may lie within the other, or refused records would be loaded or expire."
+    error_message = "rejects_prefix: neither it nor raw_prefix or work_prefix may lie within the other, or rejected records would be loaded or expire."
   }
 }
 

@@ -103,7 +103,7 @@ def rollback(
         )
     deleted = roll_back(project, feed, load_id, output.ProgressReport(settings.as_json), damaged)
     if not settings.as_json:
-        what = f"{deleted.landed:,} landed and {deleted.rejected:,} refused records"
+        what = f"{deleted.landed:,} landed and {deleted.rejected:,} rejected records"
         back = f"; {deleted.replayed:,} are in quarantine again" if deleted.replayed else ""
         output.say(f"{load.feed}: deleted {what} of load {load_id}{back}")
     done = {

@@ -107,11 +107,11 @@ def print_rejects(verdicts: Sequence[Verdict]) -> None:
         return
     by_rule = sum((log.by_rule for log in logs), Counter[tuple[str | None, str]]())
     print_records(
-        f"refused records (the first {len(first)} of {by_rule.total():,})",
+        f"rejected records (the first {len(first)} of {by_rule.total():,})",
         ("file", "record", "line", "column", "rule", "value", "message"),
         map(vars, first),
     )
-    print_by_rule("refused by rule", by_rule)
+    print_by_rule("rejected by rule", by_rule)
 
 
 def print_findings(feed: str, findings: Sequence[Finding]) -> None:

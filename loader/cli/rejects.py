@@ -83,16 +83,16 @@ def replay(
     rejected = judged - loaded
     if settings.as_json:
         done = {"feed": feed.name, "load": report.load, "records_judged": judged}
-        print_json({**done, "records_loaded": loaded, "records_refused": rejected})
+        print_json({**done, "records_loaded": loaded, "records_rejected": rejected})
     elif not judged:
         say(f"{feed.name}: no record is in quarantine")
     else:
         load = f"load {report.load}: " if report.load else ""
         say(f"{feed.name}: {load}{loaded:,} of {judged:,} records loaded")
         if report.by_rule:
-            print_by_rule("still refused by rule", report.by_rule)
+            print_by_rule("still rejected by rule", report.by_rule)
     if corrected and rejected:
-        raise DataRefused(f"{rejected:,} corrected records are still refused; see above")
+        raise DataRefused(f"{rejected:,} corrected records are still rejected; see above")
 
 
 def _print_quarantine(feed: str, records: Iterable[Reject], of: str) -> None:
@@ -110,7 +110,7 @@ def _print_quarantine(feed: str, records: Iterable[Reject], of: str) -> None:
     if not by_rule:
         say(f"{feed}: no record{of} is in quarantine")
         return
-    print_by_rule(f"{feed}: refused by rule", by_rule)
+    print_by_rule(f"{feed}: rejected by rule", by_rule)
     examples.sort(key=lambda r: (-by_rule[r.column, r.rule], r.column or "", r.rule))
     print_records(
         "examples",

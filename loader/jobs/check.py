@@ -22,7 +22,7 @@ _RESTORE = "Somebody changed it past the loader: restore it from a backup"
 # Advice that the words of several tests share.
 _ADVICE = {
     "restore": _RESTORE,
-    "take_back": f"{_RESTORE}, or take the load back (`python -m loader rollback LOAD --damaged`)"
+    "roll_back": f"{_RESTORE}, or roll the load back (`python -m loader rollback LOAD --damaged`)"
     " and load its files again (`python -m loader load --reload FILE`).",
     "replace": f"{_RESTORE}, or load all the files again (`python -m loader load --reload FILE`,"
     " with any one of them): the feed is in mode replace, so they take the place of whatever is"
@@ -112,17 +112,18 @@ def _mart(
         files = tables.rows("load_files", load_id=row["mart_load_id"])
         if files and files[0]["status"] in ("replaced", "rolled back"):
             # A build would have forgotten that load, so there was none since.
-            what = f"{name}: not built yet since load {{mart_load_id}} was {files[0]['status']}"
-            return found("behind", what.format(**row), rows, advice=_BUILD)
+            load, status = row["mart_load_id"], files[0]["status"]
+            what = f"{name}: not built yet since load {load} was {status}"
+            return found("behind", what, rows, advice=_BUILD)
         what = (
-            "{name} counts {mart_records:,} records up to load {mart_load_id};"
-            " {landed_records:,} are landed"
+            f"{name} counts {row['mart_records']:,} records up to load {row['mart_load_id']};"
+            f" {row['landed_records']:,} are landed"
         )
         advice = (
             "`python -m loader run` rebuilds a mart that has the hook forget_if_miscounted; any"
             f" other needs `dbt build --full-refresh --select {mart.model}`."
         )
-        return found("differs", what.format(name=name, **row), rows, advice=advice)
+        return found("differs", what, rows, advice=advice)
     landings = [node for node in map(project.source, mart.feeds) if warehouse.exists(node)]
     query = warehouse.render(
         "mart_progress", mart=mart.name, landings=list(map(warehouse.relation, landings))
@@ -130,7 +131,9 @@ def _mart(
     (row,) = warehouse.query(query)
     if not row["waiting_records"]:
         return found("holds", f"{name} counts all {row['mart_records']:,} landed records")
-    since = " since load {mart_load_id}" if row["mart_load_id"] else ""
-    what = "{name}: not built yet" + since + ": {waiting_records:,} records wait, up to load"
-    what = f"{what} {{newest_load_id}}".format(name=name, **row)
+    since = f" since load {row['mart_load_id']}" if row["mart_load_id"] else ""
+    what = (
+        f"{name}: not built yet{since}: {row['waiting_records']:,} records wait, up to load"
+        f" {row['newest_load_id']}"
+    )
     return found("behind", what, [row], advice=_BUILD)

@@ -185,7 +185,7 @@ class Load:
         parts = [f"{rejected:,} of {read:,} records"] if rejected else []
         parts += [f"{whole:,} file{'s' * (whole != 1)} as a whole"] if whole else []
         allowed = f" ({feed.file} allows {limit})" if rejected else ""
-        where = f" The refused records are in {kept}." if kept else ""
+        where = f" The rejected records are in {kept}." if kept else ""
         raise RecordsRefused(
             f"{feed.name}: refused {' and '.join(parts)}{allowed}; nothing was loaded.{where}"
             f" Correct the files, or the rules in {feed.file}, and run again.",
@@ -255,5 +255,5 @@ class Load:
             return keep(together, place, name)
         except (errors.ConfigError, errors.StorageError) as error:
             # The outcome of the load does not depend on it, so it is noted but not raised.
-            self.observer.note(f"the refused records cannot be written: {error}")
+            self.observer.note(f"the rejected records cannot be written: {error}")
             return None

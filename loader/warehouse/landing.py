@@ -58,7 +58,7 @@ def insert(
     landed = tables.number("count_load", load_id=load_id)
     expect(landed, sum(row.records_loaded for row in rows), f"{tables['landing']}: landed")
     rejected = tables.number("count_rejected", load_id=load_id)
-    what = f"{tables['quarantine']}: set aside"
+    what = f"{tables['quarantine']}: quarantined"
     expect(rejected, sum(row.records_rejected for row in rows), what)
 
 

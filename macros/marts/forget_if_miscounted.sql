@@ -1,6 +1,6 @@
 {#
     An incremental mart trusts that what it has counted stays where it was. A feed in replace mode, or a
-    load taken back, breaks that trust: landing rows that the mart has counted are gone. Then the mart
+    load rolled back, breaks that trust: landing rows that the mart has counted are gone. Then the mart
     is emptied, in the transaction of its build, so its mark falls to 0 and the same statement rebuilds
     it from all there is, and readers never see it empty.
 

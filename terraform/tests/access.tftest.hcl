@@ -124,7 +124,7 @@ run "serverless" {
     error_message = "A policy has a wildcard action, or a resource that is not ours."
   }
 
-  # Only work files and refused records are written, and only work files deleted.
+  # Only work files and rejected records are written, and only work files deleted.
   assert {
     condition = alltrue(flatten([
       for policy in [aws_iam_role_policy.copy.policy, aws_iam_policy.loader.policy, aws_iam_policy.runner.policy] : [
@@ -138,7 +138,7 @@ run "serverless" {
         ]
       ]
     ]))
-    error_message = "Something other than work files and refused records may be changed."
+    error_message = "Something other than work files and rejected records may be changed."
   }
 }
 

@@ -1,4 +1,4 @@
-# The bucket: private, encrypted, only by TLS; raw files and refused records stay, work files and old
+# The bucket: private, encrypted, only by TLS; raw files and rejected records stay, work files and old
 # versions go.
 
 mock_provider "aws" {
@@ -87,7 +87,7 @@ run "lifecycle" {
   }
 
   # A rule that deletes current files and is not limited to the work prefix would delete raw files
-  # or refused records.
+  # or rejected records.
   assert {
     condition = [
       for rule in aws_s3_bucket_lifecycle_configuration.raw.rule : one(rule.filter[*].prefix)

@@ -532,7 +532,7 @@ def test_the_loader_s_policy_is_what_the_loader_asks_for(
     work.put(f"{work.uri}manifest-1.json", "{}")
     work.upload(path)
     work.remove()
-    # AND keeps refused records, of which there are so many that they go up in parts
+    # AND keeps rejected records, of which there are so many that they go up in parts
     refused = tmp_path / "rejects.jsonl"
     refused.write_bytes(b"{}\n" * 3_000_000)
     keep(refused, locations["CTI_REJECTS_LOCATION"], "load-1.jsonl")

@@ -116,7 +116,7 @@ def test_loads_are_counted_and_nothing_else(loader: Loader, project: Path) -> No
     for bad, good, options in ((",high,", ",75,", ()), (",domian,", ",domain,", ("--json",))):
         fixed.write_text(loader("rejects", "--csv").stdout.replace(bad, good))
         assert counted("replay", "--from", str(fixed), *options, code=1) == 0
-    # AND not what is taken back, nor a load that is refused
+    # AND not what is rolled back, nor a load that is refused
     assert counted("rollback", "2", "--yes", "--json") == 0
     (folder / "broken.csv").write_text("nothing of this feed\n1\n")
     for extra in ((), ("--json",)):

@@ -89,7 +89,7 @@ def test_all_is_well(loader: Loader, built: Path) -> None:
     )
     told = loader("check", "--select", "indicators").stdout
     assert "298 records of 2 loads are landed as the ledger says" in told
-    assert "3 refused records are in quarantine" in told
+    assert "3 rejected records are in quarantine" in told
     assert "analytics.indicators counts all 298 landed records" in told
 
 
@@ -126,12 +126,12 @@ def test_nothing_loaded_is_nothing_wrong(loader: Loader, project: Path) -> None:
         (
             "delete from raw._rejected_records where record = 300",
             "quarantine",
-            "load 1 (loaded), feed/a.csv: 3 refused records by the ledger, 2 in quarantine",
+            "load 1 (loaded), feed/a.csv: 3 rejected records by the ledger, 2 in quarantine",
         ),
         (
             "update raw._rejected_records set load_id = 7 where record = 300",
             "quarantine",
-            "load 7 (not in the ledger), feed/a.csv: 0 refused records by the ledger, 1 in",
+            "load 7 (not in the ledger), feed/a.csv: 0 rejected records by the ledger, 1 in",
         ),
         (
             "update raw._rejected_records set replayed_by = null",
@@ -174,7 +174,7 @@ def test_what_somebody_changed_is_found(
     # and that something can be done about it.
     advice = {
         "mart": "dbt build --full-refresh --select indicators`",
-        "once": "Take the later load back",
+        "once": "Roll the later load back",
     }
     assert advice.get(check.split()[0], "Somebody changed it past the loader") in result.stdout
 
@@ -256,7 +256,7 @@ def test_what_belongs_to_no_feed_is_found_by_check_and_run(
         " from raw._rejected_records where record = 300"
     )
     # WHEN the tables are counted THEN it is not passed over, by whatever counts
-    assert "0 refused records by the ledger, 1 in" in loader("check", code=1).stdout
+    assert "0 rejected records by the ledger, 1 in" in loader("check", code=1).stdout
     assert "check quarantine" in loader("run", code=1).stderr
 
 

@@ -83,10 +83,10 @@ def test_one_bad_record_refuses_the_load(loader: Loader, good: Path, tables: Tab
     # THEN the first bad ones are shown with all that is needed to find them, and all are counted
     for word in ("feed/x.csv", "confidence", "integer", "five", "too_few_fields"):
         assert word in result.stdout
-    assert "refused records (the first 2 of 2)" in result.stdout
+    assert "rejected records (the first 2 of 2)" in result.stdout
     assert re.fullmatch(
         r"error: cti\.indicators: refused 2 of 4 records \(models/staging/cti/_cti__sources\.yml"
-        r" allows 1%\); nothing was loaded\. The refused records are in"
+        r" allows 1%\); nothing was loaded\. The rejected records are in"
         r" rejects/cti\.indicators-refused-\S+\.jsonl\. Correct the files, .*",
         result.stderr.splitlines()[-1],
     )

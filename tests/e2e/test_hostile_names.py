@@ -63,7 +63,7 @@ def content(value: str) -> str:
 
 @pytest.fixture
 def lenient(project: Path) -> Path:
-    """The project, with a feed that may have refused records."""
+    """The project, with a feed that may have rejected records."""
     contract = project / "models/staging/cti/_cti__sources.yml"
     contract.write_text(contract.read_text().replace("max_fraction: 0.01", "max_fraction: 0.5"))
     return project
@@ -185,7 +185,7 @@ def test_headers_and_columns_only_appear(loader: Loader, project: Path, tables: 
 def test_no_exported_cell_is_a_formula(
     loader: Loader, lenient: Path, feed_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # GIVEN refused records whose value, and whose beginning, a spreadsheet would compute
+    # GIVEN rejected records whose value, and whose beginning, a spreadsheet would compute
     records = "".join(f'"{c}1+1",domain,me,"{c}1+1",2026-01-01\n' for c in FORMULAS)
     bare = "".join(f"{c}1+1,domain,me,x,2026-01-01\n" for c in FORMULAS if c not in "\r\n")
     good = "".join(f"{n}.example,domain,me,1,2026-01-01\n" for n in range(30))
@@ -286,7 +286,7 @@ def test_the_spool_is_the_owners_alone(
     assert len(modes) > 4
     (top,) = (mode for name, mode in modes.items() if "/" not in name)
     assert top == 0o700
-    # AND what is kept of refused records is for owner and group at most
+    # AND what is kept of rejected records is for owner and group at most
     if code != 3:
         (kept,) = (lenient / "kept").iterdir()
         assert stat.S_IMODE(kept.stat().st_mode) == 0o660

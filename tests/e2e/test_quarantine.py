@@ -1,4 +1,4 @@
-"""Refused records are set aside with their reasons, and come back when they pass."""
+"""Rejected records are set aside with their reasons, and come back when they pass."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ REFUSED = [
 
 @pytest.fixture
 def lenient(project: Path) -> Path:
-    """The project, with three refused records of a hundred allowed."""
+    """The project, with three rejected records of a hundred allowed."""
     contract = project / "models/staging/cti/_cti__sources.yml"
     text = contract.read_text()
     assert text.count("max_fraction: 0.01") == 1
@@ -53,7 +53,7 @@ def dirty(lenient: Path, feed_folder: Path) -> Path:
 def test_good_records_load_and_the_others_are_set_aside(
     loader: Loader, dbt: Dbt, tables: Tables, dirty: Path, tmp_path: Path
 ) -> None:
-    # WHEN a file with a few refused records is loaded
+    # WHEN a file with a few rejected records is loaded
     kept = tmp_path / "kept"
     done = loader("load", "--rejects-to", str(kept))
     assert done.exit_code == 0, done.output
@@ -100,7 +100,7 @@ def test_good_records_load_and_the_others_are_set_aside(
 def test_over_the_limit_nothing_is_loaded_and_the_rejects_are_kept(
     loader: Loader, tables: Tables, dirty: Path, project: Path
 ) -> None:
-    # GIVEN one refused record too many
+    # GIVEN one rejected record too many
     with dirty.open("a") as file:
         file.write("four.example,nonsense,me,1,2026-01-01\n")
     # WHEN it is loaded THEN nothing is, and the records are in a file whose path is told
@@ -203,7 +203,7 @@ def test_corrected_records_come_back_once(
     done = loader("replay", "--from", str(corrected), code=1)
     # THEN those that pass are loaded, and the exit code says that one did not
     assert "load 2: 2 of 3 records loaded" in done.output
-    assert "1 corrected records are still refused" in done.output
+    assert "1 corrected records are still rejected" in done.output
     assert tables.rows(
         "select indicator, confidence from raw.indicators where _load_id = 2 order by 1"
     ) == [("eleven.example", "11"), ("quote.example", "1")]
@@ -261,7 +261,7 @@ def test_what_was_replaced_does_not_come_back(
     assert exported.count("\n") == 4
 
 
-def test_a_refused_record_that_gets_lost_on_its_way_undoes_the_load(
+def test_a_rejected_record_that_gets_lost_on_its_way_undoes_the_load(
     loader: Loader, tables: Tables, dirty: Path, project: Path
 ) -> None:
     # GIVEN a macro that somebody has overridden so that it drops one
@@ -272,7 +272,7 @@ def test_a_refused_record_that_gets_lost_on_its_way_undoes_the_load(
     macro.write_text(broken)
     # WHEN it is loaded THEN nothing is
     done = loader("load", code=1)
-    assert "set aside 2 records, but 3 are expected. Nothing was loaded." in done.output
+    assert "quarantined 2 records, but 3 are expected. Nothing was loaded." in done.output
     tables.assert_nothing_loaded()
 
 

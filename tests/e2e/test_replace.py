@@ -135,7 +135,7 @@ def test_a_damaged_table_is_made_whole_by_loading_all_again(
 def test_no_advice_that_is_refused_is_given(
     loader: Loader, replacing: Path, tables: Tables, project: Path
 ) -> None:
-    # GIVEN refused records that somebody deleted: loading again makes new ones, of another load
+    # GIVEN rejected records that somebody deleted: loading again makes new ones, of another load
     contract = project / "models/staging/cti/_cti__sources.yml"
     contract.write_text(contract.read_text().replace("max_fraction: 0.01", "max_fraction: 0.9"))
     (replacing / "a.csv").write_text(f"{HEADER}a.example,domain,me,2026-01-01\nshort\n")

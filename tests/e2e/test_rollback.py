@@ -1,4 +1,4 @@
-"""`rollback`: one load is taken back, whole or not at all; its files stay away until asked for."""
+"""`rollback`: one load is rolled back, whole or not at all; its files stay away until asked for."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def ledger(tables: Tables) -> list[tuple[Any, ...]]:
 
 @pytest.fixture
 def loads(loader: Loader, project: Path, feed_folder: Path) -> Path:
-    """Two loads, the first with refused records; the folder of the feed."""
+    """Two loads, the first with rejected records; the folder of the feed."""
     contract = project / "models/staging/cti/_cti__sources.yml"
     contract.write_text(contract.read_text().replace("max_fraction: 0.01", "max_fraction: 0.5"))
     write(feed_folder, "a", "one", "two", "both", refused=2)
@@ -147,7 +147,7 @@ def test_the_newest_load_goes_and_its_number_with_it(
 
 
 def replayed(loader: Loader) -> None:
-    """Load 3: one of the refused records of load 1, corrected."""
+    """Load 3: one of the rejected records of load 1, corrected."""
     exported = loader("rejects", "--csv").stdout
     Path("fixed.csv").write_text(exported.replace(",much,2026", ",50,2026", 1), newline="")
     loader("replay", "--from", "fixed.csv", code=1)
@@ -183,7 +183,7 @@ def test_a_replay_is_taken_back_into_quarantine(
         (["9"], "there is no load 9"),
         (["0"], "0 is not in the range"),
         (["1", "--select", "orders"], "load 1 is one of cti.indicators, not of shop.orders"),
-        (["1"], "deletes 3 landed and 2 refused records of load 1; there is no terminal"),
+        (["1"], "deletes 3 landed and 2 rejected records of load 1; there is no terminal"),
     ],
 )
 def test_what_cannot_be_done_is_said(
@@ -240,7 +240,7 @@ def test_what_replaces_is_not_taken_back(
     ("spoil", "told"),
     [
         ("delete from raw.indicators where indicator = 'one.example'", "2 landed records"),
-        ("delete from raw._rejected_records where record = 4", "1 refused records"),
+        ("delete from raw._rejected_records where record = 4", "1 rejected records"),
     ],
 )
 def test_other_counts_than_the_ledgers_stop_it(
@@ -253,7 +253,7 @@ def test_other_counts_than_the_ledgers_stop_it(
     # Unless somebody wants just that: then what is left of the load goes, and it can come again.
     done = loader("rollback", "1", "--yes", "--damaged", "--json").stdout.splitlines()[-1]
     deleted = json.loads(done)["records_deleted"], json.loads(done)["rejects_deleted"]
-    assert f"{deleted[0]} landed records" == told or f"{deleted[1]} refused records" == told
+    assert f"{deleted[0]} landed records" == told or f"{deleted[1]} rejected records" == told
     loader("run", "--reload", "feed/a.csv")
     loader("check")
 
@@ -359,6 +359,6 @@ def test_a_person_is_asked(
     # THEN the files are shown, the question asked, and the answer heeded
     assert process.returncode == code, out + err
     assert "feed/a.csv" in out
-    assert "deletes 3 landed and 2 refused records of load 1. Go on?" in err
+    assert "deletes 3 landed and 2 rejected records of load 1. Go on?" in err
     assert tables.count("raw.indicators") == (2 if code == 0 else 5)
     assert ("nothing was rolled back" in err) is (code == 2)

@@ -141,8 +141,8 @@ def test_the_rejects_of_a_refused_load_go_where_they_were_asked_for(
     monkeypatch.setenv("CTI_INDICATORS_LOCATION", lake.uri("raw/*.csv"))
     lake.put("raw/a.csv", b"indicator,indicator_type,source,first_seen\nx\n")
     told = loader("load", "--rejects-to", lake.uri("kept/"), code=1).stderr
-    assert f"The refused records are in {lake.uri('kept/')}cti.indicators-refused-" in told
+    assert f"The rejected records are in {lake.uri('kept/')}cti.indicators-refused-" in told
     assert not (project / "rejects").exists()
     # Where that cannot be, they are kept here all the same.
     told = loader("load", "--rejects-to", "s3://no-such-bucket/kept/", code=1).stderr
-    assert "The refused records are in rejects/cti.indicators-refused-" in told
+    assert "The rejected records are in rejects/cti.indicators-refused-" in told

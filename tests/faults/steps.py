@@ -64,7 +64,7 @@ STEPS = (
     Step("a file is being judged", "loader.jobs.load:judge_file", "inside", nth=2),
     Step("the last file is judged", "loader.jobs.load:judge_file", "after", nth=3),
     Step("all is judged, nothing is staged", "loader.jobs.load:load_of"),
-    Step("refused records are written out", "loader.warehouse.landing:write_rejected", "inside"),
+    Step("rejected records are written out", "loader.warehouse.landing:write_rejected", "inside"),
     Step("what was landed is counted", "loader.jobs.load:insert", "after"),
     Step("the files are compared once more", "loader.jobs.load:_Load._check_unchanged"),
     Step("DuckDB closes its file", "dbt.adapters.duckdb.connections:DuckDBConnectionManager"

@@ -67,7 +67,7 @@ def test_every_record_is_in_the_table_or_in_quarantine(
 ) -> None:
     # GIVEN hostile files of every feed, plain and compressed
     project, found = hostile_project
-    # WHEN they are loaded, with any number of refused records allowed
+    # WHEN they are loaded, with any number of rejected records allowed
     for name in found:
         loader("load", "--select", name)
     loaded = 0

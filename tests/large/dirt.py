@@ -13,7 +13,7 @@ __all__ = ["DIRT", "LargeFile", "Speck", "write_large_file"]
 
 @dataclass(frozen=True)
 class Speck:
-    """A refused record: its bytes, and why and for which value it is refused."""
+    """A rejected record: its bytes, and why and for which value it is refused."""
 
     raw: bytes
     rule: str

@@ -111,7 +111,7 @@ def test_the_generated_values_are_worth_the_name(whole_run: WholeRun) -> None:
 
 @pytest.mark.parametrize("table", TABLES)
 def test_what_is_rolled_back_leaves_the_same(whole_run: WholeRun, table: str) -> None:
-    # GIVEN a replay taken back, and then the load whose records it had taken
+    # GIVEN a replay rolled back, and then the load whose records it had taken
     _assert_same(whole_run.rolled_back["redshift"][table], whole_run.rolled_back["duckdb"][table])
     untouched = ("lab", "prices", "seed")
     was = whole_run.second["redshift"][table]

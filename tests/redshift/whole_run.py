@@ -155,7 +155,7 @@ def _put_second_files(run: WholeRun) -> None:
 
 
 def _corrected(run: WholeRun) -> str:
-    """Two of the samples' refused records, put right; in a file named as they are."""
+    """Two of the samples' rejected records, put right; in a file named as they are."""
     uri = run.site.uri("in/2026-01-09_typed.csv")
     load_id = _first_load(run)
     path = run.site.folder / "corrected.csv"

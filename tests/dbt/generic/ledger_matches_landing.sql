@@ -9,7 +9,7 @@
         'check': 'landing',
         'holds': '{records_loaded:,} records of {loads:,} loads are landed as the ledger says',
         'line': '{load}: {ledger_records:,} records by the ledger, {landed_records:,} landed',
-        'advice': '{take_back} Rows of a load that does not stand are to be deleted.',
+        'advice': '{roll_back} Rows of a load that does not stand are to be deleted.',
         'replacing': '{replace}',
     }) }}
     with ledger as (

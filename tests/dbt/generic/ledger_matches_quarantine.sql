@@ -6,9 +6,9 @@
 {% test ledger_matches_quarantine(model, since=none) %}
     {{ config(meta={
         'check': 'quarantine',
-        'holds': '{records_rejected:,} refused records are in quarantine as the ledger says',
-        'line': '{load}, {uri}: {ledger_records:,} refused records by the ledger, {quarantine_records:,} in quarantine',
-        'advice': '{take_back}',
+        'holds': '{records_rejected:,} rejected records are in quarantine as the ledger says',
+        'line': '{load}, {uri}: {ledger_records:,} rejected records by the ledger, {quarantine_records:,} in quarantine',
+        'advice': '{roll_back}',
         'replacing': '{restore}.',
     }) }}
     with ledger as (

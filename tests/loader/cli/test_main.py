@@ -184,7 +184,7 @@ def test_validate_writes_what_it_found(loader: Loader, files: Path) -> None:
 
 def test_validate_tells_a_person_what_is_wrong(loader: Loader, files: Path) -> None:
     result = loader("validate", files / "bad.csv", files / "wrong.csv", code=1)
-    assert "refused records (the first 1 of 1)" in result.stdout
+    assert "rejected records (the first 1 of 1)" in result.stdout
     for word in ("confidence", "integer", "five", "is not a whole number"):
         assert word in result.stdout
     assert f"{files / 'wrong.csv'}: refused: the header does not fit" in result.stdout

@@ -153,7 +153,7 @@ def test_a_spool_folder_may_have_any_name(
     spool = tmp_path / "it's here; --"
     spool.mkdir()
     source = tmp_path / "a.csv"
-    # WHEN a file has to be rewritten there twice, its malformed and its refused records left out
+    # WHEN a file has to be rewritten there twice, its malformed and its rejected records left out
     source.write_bytes(b'a,b\n1,2\r\nx,2\n"3"x,4\n5,6\n')
     with Validator(make_feed({"a": {"type": "integer"}, "b": {}}), spool) as validator:
         verdict = validator.validate("a.csv", source)

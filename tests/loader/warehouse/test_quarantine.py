@@ -1,4 +1,4 @@
-"""What is kept of refused records, and what comes back: nothing is thrown away."""
+"""What is kept of rejected records, and what comes back: nothing is thrown away."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def kept(feed: Any, folder: Path, *raws: bytes, value: str | None = "v") -> list
     ],
     ids=lambda raw: f"{raw[:12]!r}x{len(raw)}",
 )
-def test_a_refused_record_is_kept_whole(make_feed: MakeFeed, tmp_path: Path, raw: bytes) -> None:
+def test_a_rejected_record_is_kept_whole(make_feed: MakeFeed, tmp_path: Path, raw: bytes) -> None:
     others = (b"before", b"after")
     records = kept(make_feed({"a": {}}), tmp_path, others[0], raw, others[1])
     assert [(r.record, r.raw) for r in records] == [(1, others[0]), (2, raw), (3, others[1])]
