@@ -98,7 +98,7 @@ def rollback(
         )
     if not yes:
         _confirm(
-            f"rollback deletes {load.records.landed:,} landed and {load.records.rejected:,} refused"
+            f"rollback deletes {load.records.landed:,} landed and {load.records.rejected:,} rejected"
             f" records of load {load_id}"
         )
     deleted = roll_back(project, feed, load_id, output.ProgressReport(settings.as_json), damaged)
