@@ -98,8 +98,8 @@ def rollback(
         )
     if not yes:
         _confirm(
-            f"rollback deletes {load.records.landed:,} landed and {load.records.rejected:,} rejected"
-            f" records of load {load_id}"
+            f"rollback deletes {load.records.landed:,} landed and"
+            f" {load.records.rejected:,} rejected records of load {load_id}"
         )
     deleted = roll_back(project, feed, load_id, output.ProgressReport(settings.as_json), damaged)
     if not settings.as_json:
