@@ -116,8 +116,8 @@ def _check_can_go(project: Project, tables: Tables, load: StandingLoad) -> None:
     later = tables.rows("later_replays", load_id=load.load_id)
     if replays := [str(row["load_id"]) for row in later]:
         raise ConfigError(
-            f"{name}: records that it rejected were replayed by load {', '.join(replays)}. Roll that"
-            f" back first: python -m loader rollback {replays[-1]}"
+            f"{name}: records that it rejected were replayed by load {', '.join(replays)}. Roll"
+            f" that back first: python -m loader rollback {replays[-1]}"
         )
 
 
