@@ -29,7 +29,9 @@ def test_every_test_of_the_project_passes(whole_run: WholeRun) -> None:
     assert found
     tests = int(found[1]), int(found[2])
     assert tests >= (37, 12)
-    assert len(re.findall(r"\d+ of \d+ PASS ", run + build)) == sum(tests)
+    passed = re.findall(r"\d+ of \d+ PASS (\S+)", run + build)
+    # The run has counted the other feeds' landing tables too, which the ledger is part of.
+    assert len(set(passed)) == sum(tests)
     for text in (run, build):
         assert re.search(r"Done\. PASS=\d+ WARN=0 ERROR=0 SKIP=0", text)
         assert "Concurrency: 4 threads" in text
