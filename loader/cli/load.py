@@ -10,7 +10,7 @@ from loader import interrupts
 from loader.cli import output
 from loader.cli.exits import for_each
 from loader.cli.options import Settings, command, rejects_to_option, reload_option, select_option
-from loader.errors import DataRefused, WarehouseError
+from loader.errors import ConfigError, DataRefused, WarehouseError
 
 if TYPE_CHECKING:
     from loader.contract.feed import Feed
@@ -110,7 +110,8 @@ def build(settings: Settings, feed: Feed, done: dict[str, Any], told: str, start
     interrupts.check()
     if result.errors:
         listed = (*result.failed.values(), *result.errors)
-        raise WarehouseError(f"{told}, but dbt build ended with errors:", listed)
+        kind = ConfigError if result.mistaken else WarehouseError
+        raise kind(f"{told}, but dbt build ended with errors:", listed)
     marts: list[dict[str, Any]] = []
     with settings.project.warehouse() as warehouse:
         if not result.failed:  # dbt does not build a mart on a table whose tests failed

@@ -48,6 +48,12 @@ _TRANSIENT = re.compile(
     re.IGNORECASE,
 )
 
+# What dbt and both engines say of a mistake in somebody's SQL or Jinja, which no retry cures.
+_MISTAKE = re.compile(
+    r"compilation error|syntax error|parser error|binder error|catalog error|does not exist",
+    re.IGNORECASE,
+)
+
 # What the driver of Redshift says where it gets no connection at all.
 _UNREACHED = re.compile(r"'communication error', \w+\((?:-?\d+, )?['\"](.+?)['\"]\)")
 
@@ -60,13 +66,14 @@ class BuildResult:
     """What `dbt build` did.
 
     passed, warned: ids of tests. failed: what each failed test says, by its id. errors: what could
-    not be run, models and tests alike.
+    not be run, models and tests alike. mistaken: each of these is a mistake in SQL or Jinja.
     """
 
     passed: frozenset[str]
     warned: frozenset[str]
     failed: dict[str, str]
     errors: tuple[str, ...]
+    mistaken: bool
 
 
 def parse(options: Sequence[str]) -> Any:
@@ -107,6 +114,7 @@ def _invoke(arguments: list[str], manifest: Any = None) -> Any:
 
 def _summary(results: list[Any]) -> BuildResult:
     passed, warned, failed, errors = set(), set(), {}, []
+    mistaken = True
     for result in results:
         status, name = str(result.status), result.node.unique_id
         message = f"{result.node.name}: {_paragraph(result.message or '')}"
@@ -114,11 +122,12 @@ def _summary(results: list[Any]) -> BuildResult:
             failed[name] = message
         elif status in ("error", "runtime error"):
             errors.append(message)
+            mistaken = mistaken and bool(_MISTAKE.search(result.message or ""))
         elif status == "pass":
             passed.add(name)
         elif status == "warn":
             warned.add(name)
-    return BuildResult(frozenset(passed), frozenset(warned), failed, tuple(errors))
+    return BuildResult(frozenset(passed), frozenset(warned), failed, tuple(errors), mistaken)
 
 
 def compiled(manifest: Any, test: str) -> str:
@@ -193,11 +202,13 @@ def connected_adapter(manifest: Any, create: bool) -> Iterator[Any]:
 
 @contextmanager
 def database_errors() -> Iterator[None]:
-    """Turns what dbt and its adapters raise into WarehouseError."""
-    from dbt_common.exceptions import DbtBaseException
+    """Turns what dbt and its adapters raise into WarehouseError or ConfigError."""
+    from dbt_common.exceptions import CompilationError, DbtBaseException
 
     try:
         yield
+    except CompilationError as error:
+        raise ConfigError(_advised(_paragraph(str(error)))) from None
     except (DbtBaseException, duckdb.Error) as error:
         raise warehouse_error(str(error)) from None
 

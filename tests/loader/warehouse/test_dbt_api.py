@@ -1,8 +1,11 @@
 """What a database says becomes a sentence that says what to do, and whether a retry may help."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from loader.errors import WarehouseError, WarehouseTransient
+from loader.warehouse import dbt_api
 from loader.warehouse.dbt_api import warehouse_error
 
 
@@ -49,3 +52,17 @@ def test_a_database_that_is_open_elsewhere_is_not_waited_for() -> None:
     error = warehouse_error("IO Error: Could not set lock on file cti.duckdb: timed out")
     assert type(error) is WarehouseError
     assert "Another process has the database open" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("messages", "mistaken"),
+    [
+        (["Database Error in model a\n  syntax error at or near"], True),
+        (["Compilation Error in model a\n  'x' is undefined", "Binder Error: no column"], True),
+        (["Binder Error: no column", "Database Error in model b\n  connection reset"], False),
+    ],
+)
+def test_a_build_that_a_retry_may_help_is_no_mistake(messages: list[str], mistaken: bool) -> None:
+    node = SimpleNamespace(unique_id="model.cti.a", name="a", resource_type="model")
+    results = [SimpleNamespace(status="error", node=node, message=text) for text in messages]
+    assert dbt_api._summary(results).mistaken is mistaken
