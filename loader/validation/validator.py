@@ -145,7 +145,7 @@ class Validator:
                 _column(names, first),
                 first.rule.name,
                 first.value,
-                first.message + (f"; also refused: {also}" if also else ""),
+                first.message + (f"; also rejected: {also}" if also else ""),
                 raw,
             )
         return found

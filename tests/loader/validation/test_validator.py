@@ -84,7 +84,7 @@ def test_all_that_is_wrong_with_a_record_is_told(
 ) -> None:
     judged = judge_bytes(make_feed(COLUMNS), HEADER + b",x,n\n")
     assert judged.rejects[0].message == (
-        "id is empty, but required; also refused: amount (integer)"
+        "id is empty, but required; also rejected: amount (integer)"
     )
 
 
