@@ -61,8 +61,8 @@ class Reject:
         """The values of COLUMNS, for each part of the record."""
         encoding, text = encoded(self.raw)
         value, message = _short(self.value), _short(self.message)
-        # A character has at most four bytes. Base64 has one, but divides into groups of four.
-        size = TEXT_BYTES // 4 * (4 if encoding == "base64" else 1)
+        # A character of other than ASCII text may have four bytes; base64 divides into groups of four.
+        size = TEXT_BYTES // 4 * (4 if text.isascii() else 1)
         if max(len(self.raw), len(text)) <= TEXT_BYTES:
             size = TEXT_BYTES
         for part, start in enumerate(range(0, len(text) or 1, size), start=1):
