@@ -61,7 +61,7 @@ class Reject:
         """The values of COLUMNS, for each part of the record."""
         encoding, text = encoded(self.raw)
         value, message = _short(self.value), _short(self.message)
-        # A character of other than ASCII text may have four bytes; base64 divides into groups of four.
+        # Beyond ASCII a character may have four bytes; base64 divides into groups of four.
         size = TEXT_BYTES // 4 * (4 if text.isascii() else 1)
         if max(len(self.raw), len(text)) <= TEXT_BYTES:
             size = TEXT_BYTES
