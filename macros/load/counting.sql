@@ -8,7 +8,7 @@
     {#-
         Refuses a feed, a ledger or a mart that no test counts, by name; dbt runs it before every build.
         A mart is a model whose YAML has the columns occurrences and last_load_id. The loader refuses the
-        same (loader/warehouse/counting.py).
+        same (loader/warehouse/project.py).
     -#}
     {% if execute %}
         {% for source in graph.sources.values() if 'feed' in source.config.meta %}
