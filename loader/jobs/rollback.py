@@ -123,7 +123,7 @@ def _check_can_go(project: Project, tables: Tables, load: StandingLoad) -> None:
 
 def _expect(load_id: int, found: LoadRecords, expected: LoadRecords) -> None:
     """Promise 1: raises ReconciliationError where a count is not what it must be."""
-    what = ("landed", "refused", "replayed")
+    what = ("landed", "rejected", "replayed")
     for name, is_there, should_be in zip(what, found, expected, strict=True):
         if is_there != should_be:
             raise ReconciliationError(
