@@ -4,21 +4,19 @@ No other module of the loader imports dbt. The day dbt drops these names, this i
 again:
 
     dbt.cli.main                            dbtRunner
-    dbt.adapters.factory                    get_adapter, register_adapter, reset_adapters
+    dbt.adapters.factory                    get_adapter_by_type
     dbt.adapters.duckdb.connections         DuckDBConnectionManager
     dbt.compilation                         Compiler
-    dbt.config.runtime                      RuntimeConfig
     dbt.context.providers                   generate_runtime_macro_context
-    dbt.flags                               get_flags
-    dbt.mp_context                          get_mp_context
     dbt_common.events.event_manager_client  cleanup_event_logger
     dbt_common.exceptions                   CompilationError, DbtBaseException
     logging                                 the logger "stdout_log", which prints for dbt
 
 It hands on two of dbt's objects. From the manifest, project.py reads `sources`, `nodes`,
-`child_map` and `parent_map`; compiled() calls `build_flat_graph`. On the adapter,
-connection.py calls `execute`, `execute_macro`, `get_relation`, `Relation.create`, `cache` and
-`commit_if_has_connection`.
+`child_map` and `parent_map`; this module reads `metadata` and `flat_graph` and calls
+`build_flat_graph`. On the adapter, which dbt registers when it parses, connection.py calls
+`execute`, `execute_macro`, `get_relation`, `Relation.create`, `cache` and
+`commit_if_has_connection`; this module reads its `config`.
 
 dbt takes seconds to import, so each function imports what it needs.
 """
@@ -132,14 +130,13 @@ def _summary(results: list[Any]) -> BuildResult:
 
 def compiled(manifest: Any, test: str) -> str:
     """The SQL of a test, by its id, while an adapter is connected. Raises WarehouseError."""
+    from dbt.adapters.factory import get_adapter_by_type
     from dbt.compilation import Compiler
-    from dbt.config.runtime import RuntimeConfig
-    from dbt.flags import get_flags
 
     if not manifest.flat_graph:  # what macros know as `graph`
         manifest.build_flat_graph()
     with database_errors():
-        compiler = Compiler(RuntimeConfig.from_args(get_flags()))
+        compiler = Compiler(get_adapter_by_type(manifest.metadata.adapter_type).config)
         return str(compiler.compile_node(manifest.nodes[test], manifest, write=False).compiled_code)
 
 
@@ -150,18 +147,15 @@ def connected_adapter(manifest: Any, create: bool) -> Iterator[Any]:
     create: whether a DuckDB file may stay that connecting to it has created. Raises ConfigError,
     WarehouseError.
     """
-    from dbt.adapters.factory import get_adapter, register_adapter, reset_adapters
-    from dbt.config.runtime import RuntimeConfig
+    from dbt.adapters.factory import get_adapter_by_type
     from dbt.context.providers import generate_runtime_macro_context
-    from dbt.flags import get_flags
-    from dbt.mp_context import get_mp_context
 
-    config = RuntimeConfig.from_args(get_flags())
-    credentials = config.credentials
+    adapter = get_adapter_by_type(manifest.metadata.adapter_type)
+    credentials = adapter.config.credentials
     if credentials.type == "redshift":
         if not credentials.host:
             raise ConfigError(
-                f"target {config.target_name} of the profile has no host. Set REDSHIFT_HOST,"
+                f"target {adapter.config.target_name} of the profile has no host. Set REDSHIFT_HOST,"
                 " REDSHIFT_USER and DBT_ENV_SECRET_REDSHIFT_PASSWORD, or use --target duckdb."
             )
         # dbt would retry a statement on a new connection, outside the transaction that it is part
@@ -173,9 +167,6 @@ def connected_adapter(manifest: Any, create: bool) -> Iterator[Any]:
         credentials.autocommit = True
     path = Path(getattr(credentials, "path", "") or ":memory:")
     remove = credentials.type == "duckdb" and not create and not path.exists()
-    reset_adapters()
-    register_adapter(config, get_mp_context())
-    adapter = get_adapter(config)
     adapter.set_macro_resolver(manifest)
     adapter.set_macro_context_generator(generate_runtime_macro_context)
     try:
@@ -190,7 +181,6 @@ def connected_adapter(manifest: Any, create: bool) -> Iterator[Any]:
         ) from None
     finally:
         adapter.cleanup_connections()
-        reset_adapters()
         if credentials.type == "duckdb":
             # dbt-duckdb would hold the file, and so its lock, until the process ends.
             from dbt.adapters.duckdb.connections import DuckDBConnectionManager
