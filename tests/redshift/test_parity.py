@@ -119,6 +119,30 @@ def test_what_is_rolled_back_leaves_the_same(whole_run: WholeRun, table: str) ->
     assert (left == was) is table.startswith(untouched)
 
 
+@pytest.mark.parametrize("target", ["redshift", "duckdb"])
+def test_a_replay_marks_its_records_and_changes_no_other(whole_run: WholeRun, target: str) -> None:
+    was, now = whole_run.first[target]["quarantine"], whole_run.second[target]["quarantine"]
+    assert not Counter(row[:-1] for row in was) - Counter(row[:-1] for row in now)
+    assert {row[-1] for row in was} == {None}
+    assert sorted(int(row[4]) for row in now if row[-1] is not None) == [101, 501]
+
+
+@pytest.mark.parametrize("target", ["redshift", "duckdb"])
+def test_two_rollbacks_take_the_records_of_two_loads(whole_run: WholeRun, target: str) -> None:
+    was, left = whole_run.second[target], whole_run.rolled_back[target]
+    # The replay, and the load of the samples, which was the feed's first.
+    loads = {row[0] for row in was["ledger"] if row[8] == "replayed"}
+    loads.add(min(row[0] for row in was["ledger"] if row[1] == "cti.indicators"))
+    assert len(loads) == 2
+    for table, load_id in (("landing", -1), ("staging", -1), ("quarantine", 0)):
+        expected = [row for row in was[table] if row[load_id] not in loads]
+        assert len(expected) < len(was[table])
+        assert expected or table == "quarantine"
+        _assert_same(left[table], expected)
+    rolled_back = {row[0] for row in left["ledger"] if row[8] == "rolled back"}
+    assert rolled_back == loads
+
+
 def test_both_engines_find_nothing_lost(whole_run: WholeRun) -> None:
     for step in ("check", "rollback 3"):
         found = {
