@@ -33,7 +33,7 @@ def plan(settings: Settings) -> None:
                 "feed": feed.name,
                 "location": feed.options.location,
                 "mode": feed.options.mode,
-                "loaded_before": plan.loaded_before,
+                "loaded_before": len(plan.loaded_before),
                 "rolled_back": [f.uri for f in plan.rolled_back],
                 "new": [{"uri": f.uri, "bytes": f.bytes} for f in plan.new],
                 "sql": sql,
@@ -41,7 +41,7 @@ def plan(settings: Settings) -> None:
             }
             output.print_json(planned)
             return
-        before = plan.loaded_before, len(plan.rolled_back)
+        before = len(plan.loaded_before), len(plan.rolled_back)
         if not plan.new:
             output.say(_nothing_new(settings, feed, *before))
             return

@@ -19,7 +19,7 @@ from loader.validation.validator import Validator
 from loader.validation.verdict import Verdict
 from loader.warehouse.copy_source import Files
 from loader.warehouse.landing import insert, ledger_row, load_of, work_folder
-from loader.warehouse.ledger import Key, LedgerRow, Tables, check_not_loaded
+from loader.warehouse.ledger import Key, LedgerRow, Tables, file_versions
 from loader.warehouse.project import Project
 from loader.warehouse.work import check_folder, keep
 
@@ -90,8 +90,7 @@ class Load:
     rejects_to: a folder or s3://bucket/prefix/ for the rejected records as JSON lines. Those of a
     load that is refused are always written, to the folder rejects unless another is given. reloads:
     uris of files that were rolled back and are to be loaded again. verdicts: of the files judged so
-    far. lost: the keys of the files that a try had landed when it lost its connection at COMMIT;
-    lost_after: the newest load before that try.
+    far. lost: the ledger's rows of a try that lost its connection at COMMIT.
     """
 
     project: Project
@@ -103,8 +102,7 @@ class Load:
     spool: Path = field(init=False)
     report: LoadReport = field(init=False)
     verdicts: dict[Key, Verdict] = field(default_factory=dict, init=False)
-    lost: frozenset[Key] = field(default=frozenset(), init=False)
-    lost_after: int = field(default=0, init=False)
+    lost: list[LedgerRow] = field(default_factory=list, init=False)
 
     def run(self) -> LoadReport:
         """Loads what is new, with rejected records in quarantine if the feed allows so many.
@@ -126,12 +124,12 @@ class Load:
             plan = make_plan(self.feed, self.store, tables, self.reloads)
             # A mistake in its location is told before anything is fetched.
             work_folder(tables, self.feed)
-        if rows := self._committed_after_all(plan):
-            # What is new since then is left to the next load.
-            return self._reported(rows, [self.verdicts[row.key] for row in rows])
+        if self.lost and plan.versions.issuperset(self.lost):
+            # It was committed after all. What is new since then is left to the next load.
+            return self._reported(self.lost, [self.verdicts[row.key] for row in self.lost])
         self.report = LoadReport(
             self.feed.name,
-            files_loaded_before=plan.loaded_before,
+            files_loaded_before=len(plan.loaded_before),
             files_rolled_back_before=len(plan.rolled_back),
         )
         files = self._fetched_and_judged(plan) if plan.new else []
@@ -139,25 +137,20 @@ class Load:
         self._refuse_too_many(verdicts)
         return self._reported(self._landed(plan, files) if files else [], verdicts)
 
-    def _committed_after_all(self, plan: LoadPlan) -> list[LedgerRow]:
-        """The ledger's rows of the try that lost its connection, if its COMMIT was done."""
-        rows = [r for r in plan.ledger if r.key in self.lost and r.load_id > self.lost_after]
-        return rows if {row.key for row in rows} == self.lost else []
-
     def _fetched_and_judged(self, plan: LoadPlan) -> list[tuple[FileVersion, Verdict]]:
         """The new files and their verdicts, without files that are not new once they are read."""
         files = []
         total = sum(file.bytes for file in plan.new)
-        loaded_keys = frozenset() if plan.replaces else plan.loaded_keys
         folder = Path(tempfile.mkdtemp(dir=self.spool))
         name = f"{self.feed.name}: validating {len(plan.new):,} files"
         with self.observer.step(name, total), Validator(self.feed, folder) as validator:
             for listed in plan.new:
                 file, path = self.store.fetch(listed, self.spool)
                 # A local file that was only touched shows its old ETag once it is read.
-                if file.key in loaded_keys:
+                status = None if plan.replaces else plan.status_of(file)
+                if status == "loaded":
                     self.report.files_loaded_before += 1
-                elif file.key in plan.rolled_back_keys:
+                elif status == "rolled back":
                     self.report.files_rolled_back_before += 1
                 else:
                     if file.key not in self.verdicts:
@@ -198,7 +191,6 @@ class Load:
         Raises as load_of, WarehouseTransient if another loader was quicker, and FileChanged.
         """
         records = sum(verdict.accepted for _, verdict in files)
-        replaced = plan.loaded_keys if plan.replaces else None
         try:
             with (
                 self.observer.step(f"{self.feed.name}: loading {records:,} records"),
@@ -206,14 +198,13 @@ class Load:
             ):
                 tables = Tables(self.project, warehouse, self.feed)
                 with load_of(tables, self.feed, files, self.spool) as (load_id, groups):
-                    check_not_loaded(tables, [file for file, _ in files], replaced, self.reloads)
+                    _check_still_true(plan, tables)
                     rows = [ledger_row(load_id, file, verdict) for file, verdict in files]
                     insert(tables, groups, rows, plan.replaces)
                     self._check_unchanged(files)
             return rows
         except errors.CommitUnknown:
-            self.lost = frozenset(file.key for file, _ in files)
-            self.lost_after = max((row.load_id for row in plan.ledger), default=0)
+            self.lost = rows
             raise
         except errors.WarehouseTransient:
             raise
@@ -257,3 +248,17 @@ class Load:
             # The outcome of the load does not depend on it, so it is noted but not raised.
             self.observer.note(f"the rejected records cannot be written: {error}")
             return None
+
+
+def _check_still_true(plan: LoadPlan, tables: Tables) -> None:
+    """Raises WarehouseTransient if the ledger is not as it was when the plan was made.
+
+    To be called under the ledger's lock. Any change will do, even one to files that are not in the
+    plan: the next try plans anew, and judges no file twice.
+    """
+    if changed := plan.versions ^ file_versions(tables):
+        load_id = max(row.load_id for row in changed)
+        raise errors.WarehouseTransient(
+            f"{tables['feed']}: another loader changed the ledger of this feed meanwhile, at load"
+            f" {load_id}."
+        )

@@ -1,7 +1,8 @@
 """What a load would do: which files are new, the SQL that would load them, COPY's manifests."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from io import BytesIO
 
 from loader.contract.feed import Feed
@@ -24,23 +25,30 @@ from loader.warehouse.work import feed_folder
 class LoadPlan:
     """What a load would do, as far as the listing and the ledger tell.
 
-    new: the files to load. ledger: the rows of the file versions in the landing table.
-    loaded_before: how many of the listed files are among them. rolled_back: listed files that were
-    rolled back and are not to be loaded again. rolled_back_keys: of every version of such files.
-    replaces: whether the new files replace all that the landing table holds.
+    versions: what the ledger had of the feed when the plan was made. status: of these, by uri and
+    ETag or version, without rolled back ones that are to be loaded again. new: the files to load.
+    loaded_before, rolled_back: listed files that are not loaded for this reason. replaces: whether
+    the new files replace all that the landing table holds.
     """
 
-    new: list[FileVersion]
-    ledger: list[LedgerRow]
-    loaded_before: int
-    rolled_back: tuple[FileVersion, ...] = ()
-    rolled_back_keys: frozenset[Key] = frozenset()
+    versions: frozenset[LedgerRow]
+    status: dict[tuple[str, str | None], str]
+    new: Sequence[FileVersion] = ()
+    loaded_before: Sequence[FileVersion] = ()
+    rolled_back: Sequence[FileVersion] = ()
     replaces: bool = False
 
     @property
     def loaded_keys(self) -> frozenset[Key]:
         """The uri and ETag of every file version in the landing table."""
-        return frozenset(row.key for row in self.ledger)
+        return frozenset(row.key for row in self.versions if row.status == "loaded")
+
+    def status_of(self, file: FileVersion) -> str | None:
+        """The status of a file, None if the ledger does not have this version of it.
+
+        A local file has no ETag before it is read; until then its size and time speak for it.
+        """
+        return self.status.get((file.uri, file.etag or file.version))
 
 
 def make_plan(
@@ -53,40 +61,36 @@ def make_plan(
     that is not listed.
     """
     files = store.find()
-    versions = file_versions(tables) if tables.exist("ledger") else []
-    ledger = [row for row in versions if row.status == "loaded"]
-    if gone := sorted(reloads - {file.uri for file in files}):
+    versions = file_versions(tables) if tables.exist("ledger") else frozenset()
+    listed = {file.uri for file in files}
+    if gone := sorted(reloads - listed):
         raise ConfigError(
             f"--reload {gone[0]}: {feed.name} has no such file at {feed.options.location}; name it"
             " as `python -m loader history` does."
         )
-    is_loaded = _is_one_of(ledger)
-    new = [file for file in files if not is_loaded(file)]
+    status = {
+        (row.uri, mark): row.status
+        # What was rolled back and loaded again is loaded.
+        for row in sorted(versions, key=lambda row: row.status == "loaded")
+        if row.status == "loaded" or row.uri not in reloads
+        for mark in (row.etag, row.version)
+    }
+    plan = LoadPlan(versions, status)
+    files_by = defaultdict[str | None, list[FileVersion]](list)
+    for file in files:
+        files_by[plan.status_of(file)].append(file)
     if feed.options.mode == "replace":
-        removed = {row.uri for row in ledger} - {file.uri for file in files}
-        if not files or not (new or removed or reloads):
-            return LoadPlan([], ledger, len(files))
-        return LoadPlan(files, ledger, 0, replaces=True)
-    rolled_back = [
-        row for row in versions if row.status == "rolled back" and row.uri not in reloads
-    ]
-    is_rolled_back = _is_one_of(rolled_back)
-    return LoadPlan(
-        [file for file in new if not is_rolled_back(file)],
-        ledger,
-        len(files) - len(new),
-        tuple(file for file in new if is_rolled_back(file)),
-        frozenset(row.key for row in rolled_back),
+        removed = {uri for uri, _ in plan.loaded_keys} - listed
+        unchanged = len(files_by["loaded"]) == len(files) and not (removed or reloads)
+        if not files or unchanged:
+            return replace(plan, loaded_before=files)
+        return replace(plan, new=files, replaces=True)
+    return replace(
+        plan,
+        new=files_by[None],
+        loaded_before=files_by["loaded"],
+        rolled_back=files_by["rolled back"],
     )
-
-
-def _is_one_of(versions: Iterable[LedgerRow]) -> Callable[[FileVersion], bool]:
-    """Whether a listed file is one of these versions.
-
-    A local file has no ETag before it is read; until then its size and time speak for it.
-    """
-    marks = {(row.uri, mark) for row in versions for mark in (row.etag, row.version)}
-    return lambda file: (file.uri, file.etag or file.version) in marks
 
 
 def plan_load(

@@ -1,12 +1,10 @@
 """The tables that a load writes, and what the ledger has: file versions, by load."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from loader.contract.feed import Feed
-from loader.errors import WarehouseTransient
-from loader.files.version import FileVersion
 from loader.warehouse.connection import Warehouse
 from loader.warehouse.project import LEDGER, Project
 
@@ -90,31 +88,6 @@ class LedgerRow:
         return self.uri, self.etag
 
 
-def file_versions(tables: Tables) -> list[LedgerRow]:
+def file_versions(tables: Tables) -> frozenset[LedgerRow]:
     """The file versions that are in the landing table (status loaded) or were rolled back."""
-    return [LedgerRow(**row) for row in tables.rows("file_versions")]
-
-
-def check_not_loaded(
-    tables: Tables,
-    files: Iterable[FileVersion],
-    replaced: frozenset[Key] | None,
-    reloads: frozenset[str],
-) -> None:
-    """Raises WarehouseTransient if another loader has changed the ledger since the plan was made.
-
-    To be called under the ledger's lock. replaced: the keys that the plan is to replace, None for
-    one that adds files. reloads: uris of rolled back files that may be loaded.
-    """
-    rows = file_versions(tables)
-    loaded = {row.key for row in rows if row.status == "loaded"}
-    if replaced is not None:
-        if loaded != replaced:
-            raise WarehouseTransient(f"{tables['feed']}: another loader replaced it first.")
-        return
-    rolled_back = {row.key for row in rows if row.status != "loaded" and row.uri not in reloads}
-    for file in files:
-        if file.key in loaded:
-            raise WarehouseTransient(f"{file.uri}: another loader took it first.")
-        if file.key in rolled_back:
-            raise WarehouseTransient(f"{file.uri}: it was loaded and rolled back meanwhile.")
+    return frozenset(LedgerRow(**row) for row in tables.rows("file_versions"))

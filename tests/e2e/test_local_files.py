@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
@@ -16,6 +16,10 @@ from loader.warehouse.project import Project
 
 if TYPE_CHECKING:
     from e2e.engines import Tables
+
+    from loader.contract.feed import Feed
+    from loader.validation.validator import Validator
+    from loader.validation.verdict import Verdict
 
 HEADER = "indicator,indicator_type,source,first_seen\n"
 RECORD = "a.example,domain,me,2026-01-01\n"
@@ -125,3 +129,32 @@ def test_a_file_that_was_loaded_by_another_meanwhile_is_not_loaded_again(
     assert first[0].records_loaded == 1
     assert tables.count("raw.indicators") == 1
     assert tables.count("raw._loaded_files") == 1
+
+
+def test_a_load_of_other_files_meanwhile_costs_a_second_try(
+    project: Path, feed_folder: Path, tables: Tables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # GIVEN a load of one file, during which another one loads another file of the same feed
+    monkeypatch.setattr("loader.jobs.attempts._WAITS", (0.0,))
+    (feed_folder / "a.csv").write_text(HEADER + RECORD)
+    (project / "other").mkdir()
+    (project / "other/b.csv").write_text(HEADER + RECORD)
+    judged, overtaken = list[str](), list[int | None]()
+    judge = pipeline.judge_file
+
+    def judging(validator: Validator, feed: Feed, name: str, *rest: Any) -> Verdict:
+        judged.append(name)
+        return judge(validator, feed, name, *rest)
+
+    def overtake() -> None:
+        if not overtaken:
+            with monkeypatch.context() as other:
+                other.setenv("CTI_INDICATORS_LOCATION", "other/*.csv")
+                overtaken.append(load(project, Meddler("never", lambda: None)).load)
+
+    monkeypatch.setattr(pipeline, "judge_file", judging)
+    # WHEN it goes on THEN its plan is no longer true; it plans anew, and judges nothing twice
+    report = load(project, Meddler("validating", overtake))
+    assert (overtaken, report.load, report.files) == ([1], 2, 1)
+    assert sorted(judged) == ["feed/a.csv", "other/b.csv"]
+    assert tables.count("raw.indicators") == 2
