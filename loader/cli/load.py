@@ -116,7 +116,7 @@ def build(settings: Settings, feed: Feed, done: dict[str, Any], told: str, start
     with settings.project.warehouse() as warehouse:
         if not result.failed:  # dbt does not build a mart on a table whose tests failed
             for mart in settings.project.marts(feed):
-                marts += warehouse.query(warehouse.render("mart_size", mart=mart.name))
+                marts += warehouse.query(warehouse.render("mart_size", mart=mart.relation_name))
         findings = check_feed(settings.project, feed, warehouse, result.passed)
     failed = [finding for finding in findings if finding.state == "differs"]
     # A counting test is one of the checks, which have better words for it.

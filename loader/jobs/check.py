@@ -13,11 +13,10 @@ from typing import Any, Literal
 from loader.contract.feed import Feed
 from loader.warehouse.connection import Warehouse
 from loader.warehouse.ledger import Tables
-from loader.warehouse.project import Mart, Project
+from loader.warehouse.project import CountingTest, Project
 
 Rows = Sequence[dict[str, Any]]
 
-_BUILD = "`python -m loader run` builds it."
 _RESTORE = "Somebody changed it past the loader: restore it from a backup"
 # Advice that the words of several tests share.
 _ADVICE = {
@@ -44,7 +43,7 @@ class Finding:
     state: Literal["holds", "behind", "differs"]
     what: str
     differences: Rows = ()
-    lines: tuple[str, ...] = ()
+    lines: Sequence[str] = ()
     advice: str | None = None
     test: str = ""
 
@@ -62,78 +61,73 @@ def check_feed(
     the ledger, the quarantine, and of the landing table and each mart a column or two. Raises
     WarehouseError, and ConfigError for a feed or a mart that no test counts.
     """
-    tables, tests = Tables(project, warehouse, feed), project.counting_tests(feed.name)
+    tables = Tables(project, warehouse, feed)
     missing = [table for table in tables.nodes if not tables.exist(table)]
     totals = tables.rows("ledger_totals")[0] if "ledger" not in missing else {"files": 0}
     if len(missing) == len(tables.nodes) or (missing == ["landing"] and not totals["files"]):
         return []
     if missing:
-        names = [f"{tables.nodes[t]['source_name']}.{tables.nodes[t]['name']}" for t in missing]
-        what = f"there is no table {', '.join(names)}, but others that belong to it"
+        nodes = [tables.nodes[table] for table in missing]
+        names = ", ".join(f"{node.source_name}.{node.name}" for node in nodes)
+        what = f"there is no table {names}, but others that belong to it"
         advice = f"{_RESTORE}, and do not load before that."
         return [Finding(feed.name, "tables", "differs", what, advice=advice)]
-    findings = []
-    for test, words in tests.items():
-        rows: Rows = ()
-        if test not in passed:
-            known = {"failures": project.compiled(test), "feeds": sorted(project.feeds)}
-            rows = warehouse.query(tables.sql("differences", **known))
-        findings.append(_worded(feed, test, words, totals, rows))
-    marts = [mart for mart in project.marts(feed) if mart.test]
-    return [*findings, *(_mart(project, feed, tables, mart, passed) for mart in marts)]
+    tests = project.counting_tests(feed)
+    return [_counted(project, feed, tables, test, totals, passed) for test in tests]
 
 
-def _worded(
-    feed: Feed, test: str, words: dict[str, str], totals: dict[str, Any], rows: Rows
+def _counted(
+    project: Project,
+    feed: Feed,
+    tables: Tables,
+    test: CountingTest,
+    totals: dict[str, Any],
+    passed: Collection[str],
 ) -> Finding:
-    found = partial(Finding, feed.name, words["check"], test=test)
-    holds = words["holds"].format(**totals)
-    if not rows:
-        return found("holds", holds)
-    lines = tuple(words["line"].format(**row, load=_load(row)) for row in rows)
+    """What one test finds, in its own words."""
+    words, mart, warehouse = test.words, test.mart, tables.warehouse
+    rows: Rows = ()
+    unbuilt = mart and not warehouse.exists(mart)
+    if test.id not in passed and not unbuilt:
+        query = project.compiled(test.id)
+        if not mart:
+            query = tables.sql("differences", failures=query, feeds=sorted(project.feeds))
+        rows = warehouse.query(query)
+    case, values = "differs" if rows else "holds", totals
+    if mart:
+        case, rows = ("unbuilt", ()) if unbuilt else _mart_case(tables, test, rows)
+        values = {"name": f"{mart.schema}.{mart.identifier}", "model": mart.name, **dict(*rows)}
+    what = words.get(case, f"not so: {words['holds']}").format(**values)
+    found = partial(Finding, feed.name, words["check"].format(**values), what=what, test=test.id)
+    if case == "holds":
+        return found("holds")
+    if case != "differs":
+        return found("behind", differences=rows, advice="`python -m loader run` builds it.")
+    lines = [words["line"].format(**row, load=_load(row)) for row in rows if "line" in words]
     advice = (feed.options.mode == "replace" and words.get("replacing")) or words["advice"]
-    return found("differs", f"not so: {holds}", rows, lines, advice.format(**_ADVICE))
+    advice = advice.format(**_ADVICE, **values)
+    return found("differs", differences=rows, lines=lines, advice=advice)
+
+
+def _mart_case(tables: Tables, test: CountingTest, rows: Rows) -> tuple[str, Rows]:
+    """Which of its test's words hold for a mart, and the counts for them.
+
+    A mart that is older than the newest load is not wrong; the next build makes up for it. rows:
+    what its test returned.
+    """
+    if rows:
+        load = tables.rows("load_files", load_id=rows[0]["mart_load_id"])
+        # A build would have forgotten a load that does not stand, so there was none since.
+        undone = load and load[0]["status"] in ("replaced", "rolled back")
+        return load[0]["status"] if undone else "differs", rows
+    warehouse, mart = tables.warehouse, test.mart
+    rows = warehouse.query(
+        warehouse.render("mart_progress", mart=mart.relation_name, landings=test.landings)
+    )
+    if not rows[0]["waiting_records"]:
+        return "holds", rows
+    return "behind" if rows[0]["mart_load_id"] else "never filled", rows
 
 
 def _load(row: dict[str, Any]) -> str:
     return f"load {row.get('load_id')} ({row.get('status') or 'not in the ledger'})"
-
-
-def _mart(
-    project: Project, feed: Feed, tables: Tables, mart: Mart, passed: Collection[str]
-) -> Finding:
-    """A mart that is older than the newest load is not wrong; the next build makes up for it."""
-    warehouse, name = tables.warehouse, f"{mart.node['schema']}.{mart.node['identifier']}"
-    found = partial(Finding, feed.name, f"mart {name}", test=mart.test)
-    if not warehouse.exists(mart.node):
-        return found("behind", f"{name}: not built yet", advice=_BUILD)
-    if mart.test not in passed and (rows := warehouse.query(project.compiled(mart.test))):
-        (row,) = rows
-        files = tables.rows("load_files", load_id=row["mart_load_id"])
-        if files and files[0]["status"] in ("replaced", "rolled back"):
-            # A build would have forgotten that load, so there was none since.
-            load, status = row["mart_load_id"], files[0]["status"]
-            what = f"{name}: not built yet since load {load} was {status}"
-            return found("behind", what, rows, advice=_BUILD)
-        what = (
-            f"{name} counts {row['mart_records']:,} records up to load {row['mart_load_id']};"
-            f" {row['landed_records']:,} are landed"
-        )
-        advice = (
-            "`python -m loader run` rebuilds a mart that has the hook forget_if_miscounted; any"
-            f" other needs `dbt build --full-refresh --select {mart.model}`."
-        )
-        return found("differs", what, rows, advice=advice)
-    landings = [node for node in map(project.source, mart.feeds) if warehouse.exists(node)]
-    query = warehouse.render(
-        "mart_progress", mart=mart.name, landings=list(map(warehouse.relation, landings))
-    )
-    (row,) = warehouse.query(query)
-    if not row["waiting_records"]:
-        return found("holds", f"{name} counts all {row['mart_records']:,} landed records")
-    since = f" since load {row['mart_load_id']}" if row["mart_load_id"] else ""
-    what = (
-        f"{name}: not built yet{since}: {row['waiting_records']:,} records wait, up to load"
-        f" {row['newest_load_id']}"
-    )
-    return found("behind", what, [row], advice=_BUILD)

@@ -32,18 +32,18 @@ class Warehouse:
             _, table = self._adapter.execute(sql, fetch=True)
         return [{name: _plain(value) for name, value in row.items()} for row in table.rows]
 
-    def relation(self, node: dict[str, Any]) -> Any:
-        """dbt's relation of a source table."""
+    def relation(self, node: Any) -> Any:
+        """dbt's relation of a node of its manifest."""
         return self._adapter.Relation.create(
-            database=node["database"], schema=node["schema"], identifier=node["identifier"]
+            database=node.database, schema=node.schema, identifier=node.identifier
         )
 
-    def exists(self, node: dict[str, Any]) -> bool:
-        """Whether a source table exists, or did when its schema was listed on this connection.
+    def exists(self, node: Any) -> bool:
+        """Whether a node's table exists, or did when its schema was listed on this connection.
 
         A table that did not is looked for again. Raises WarehouseError.
         """
-        schema, name = (node["database"], node["schema"]), node["identifier"]
+        schema, name = (node.database, node.schema), node.identifier
         with database_errors():
             # dbt answers from its cache, without a statement.
             if schema in self._adapter.cache and self._adapter.get_relation(*schema, name):

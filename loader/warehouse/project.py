@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from loader.contract.cache import ContractCache
 from loader.contract.feed import Feed, parse_feed
@@ -28,20 +28,18 @@ _OF_THE_LEDGER = (
 )
 
 
-@dataclass(frozen=True)
-class Mart:
-    """A table that counts the raw records that each of its rows stands for.
+class CountingTest(NamedTuple):
+    """A dbt test that counts a feed's records.
 
-    name: as SQL has it. model: as dbt does. node: database, schema and identifier. feeds: whose
-    records it is made of. test: the id of the dbt test that counts them, for a mart that knows its
-    newest load too and so has to account for every record; empty for any other.
+    id: dbt's. words: what check says of it (the test's config.meta). mart: the manifest's node of
+    the mart that it counts, if it counts one. landings: the landing tables of that mart, as SQL
+    names them.
     """
 
-    name: str
-    model: str
-    node: dict[str, Any]
-    feeds: tuple[str, ...]
-    test: str
+    id: str
+    words: dict[str, str]
+    mart: Any = None
+    landings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -114,12 +112,8 @@ class Project:
             f"there {'are several feeds' if found else 'is no feed'} {name!r}. Feeds: {known}."
         )
 
-    def source(self, name: str) -> dict[str, Any]:
+    def source(self, name: str) -> Any:
         """The manifest's node of a source table. Raises ConfigError."""
-        node: dict[str, Any] = self._source(name).to_dict()
-        return node
-
-    def _source(self, name: str) -> Any:
         if name not in self._sources:
             raise ConfigError(f"source table {name} is gone from the project's YAML; restore it")
         return self._sources[name]
@@ -139,37 +133,34 @@ class Project:
         selected = [f"@source:{feed.source_name}.{feed.table_name}", "source:loader+"]
         return dbt_api.build(self._manifest, [*self._options, "--select", *selected], quiet)
 
-    def marts(self, feed: Feed) -> list[Mart]:
-        """Tables downstream of a feed with the column occurrences, by name.
-
-        Raises ConfigError for one with last_load_id that no test counts.
-        """
-        start = self._source(feed.name).unique_id
-        reached = sorted(_reached(start, self._manifest.child_map))
+    def marts(self, feed: Feed) -> list[Any]:
+        """The manifest's nodes of the models downstream of a feed with the column occurrences."""
+        reached = _reached(self.source(feed.name).unique_id, self._manifest.child_map)
+        nodes = map(self._manifest.nodes.get, sorted(reached))
         return [
-            Mart(
-                node.relation_name,
-                node.name,
-                {"database": node.database, "schema": node.schema, "identifier": node.alias},
-                tuple(
-                    _name(source)
-                    for name in sorted(_reached(node.unique_id, self._manifest.parent_map))
-                    if (source := self._manifest.sources.get(name)) and "feed" in source.config.meta
-                ),
-                self._test("counts_every_record", node).unique_id if _is_mart(node) else "",
-            )
-            for node in map(self._manifest.nodes.get, reached)
+            node
+            for node in nodes
             if node and node.resource_type == "model" and "occurrences" in node.columns
         ]
 
-    def counting_tests(self, feed: str) -> dict[str, dict[str, str]]:
-        """The words (config.meta) of each test that counts a feed's records, by the test's id.
+    def counting_tests(self, feed: Feed) -> list[CountingTest]:
+        """The tests that count a feed's records, those of its marts last.
 
-        Raises ConfigError if the feed's source table or the ledger has not all of them.
+        A mart that knows its newest load, too, has to account for every record. Raises ConfigError
+        if a test is missing.
         """
-        tests = [self._test("ledger_matches_landing", self._source(feed))]
-        tests += [self._test(name, self._source(LEDGER)) for name in _OF_THE_LEDGER]
-        return {test.unique_id: test.config.meta for test in tests}
+        tests = [CountingTest(t.unique_id, t.config.meta) for t in self._tests_of(feed.name)]
+        for mart in filter(_is_mart, self.marts(feed)):
+            test = self._test("counts_every_record", mart)
+            sources = map(self._manifest.sources.get, test.depends_on.nodes)
+            landings = tuple(source.relation_name for source in sources if source)
+            tests.append(CountingTest(test.unique_id, test.config.meta, mart, landings))
+        return tests
+
+    def _tests_of(self, feed: str) -> list[Any]:
+        """The tests of a feed's source table and the ledger. Raises ConfigError."""
+        places = [("ledger_matches_landing", feed), *((name, LEDGER) for name in _OF_THE_LEDGER)]
+        return [self._test(name, self.source(source)) for name, source in places]
 
     def compiled(self, test: str) -> str:
         """The SQL of a test, which returns what fails it. Raises WarehouseError."""
@@ -182,9 +173,9 @@ class Project:
         """
         for name, source in self._sources.items():
             if "feed" in source.config.meta:
-                self.counting_tests(name)
+                self._tests_of(name)
         for node in self._manifest.nodes.values():
-            if node.resource_type == "model" and _is_mart(node):
+            if _is_mart(node):
                 self._test("counts_every_record", node)
 
     def _test(self, name: str, node: Any) -> Any:
@@ -208,7 +199,8 @@ class Project:
 
 
 def _is_mart(node: Any) -> bool:
-    return {"occurrences", "last_load_id"} <= set(node.columns)
+    columns = node.columns if node.resource_type == "model" else ()
+    return {"occurrences", "last_load_id"} <= set(columns)
 
 
 def _name(source: Any) -> str:

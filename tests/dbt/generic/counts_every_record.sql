@@ -6,6 +6,17 @@
     since: a load id; counts the keys that have records of newer loads, and finds what they lack.
 #}
 {% test counts_every_record(model, landed, since=none) %}
+    {{ config(meta={
+        'check': 'mart {name}',
+        'holds': '{name} counts all {mart_records:,} landed records',
+        'unbuilt': '{name}: not built yet',
+        'never filled': '{name}: not built yet: {waiting_records:,} records wait, up to load {newest_load_id}',
+        'behind': '{name}: not built yet since load {mart_load_id}: {waiting_records:,} records wait, up to load {newest_load_id}',
+        'replaced': '{name}: not built yet since load {mart_load_id} was replaced',
+        'rolled back': '{name}: not built yet since load {mart_load_id} was rolled back',
+        'differs': '{name} counts {mart_records:,} records up to load {mart_load_id}; {landed_records:,} are landed',
+        'advice': '`python -m loader run` rebuilds a mart that has the hook forget_if_miscounted; any other needs `dbt build --full-refresh --select {model}`.',
+    }) }}
     {%- set landed = [landed] if landed is mapping or landed is not sequence or landed is string else landed %}
     with mart as (
         select
