@@ -85,14 +85,14 @@ def _counted(
     passed: Collection[str],
 ) -> Finding:
     """What one test finds, in its own words."""
-    words, mart, warehouse = test.words, test.mart, tables.warehouse
+    words, mart = test.words, test.mart
     rows: Rows = ()
-    unbuilt = mart and not warehouse.exists(mart)
+    unbuilt = mart and not tables.exists(mart)
     if test.id not in passed and not unbuilt:
         query = project.compiled(test.id)
         if not mart:
             query = tables.sql("differences", failures=query, feeds=sorted(project.feeds))
-        rows = warehouse.query(query)
+        rows = tables.query(query)
     case, values = "differs" if rows else "holds", totals
     if mart:
         case, rows = ("unbuilt", ()) if unbuilt else _mart_case(tables, test, rows)
@@ -120,10 +120,8 @@ def _mart_case(tables: Tables, test: CountingTest, rows: Rows) -> tuple[str, Row
         # A build would have forgotten a load that does not stand, so there was none since.
         undone = load and load[0]["status"] in ("replaced", "rolled back")
         return load[0]["status"] if undone else "differs", rows
-    warehouse, mart = tables.warehouse, test.mart
-    rows = warehouse.query(
-        warehouse.render("mart_progress", mart=mart.relation_name, landings=test.landings)
-    )
+    mart = test.mart.relation_name
+    rows = tables.query(tables.render("mart_progress", mart=mart, landings=test.landings))
     if not rows[0]["waiting_records"]:
         return "holds", rows
     return "behind" if rows[0]["mart_load_id"] else "never filled", rows

@@ -14,7 +14,7 @@ from loader.records.reader import read_header
 from loader.validation.header import match_header
 from loader.validation.verdict import Verdict
 from loader.warehouse.connection import Warehouse
-from loader.warehouse.copy_source import CopyGroup, file_group, with_stages
+from loader.warehouse.copy_source import CopyGroup, file_group, merged
 from loader.warehouse.landing import ledger_row, load_statements
 from loader.warehouse.ledger import Key, LedgerRow, Tables, file_versions
 from loader.warehouse.project import Project
@@ -108,9 +108,9 @@ def plan_load(
     if not plan.new:
         return plan, [], {}
     load_id = tables.number("next_load_id") if tables.exist("ledger") else 1
-    work = warehouse.render("copy_settings")["work_location"] or "s3://<CTI_WORK_LOCATION>"
+    work = tables.render("copy_settings")["work_location"] or "s3://<CTI_WORK_LOCATION>"
     folder = f"{feed_folder(work, feed.name)}<load>/"
-    groups = with_stages(feed, _assumed(feed, plan.new, store), folder)
+    groups = merged(feed, _assumed(feed, plan.new, store), folder)
     rows = [ledger_row(load_id, file, Verdict(file.uri)) for file in plan.new]
     staging = [
         statement for group in groups for statement in tables.sql("stage_files", group=group)

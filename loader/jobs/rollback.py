@@ -61,9 +61,8 @@ def roll_back(
         nonlocal found
         with project.warehouse(create=False) as warehouse:
             tables = Tables(project, warehouse, feed)
-            lock = tables.sql("lock_ledger")
-            with warehouse.transaction():
-                tables.execute([lock] if lock else [])
+            with tables.transaction():
+                tables.run("lock_ledger")
                 load = _read(tables, load_id)
                 if found and load.status == "rolled back":
                     return found  # the try before lost its connection at COMMIT, which was done

@@ -1,6 +1,6 @@
 """The target's connection, which is dbt's own: statements, queries, transactions."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from decimal import Decimal
 from typing import Any
@@ -14,27 +14,32 @@ class Warehouse:
     """The target's connection. All its SQL comes from the project's macros."""
 
     def __init__(self, adapter: Any) -> None:
-        self._adapter = adapter
+        self.adapter = adapter
 
     def render(self, macro: str, **arguments: Any) -> Any:
         """What one of the project's macros returns. Raises WarehouseError."""
         with database_errors():
-            return self._adapter.execute_macro(macro, kwargs=arguments)
+            return self.adapter.execute_macro(macro, kwargs=arguments)
 
     def execute(self, sql: str) -> None:
         """Runs a statement. Raises WarehouseError."""
         with database_errors():
-            self._adapter.execute(sql)
+            self.adapter.execute(sql)
+
+    def execute_all(self, statements: Iterable[str]) -> None:
+        """Runs statements in order. Raises WarehouseError."""
+        for statement in statements:
+            self.execute(statement)
 
     def query(self, sql: str) -> list[dict[str, Any]]:
         """The rows of a query. Raises WarehouseError."""
         with database_errors():
-            _, table = self._adapter.execute(sql, fetch=True)
+            _, table = self.adapter.execute(sql, fetch=True)
         return [{name: _plain(value) for name, value in row.items()} for row in table.rows]
 
     def relation(self, node: Any) -> Any:
         """dbt's relation of a node of its manifest."""
-        return self._adapter.Relation.create(
+        return self.adapter.Relation.create(
             database=node.database, schema=node.schema, identifier=node.identifier
         )
 
@@ -46,12 +51,12 @@ class Warehouse:
         schema, name = (node.database, node.schema), node.identifier
         with database_errors():
             # dbt answers from its cache, without a statement.
-            if schema in self._adapter.cache and self._adapter.get_relation(*schema, name):
+            if schema in self.adapter.cache and self.adapter.get_relation(*schema, name):
                 return True
-            self._adapter.cache.clear()
-            found = self._adapter.get_relation(*schema, name)
+            self.adapter.cache.clear()
+            found = self.adapter.get_relation(*schema, name)
             # dbt opens a transaction to look; the load begins its own.
-            self._adapter.commit_if_has_connection()
+            self.adapter.commit_if_has_connection()
         return found is not None
 
     @contextmanager

@@ -62,8 +62,11 @@ def file_group(
     return CopyGroup((path,), columns, records, feed.column_names, *dialect, compression)
 
 
-def merged(groups: Iterable[CopyGroup]) -> list[CopyGroup]:
-    """Fewer groups: those that one statement can copy become one."""
+def merged(feed: Feed, groups: Iterable[CopyGroup], folder: str = "") -> list[CopyGroup]:
+    """Fewer groups: those that one statement can copy become one, with a stage and a manifest.
+
+    folder: where the manifests are, for an engine that copies from a list.
+    """
     alike: dict[CopyGroup, list[CopyGroup]] = defaultdict(list)
     for group in groups:
         alike[replace(group, paths=(), records=0)].append(group)
@@ -72,64 +75,47 @@ def merged(groups: Iterable[CopyGroup]) -> list[CopyGroup]:
             kind,
             paths=tuple(path for group in members for path in group.paths),
             records=sum(group.records for group in members),
-        )
-        for kind, members in alike.items()
-    ]
-
-
-def with_stages(feed: Feed, groups: Iterable[CopyGroup], folder: str = "") -> list[CopyGroup]:
-    """The groups of a load, as few as can be, each with the names of its stage and its manifest.
-
-    folder: where the manifests are, for an engine that copies from a list.
-    """
-    return [
-        replace(
-            group,
             stage=f"{feed.table_name}__load_{n}",
             manifest=folder and f"{folder}manifest-{n}.json",
         )
-        for n, group in enumerate(merged(groups), start=1)
+        for n, (kind, members) in enumerate(alike.items(), start=1)
     ]
 
 
-def local_groups(feed: Feed, files: Files) -> list[CopyGroup]:
-    """The accepted records on disk, for an engine that reads local files."""
-    return [
-        file_group(feed, str(verdict.text), verdict.columns, verdict.accepted)
-        for _, verdict in files
-    ]
-
-
-def s3_groups(
-    feed: Feed, files: Files, rejected: Sequence[CopyGroup], work: WorkFolder, spool: Path
+def copy_groups(
+    feed: Feed, files: Files, rejected: Sequence[CopyGroup], work: WorkFolder | None, spool: Path
 ) -> Iterator[CopyGroup]:
-    """Objects for COPY: the files themselves unless COPY may misread them, else gzip parts.
+    """What an engine reads: local files or, with a work folder, objects in S3.
 
-    rejected: the group of the rejected records, in a file on disk. Raises StorageError.
+    These are the files themselves unless COPY may misread them, else gzip parts. rejected: the
+    group of the rejected records, in a file on disk. Raises StorageError.
     """
     rewritten = []
     for file, verdict in files:
         if not verdict.accepted:
             continue
+        group = file_group(feed, str(verdict.text), verdict.columns, verdict.accepted)
+        if not work:
+            yield group
         # AWS does not document how COPY handles byte order marks, CRLF or empty lines, so a file
         # with any of these is rewritten.
-        if file.uri.startswith("s3://") and verdict.plain and None not in verdict.columns:
+        elif file.uri.startswith("s3://") and verdict.plain and None not in verdict.columns:
             kind = compression_of(file.uri, feed.options.compression)
-            yield file_group(feed, file.uri, verdict.columns, verdict.accepted, kind)
+            yield replace(group, paths=(file.uri,), compression=kind)
         else:
-            rewritten.append((file, verdict))
-    if rewritten:
+            rewritten.append(group)
+    if work and rewritten:
         yield _parts(feed, rewritten, work, spool)
     for group in rejected:
-        yield replace(group, paths=(work.upload(Path(*group.paths)),))
+        yield replace(group, paths=(work.upload(Path(*group.paths)),)) if work else group
 
 
-def _parts(feed: Feed, files: Files, work: WorkFolder, spool: Path) -> CopyGroup:
-    """The accepted records of files, as gzip CSV in the contract's order, uploaded."""
+def _parts(feed: Feed, files: Iterable[CopyGroup], work: WorkFolder, spool: Path) -> CopyGroup:
+    """The records of local files, as gzip CSV in the contract's order, uploaded."""
     folder = spool / "parts"
     # An earlier try, which the warehouse ended, has left its parts there.
     shutil.rmtree(folder, ignore_errors=True)
-    names, groups = feed.column_names, merged(local_groups(feed, files))
+    names, groups = feed.column_names, merged(feed, files)
     texts = " union all ".join(
         engine.select_text(group.paths, group.columns, names, feed.dialect) for group in groups
     )

@@ -13,7 +13,7 @@ from loader.contract.feed import Feed
 from loader.errors import ReconciliationError, WarehouseError, WarehouseTransient
 from loader.files.version import FileVersion
 from loader.validation.verdict import Verdict
-from loader.warehouse.copy_source import CopyGroup, Files, local_groups, s3_groups, with_stages
+from loader.warehouse.copy_source import CopyGroup, Files, copy_groups, merged
 from loader.warehouse.ledger import LedgerRow, Tables
 from loader.warehouse.quarantine import write_rejected
 from loader.warehouse.work import WorkFolder
@@ -37,11 +37,11 @@ def load_of(
         if begin:
             # Not in the load's transaction, in which the lock has to come first: what it reads
             # must be newer than any load that committed before the lock was given.
-            with tables.warehouse.transaction():
-                tables.execute(begin)
+            with tables.transaction():
+                tables.execute_all(begin)
         begin = [lock]
-    with _staged(tables, feed, files, spool) as groups, tables.warehouse.transaction():
-        tables.execute(begin)
+    with _staged(tables, feed, files, spool) as groups, tables.transaction():
+        tables.execute_all(begin)
         yield tables.number("next_load_id"), groups
 
 
@@ -54,7 +54,7 @@ def insert(
     WarehouseError, and ReconciliationError if a count is not what it must be.
     """
     load_id = rows[0].load_id
-    tables.execute(load_statements(tables, groups, rows, replaces))
+    tables.execute_all(load_statements(tables, groups, rows, replaces))
     landed = tables.number("count_load", load_id=load_id)
     expect(landed, sum(row.records_loaded for row in rows), f"{tables['landing']}: landed")
     rejected = tables.number("count_rejected", load_id=load_id)
@@ -99,7 +99,7 @@ def work_folder(tables: Tables, feed: Feed) -> WorkFolder | None:
 
     Raises ConfigError where none is set.
     """
-    settings = tables.warehouse.render("copy_settings")
+    settings = tables.render("copy_settings")
     if settings["reads"] == "files":
         return None
     return WorkFolder(settings["work_location"], feed.name)
@@ -113,45 +113,41 @@ def _staged(tables: Tables, feed: Feed, files: Files, spool: Path) -> Iterator[l
     """
     work = work_folder(tables, feed)
     rejected = write_rejected(spool / "rejected.csv.gz", feed, files)
-    if work is None:
-        groups = with_stages(feed, [*local_groups(feed, files), *rejected])
-        yield _filled(tables, feed, groups)
-        return
     try:
-        groups = with_stages(feed, s3_groups(feed, files, rejected, work, spool), work.uri)
+        sources = copy_groups(feed, files, rejected, work, spool)
+        groups = merged(feed, sources, work.uri if work else "")
         for group in groups:
-            work.put(group.manifest, group.manifest_text())
-        yield _filled(tables, feed, groups)
+            if work:
+                work.put(group.manifest, group.manifest_text())
+            _stage(tables, feed, group)
+        yield groups
     finally:
-        work.remove()
+        if work:
+            work.remove()
 
 
-def _filled(tables: Tables, feed: Feed, groups: list[CopyGroup]) -> list[CopyGroup]:
-    """Fills the stage of each group; counts its records if that is cheap."""
-    for group in groups:
-        try:
-            tables.execute(tables.sql("stage_files", group=group))
-        except WarehouseTransient:
-            raise
-        except WarehouseError as error:
-            raise WarehouseError(_explained(error, tables, feed, group)) from None
-        counts = tables.warehouse.render("staged_counts", stage=group.stage)
-        for what, query in counts.items():
-            (row,) = tables.warehouse.query(query)
-            expect(int(row["records"]), group.records, f"{tables[group.table]}: {what}")
-    return groups
+def _stage(tables: Tables, feed: Feed, group: CopyGroup) -> None:
+    """Fills the stage of a group; counts its records if that is cheap."""
+    try:
+        tables.run("stage_files", group=group)
+    except WarehouseTransient:
+        raise
+    except WarehouseError as error:
+        raise WarehouseError(_explained(error, tables, feed, group)) from None
+    for what, query in tables.render("staged_counts", stage=group.stage).items():
+        (row,) = tables.query(query)
+        expect(int(row["records"]), group.records, f"{tables[group.table]}: {what}")
 
 
 def _explained(error: WarehouseError, tables: Tables, feed: Feed, group: CopyGroup) -> str:
     """A failed COPY, with what the warehouse has logged of it."""
-    warehouse, rows = tables.warehouse, list[dict[str, Any]]()
-    query = warehouse.render("copy_errors")
+    rows, query = list[dict[str, Any]](), tables.render("copy_errors")
     # Without the right to read the log, or in a session that is lost, the error itself has to do.
     with suppress(WarehouseError):
-        warehouse.execute("rollback")
-        rows = warehouse.query(query) if query else []
+        tables.execute("rollback")
+        rows = tables.query(query) if query else []
     if not rows:
-        settings = warehouse.render("copy_settings")
+        settings = tables.render("copy_settings")
         hint = (
             f" COPY read as {settings['role']} (CTI_COPY_ROLE), region"
             f" {settings['region'] or 'of the cluster'} (CTI_COPY_REGION)."

@@ -1,6 +1,5 @@
 """The tables that a load writes, and what the ledger has: file versions, by load."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,8 +12,8 @@ QUARANTINE = "loader._rejected_records"
 Key = tuple[str, str]
 
 
-class Tables:
-    """The landing table of a feed, the ledger and the quarantine, in one warehouse.
+class Tables(Warehouse):
+    """The warehouse, with the landing table of a feed, the ledger and the quarantine.
 
     Macros take them as one argument `tables` with the relations `landing`, `ledger` and
     `quarantine` and the feed's name, `feed`. Without a feed there are only the loader's own two.
@@ -24,9 +23,9 @@ class Tables:
         names = {"ledger": LEDGER, "quarantine": QUARANTINE}
         if feed:
             names = {"landing": feed.name, **names}
-        self.warehouse = warehouse
+        super().__init__(warehouse.adapter)
         self.nodes = {table: project.source(name) for table, name in names.items()}
-        self._tables = {table: warehouse.relation(node) for table, node in self.nodes.items()}
+        self._tables = {table: self.relation(node) for table, node in self.nodes.items()}
         self._tables["feed"] = feed.name if feed else None
 
     def __getitem__(self, table: str) -> Any:
@@ -35,32 +34,28 @@ class Tables:
 
     def exist(self, *tables: str) -> bool:
         """Whether these tables exist, or all without an argument. Not for use in a transaction."""
-        return all(self.warehouse.exists(self.nodes[table]) for table in tables or self.nodes)
+        return all(self.exists(self.nodes[table]) for table in tables or self.nodes)
 
     def ddl(self) -> list[str]:
         """The statements that create the tables unless they exist."""
-        return [
-            sql
-            for node in self.nodes.values()
-            for sql in self.warehouse.render("landing_ddl", source=node)
-        ]
+        nodes = self.nodes.values()
+        return [sql for node in nodes for sql in self.render("landing_ddl", source=node)]
 
     def sql(self, macro: str, **arguments: Any) -> Any:
         """The statement that a macro makes for these tables. Raises WarehouseError."""
-        return self.warehouse.render(macro, tables=self._tables, **arguments)
+        return self.render(macro, tables=self._tables, **arguments)
 
     def run(self, macro: str, **arguments: Any) -> None:
-        """Runs the statement that a macro makes for these tables. Raises WarehouseError."""
-        self.warehouse.execute(self.sql(macro, **arguments))
+        """Runs what a macro makes for these tables: a statement, several, or none.
 
-    def execute(self, statements: Sequence[str]) -> None:
-        """Runs statements in order. Raises WarehouseError."""
-        for statement in statements:
-            self.warehouse.execute(statement)
+        Raises WarehouseError.
+        """
+        made = self.sql(macro, **arguments) or []
+        self.execute_all([made] if isinstance(made, str) else made)
 
     def rows(self, macro: str, **arguments: Any) -> list[dict[str, Any]]:
         """The rows of a macro's query. Raises WarehouseError."""
-        return self.warehouse.query(self.sql(macro, **arguments))
+        return self.query(self.sql(macro, **arguments))
 
     def number(self, macro: str, **arguments: Any) -> int:
         """The one number that a macro's query yields. Raises WarehouseError."""

@@ -66,7 +66,7 @@ STEPS = (
     Step("all is judged, nothing is staged", "loader.jobs.load:load_of"),
     Step("rejected records are written out", "loader.warehouse.landing:write_rejected", "inside"),
     Step("what was landed is counted", "loader.jobs.load:insert", "after"),
-    Step("the files are compared once more", "loader.jobs.load:_Load._check_unchanged"),
+    Step("the files are compared once more", "loader.jobs.load:Load._check_unchanged"),
     Step("DuckDB closes its file", "dbt.adapters.duckdb.connections:DuckDBConnectionManager"
          ".close_all_connections", nth=2),
     Step("DuckDB is closing its file", "dbt.adapters.duckdb.connections:DuckDBConnectionManager"

@@ -11,7 +11,7 @@ import pytest
 
 from loader.files.version import FileVersion
 from loader.validation.verdict import Verdict
-from loader.warehouse.copy_source import CopyGroup, merged, s3_groups
+from loader.warehouse.copy_source import CopyGroup, copy_groups, merged
 from loader.warehouse.work import WorkFolder
 
 if TYPE_CHECKING:
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 A_B, B_A = ("a", "b"), ("b", "a")
 
 
-def test_files_that_look_alike_are_copied_together() -> None:
+def test_files_that_look_alike_are_copied_together(make_feed: MakeFeed) -> None:
     groups = [
         CopyGroup(("1",), A_B, 10, A_B),
         CopyGroup(("2",), B_A, 20, A_B),
         CopyGroup(("3",), A_B, 30, A_B),
         CopyGroup(("4",), A_B, 40, A_B, compression="gzip"),
     ]
-    assert [(group.paths, group.records) for group in merged(groups)] == [
+    assert [(group.paths, group.records) for group in merged(make_feed({"a": {}}), groups)] == [
         (("1", "3"), 40),
         (("2",), 20),
         (("4",), 40),
@@ -77,7 +77,7 @@ def test_copy_reads_an_object_itself_only_if_it_cannot_misread_it(
     text.write_text("x,y\n1,2\n")
     verdict = Verdict(uri, read=1, accepted=1, text=text, columns=columns, plain=plain)
     # WHEN it is to be copied
-    (group,) = s3_groups(
+    (group,) = copy_groups(
         make_feed({"a": {}, "b": {}}), [(FileVersion(uri, 8, "e"), verdict)], [], work, tmp_path
     )
     # THEN a manifest lists it, or a part in the contract's order that holds the record
@@ -99,6 +99,6 @@ def test_rejected_records_are_a_group_of_their_own(
     path = tmp_path / "rejected.csv.gz"
     path.write_bytes(gzip.compress(b"x\n1\n"))
     rejected = CopyGroup((str(path),), ("x",), 1, ("x",), compression="gzip", table="quarantine")
-    (group,) = s3_groups(make_feed({"a": {}}), [], [rejected], work, tmp_path)
+    (group,) = copy_groups(make_feed({"a": {}}), [], [rejected], work, tmp_path)
     assert (group.table, group.compression) == ("quarantine", "gzip")
     assert gzip.decompress((work.folder / "rejected.csv.gz").read_bytes()) == b"x\n1\n"
