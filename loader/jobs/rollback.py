@@ -21,12 +21,11 @@ class LoadRecords(NamedTuple):
 
 
 class StandingLoad(NamedTuple):
-    """A load as the ledger has it.
+    """A load that can be rolled back, as the ledger has it.
 
     files: uri, records loaded and rejected of each. records: what the tables should hold of it.
     """
 
-    load_id: int
     feed: str
     status: str
     files: list[tuple[str, int, int]]
@@ -34,16 +33,12 @@ class StandingLoad(NamedTuple):
 
 
 def find_load(project: Project, load_id: int, feed: Feed | None = None) -> StandingLoad:
-    """A load that can be rolled back. Raises ConfigError that says why one cannot."""
+    """The load of this number, if it can be rolled back. Raises ConfigError that says why not."""
     with project.warehouse(create=False) as warehouse:
         tables = Tables(project, warehouse)
         if not tables.exist("ledger"):
             raise ConfigError(f"there is no load {load_id}; nothing has been loaded yet")
-        load = _read(tables, load_id)
-        if feed is not None and load.feed != feed.name:
-            raise ConfigError(f"load {load_id} is one of {load.feed}, not of {feed.name}")
-        _check_can_go(project, tables, load)
-    return load
+        return _standing(project, tables, load_id, feed)
 
 
 def roll_back(
@@ -63,10 +58,10 @@ def roll_back(
             tables = Tables(project, warehouse, feed)
             with tables.transaction():
                 tables.run("lock_ledger")
-                load = _read(tables, load_id)
-                if found and load.status == "rolled back":
+                rows = tables.rows("load_files", load_id=load_id) if found else []
+                if found and "rolled back" in (row["status"] for row in rows):
                     return found  # the try before lost its connection at COMMIT, which was done
-                _check_can_go(project, tables, load)
+                load = _standing(project, tables, load_id, feed)
                 found = _count(tables, load_id)
                 if not damaged:
                     _expect(load_id, found, load.records)
@@ -78,52 +73,52 @@ def roll_back(
     return retried(feed, observer, attempt)
 
 
-def _read(tables: Tables, load_id: int) -> StandingLoad:
-    rows = tables.rows("load_files", load_id=load_id)
-    if not rows:
-        raise ConfigError(f"there is no load {load_id}; `python -m loader history` shows the loads")
-    files = [(row["uri"], row["records_loaded"], row["records_rejected"]) for row in rows]
-    feed, status = rows[0]["feed"], rows[0]["status"]
-    landed, rejected = sum(loaded for _, loaded, _ in files), sum(count for _, _, count in files)
-    records = LoadRecords(landed, rejected, landed if status == "replayed" else 0)
-    return StandingLoad(load_id, feed, status, files, records)
-
-
 def _count(tables: Tables, load_id: int) -> LoadRecords:
     macros = ("count_load", "count_rejected", "count_replayed_by")
     return LoadRecords(*(tables.number(macro, load_id=load_id) for macro in macros))
 
 
-def _check_can_go(project: Project, tables: Tables, load: StandingLoad) -> None:
-    """Raises ConfigError for a load that cannot be rolled back."""
-    name, feed = f"load {load.load_id} of {load.feed}", project.feed(load.feed)
-    if load.status == "rolled back":
+def _standing(project: Project, tables: Tables, load_id: int, feed: Feed | None) -> StandingLoad:
+    """A load that can be rolled back. feed: whose it has to be.
+
+    Raises ConfigError that says why one cannot.
+    """
+    rows = tables.rows("load_files", load_id=load_id)
+    if not rows:
+        raise ConfigError(f"there is no load {load_id}; `python -m loader history` shows the loads")
+    name, status = rows[0]["feed"], rows[0]["status"]
+    if feed and feed.name != name:
+        raise ConfigError(f"load {load_id} is one of {name}, not of {feed.name}")
+    options, load = project.feed(name).options, f"load {load_id} of {name}"
+    if status == "rolled back":
         raise ConfigError(
-            f"{name} was rolled back before; nothing was done. If what depends on it was not built"
+            f"{load} was rolled back before; nothing was done. If what depends on it was not built"
             " since, `python -m loader run` does that."
         )
-    if load.status == "replaced":
+    if status == "replaced":
         raise ConfigError(
-            f"{name} was replaced by a later load, so none of its records are left to roll back."
+            f"{load} was replaced by a later load, so none of its records are left to roll back."
         )
-    if feed.options.mode == "replace" and load.status == "loaded":
+    if options.mode == "replace" and status == "loaded":
         raise ConfigError(
-            f"{name}: the feed is in mode replace, so what this load took the place of is gone, and"
+            f"{load}: the feed is in mode replace, so what this load took the place of is gone, and"
             " without it the table would be empty. Put the right files at"
-            f" {feed.options.location} and load; they take its place."
+            f" {options.location} and load; they take its place."
         )
-    later = tables.rows("later_replays", load_id=load.load_id)
-    if replays := [str(row["load_id"]) for row in later]:
+    if later := [str(row["load_id"]) for row in tables.rows("later_replays", load_id=load_id)]:
         raise ConfigError(
-            f"{name}: records that it rejected were replayed by load {', '.join(replays)}. Roll"
-            f" that back first: python -m loader rollback {replays[-1]}"
+            f"{load}: records that it rejected were replayed by load {', '.join(later)}. Roll"
+            f" that back first: python -m loader rollback {later[-1]}"
         )
+    files = [(row["uri"], row["records_loaded"], row["records_rejected"]) for row in rows]
+    landed, rejected = sum(loaded for _, loaded, _ in files), sum(count for _, _, count in files)
+    records = LoadRecords(landed, rejected, landed if status == "replayed" else 0)
+    return StandingLoad(name, status, files, records)
 
 
 def _expect(load_id: int, found: LoadRecords, expected: LoadRecords) -> None:
     """Promise 1: raises ReconciliationError where a count is not what it must be."""
-    what = ("landed", "rejected", "replayed")
-    for name, is_there, should_be in zip(what, found, expected, strict=True):
+    for name, is_there, should_be in zip(found._fields, found, expected, strict=True):
         if is_there != should_be:
             raise ReconciliationError(
                 f"load {load_id}: {is_there:,} {name} records are there, but {should_be:,} are"
