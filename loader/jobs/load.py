@@ -18,8 +18,8 @@ from loader.jobs.plan import LoadPlan, make_plan
 from loader.validation.validator import Validator
 from loader.validation.verdict import Verdict
 from loader.warehouse.copy_source import Files
-from loader.warehouse.landing import insert, ledger_row, load_of, work_folder
-from loader.warehouse.ledger import Key, LedgerRow, Tables, file_versions
+from loader.warehouse.landing import load_of, work_folder
+from loader.warehouse.ledger import Key, LedgerRow, Tables
 from loader.warehouse.project import Project
 from loader.warehouse.work import check_folder, keep
 
@@ -90,7 +90,8 @@ class Load:
     rejects_to: a folder or s3://bucket/prefix/ for the rejected records as JSON lines. Those of a
     load that is refused are always written, to the folder rejects unless another is given. reloads:
     uris of files that were rolled back and are to be loaded again. verdicts: of the files judged so
-    far. lost: the ledger's rows of a try that lost its connection at COMMIT.
+    far. landed: the ledger's rows of the last try that came to its COMMIT, the answer to which may
+    have been lost.
     """
 
     project: Project
@@ -102,7 +103,7 @@ class Load:
     spool: Path = field(init=False)
     report: LoadReport = field(init=False)
     verdicts: dict[Key, Verdict] = field(default_factory=dict, init=False)
-    lost: list[LedgerRow] = field(default_factory=list, init=False)
+    landed: list[LedgerRow] = field(default_factory=list, init=False)
 
     def run(self) -> LoadReport:
         """Loads what is new, with rejected records in quarantine if the feed allows so many.
@@ -124,9 +125,9 @@ class Load:
             plan = make_plan(self.feed, self.store, tables, self.reloads)
             # A mistake in its location is told before anything is fetched.
             work_folder(tables, self.feed)
-        if self.lost and plan.versions.issuperset(self.lost):
+        if self.landed and plan.versions.issuperset(self.landed):
             # It was committed after all. What is new since then is left to the next load.
-            return self._reported(self.lost, [self.verdicts[row.key] for row in self.lost])
+            return self._reported(self.landed, [self.verdicts[row.key] for row in self.landed])
         self.report = LoadReport(
             self.feed.name,
             files_loaded_before=len(plan.loaded_before),
@@ -139,7 +140,7 @@ class Load:
 
     def _fetched_and_judged(self, plan: LoadPlan) -> list[tuple[FileVersion, Verdict]]:
         """The new files and their verdicts, without files that are not new once they are read."""
-        files = []
+        files, replaces = [], self.feed.options.mode == "replace"
         total = sum(file.bytes for file in plan.new)
         folder = Path(tempfile.mkdtemp(dir=self.spool))
         name = f"{self.feed.name}: validating {len(plan.new):,} files"
@@ -147,7 +148,7 @@ class Load:
             for listed in plan.new:
                 file, path = self.store.fetch(listed, self.spool)
                 # A local file that was only touched shows its old ETag once it is read.
-                status = None if plan.replaces else plan.status_of(file)
+                status = None if replaces else plan.status_of(file)
                 if status == "loaded":
                     self.report.files_loaded_before += 1
                 elif status == "rolled back":
@@ -158,7 +159,7 @@ class Load:
                             validator, self.feed, file.uri, path, folder, self.observer
                         )
                     files.append((file, self.verdicts[file.key]))
-        unchanged = plan.replaces and {file.key for file, _ in files} == plan.loaded_keys
+        unchanged = replaces and {file.key for file, _ in files} == plan.loaded_keys
         if unchanged and not self.reloads:
             self.report.files_loaded_before += len(files)
             return []
@@ -197,15 +198,10 @@ class Load:
                 self.project.warehouse() as warehouse,
             ):
                 tables = Tables(self.project, warehouse, self.feed)
-                with load_of(tables, self.feed, files, self.spool) as (load_id, groups):
-                    _check_still_true(plan, tables)
-                    rows = [ledger_row(load_id, file, verdict) for file, verdict in files]
-                    insert(tables, groups, rows, plan.replaces)
+                landing = load_of(tables, self.feed, files, self.spool, plan.versions)
+                with landing as self.landed:
                     self._check_unchanged(files)
-            return rows
-        except errors.CommitUnknown:
-            self.lost = rows
-            raise
+            return self.landed
         except errors.WarehouseTransient:
             raise
         except (errors.WarehouseError, errors.ReconciliationError):
@@ -248,17 +244,3 @@ class Load:
             # The outcome of the load does not depend on it, so it is noted but not raised.
             self.observer.note(f"the rejected records cannot be written: {error}")
             return None
-
-
-def _check_still_true(plan: LoadPlan, tables: Tables) -> None:
-    """Raises WarehouseTransient if the ledger is not as it was when the plan was made.
-
-    To be called under the ledger's lock. Any change will do, even one to files that are not in the
-    plan: the next try plans anew, and judges no file twice.
-    """
-    if changed := plan.versions ^ file_versions(tables):
-        load_id = max(row.load_id for row in changed)
-        raise errors.WarehouseTransient(
-            f"{tables['feed']}: another loader changed the ledger of this feed meanwhile, at load"
-            f" {load_id}."
-        )

@@ -16,7 +16,7 @@ from loader.validation.verdict import Verdict
 from loader.warehouse.connection import Warehouse
 from loader.warehouse.copy_source import CopyGroup, file_group, merged
 from loader.warehouse.landing import ledger_row, load_statements
-from loader.warehouse.ledger import Key, LedgerRow, Tables, file_versions
+from loader.warehouse.ledger import Key, Tables, Versions, file_versions
 from loader.warehouse.project import Project
 from loader.warehouse.work import feed_folder
 
@@ -27,16 +27,14 @@ class LoadPlan:
 
     versions: what the ledger had of the feed when the plan was made. status: of these, by uri and
     ETag or version, without rolled back ones that are to be loaded again. new: the files to load.
-    loaded_before, rolled_back: listed files that are not loaded for this reason. replaces: whether
-    the new files replace all that the landing table holds.
+    loaded_before, rolled_back: listed files that are not loaded for this reason.
     """
 
-    versions: frozenset[LedgerRow]
+    versions: Versions
     status: dict[tuple[str, str | None], str]
     new: Sequence[FileVersion] = ()
     loaded_before: Sequence[FileVersion] = ()
     rolled_back: Sequence[FileVersion] = ()
-    replaces: bool = False
 
     @property
     def loaded_keys(self) -> frozenset[Key]:
@@ -84,7 +82,7 @@ def make_plan(
         unchanged = len(files_by["loaded"]) == len(files) and not (removed or reloads)
         if not files or unchanged:
             return replace(plan, loaded_before=files)
-        return replace(plan, new=files, replaces=True)
+        return replace(plan, new=files)
     return replace(
         plan,
         new=files_by[None],
@@ -111,7 +109,7 @@ def plan_load(
     work = tables.render("copy_settings")["work_location"] or "s3://<CTI_WORK_LOCATION>"
     folder = f"{feed_folder(work, feed.name)}<load>/"
     groups = merged(feed, _assumed(feed, plan.new, store), folder)
-    rows = [ledger_row(load_id, file, Verdict(file.uri)) for file in plan.new]
+    rows = [ledger_row(load_id, file, Verdict(file.uri), "loaded") for file in plan.new]
     staging = [
         statement for group in groups for statement in tables.sql("stage_files", group=group)
     ]
@@ -119,7 +117,7 @@ def plan_load(
     statements = [
         *([*ddl, "commit", *staging, "begin", lock] if lock else [*staging, *ddl]),
         tables.sql("next_load_id"),
-        *load_statements(tables, groups, rows, plan.replaces),
+        *load_statements(tables, feed, groups, rows),
         tables.sql("count_load", load_id=load_id),
         "commit",
     ]

@@ -17,7 +17,7 @@ from loader.records.dialect import Dialect
 from loader.records.reader import is_one_record, read_header
 from loader.validation.validator import Validator
 from loader.validation.verdict import Verdict
-from loader.warehouse.landing import expect, insert, ledger_row, load_of
+from loader.warehouse.landing import expect, load_of
 from loader.warehouse.ledger import Tables
 from loader.warehouse.project import Project
 from loader.warehouse.quarantine import Quarantined, mark_replayed, quarantined
@@ -86,19 +86,16 @@ def replay(
         try:
             with project.warehouse() as warehouse:
                 tables = Tables(project, warehouse, feed)
-                with load_of(tables, feed, files, spool) as (load, groups):
-                    rows = [ledger_row(load, *file, "replayed") for file in files]
-                    insert(tables, groups, rows)
+                with load_of(tables, feed, files, spool) as rows:
+                    report.load = rows[0].load_id
                     for again in replays:
-                        mark_replayed(
-                            tables, load, again.rejected_by, again.file.uri, again.records
-                        )
+                        place = again.rejected_by, again.file.uri
+                        mark_replayed(tables, report.load, *place, again.records)
         except CommitUnknown as error:
             # Not to be tried again: what was replayed is no longer in quarantine to be found.
             raise WarehouseError(
                 f"{error} Whether the replay was committed, `python -m loader history` shows."
             ) from None
-        report.load = rows[0].load_id
         report.records_loaded = sum(row.records_loaded for row in rows)
         return report
 

@@ -14,20 +14,20 @@ from loader.errors import ReconciliationError, WarehouseError, WarehouseTransien
 from loader.files.version import FileVersion
 from loader.validation.verdict import Verdict
 from loader.warehouse.copy_source import CopyGroup, Files, copy_groups, merged
-from loader.warehouse.ledger import LedgerRow, Tables
+from loader.warehouse.ledger import LedgerRow, Tables, Versions, file_versions
 from loader.warehouse.quarantine import write_rejected
 from loader.warehouse.work import WorkFolder
 
 
 @contextmanager
 def load_of(
-    tables: Tables, feed: Feed, files: Files, spool: Path
-) -> Iterator[tuple[int, list[CopyGroup]]]:
-    """Stages files, then opens the load's transaction; yields its id and what is staged.
+    tables: Tables, feed: Feed, files: Files, spool: Path, planned: Versions | None = None
+) -> Iterator[list[LedgerRow]]:
+    """Stages files and lands them in one transaction; yields their rows in the ledger.
 
-    In the transaction the ledger is locked and every table exists. It commits when the block ends.
-    Raises ConfigError, StorageError, ReconciliationError or WarehouseError; nothing is landed
-    then, unless it is CommitUnknown.
+    It commits when the block ends. planned: the feed's file versions that a load was planned from;
+    without it, the load is a replay. Raises ConfigError, StorageError, ReconciliationError or
+    WarehouseError; nothing is landed then, unless it is CommitUnknown.
     """
     for _, verdict in files:
         expect(verdict.accepted + verdict.rejected, verdict.read, f"{verdict.file}: judged")
@@ -42,19 +42,36 @@ def load_of(
         begin = [lock]
     with _staged(tables, feed, files, spool) as groups, tables.transaction():
         tables.execute_all(begin)
-        yield tables.number("next_load_id"), groups
+        if planned is not None:
+            _check_still_true(tables, planned)
+        load_id, status = tables.number("next_load_id"), "replayed" if planned is None else "loaded"
+        rows = [ledger_row(load_id, *file, status) for file in files]
+        insert(tables, feed, groups, rows)
+        yield rows
+
+
+def _check_still_true(tables: Tables, planned: Versions) -> None:
+    """Raises WarehouseTransient if the ledger is not as it was when the load was planned.
+
+    Any change will do, even one to other files: the next try plans anew, and judges no file twice.
+    """
+    if changed := planned ^ file_versions(tables):
+        load_id = max(row.load_id for row in changed)
+        raise WarehouseTransient(
+            f"{tables['feed']}: another loader changed the ledger of this feed meanwhile, at load"
+            f" {load_id}."
+        )
 
 
 def insert(
-    tables: Tables, groups: Sequence[CopyGroup], rows: Sequence[LedgerRow], replaces: bool = False
+    tables: Tables, feed: Feed, groups: Sequence[CopyGroup], rows: Sequence[LedgerRow]
 ) -> None:
     """Moves staged records to their tables and files into the ledger, and counts them.
 
-    replaces: whether they take the place of all that the landing table holds. Raises
-    WarehouseError, and ReconciliationError if a count is not what it must be.
+    Raises WarehouseError, and ReconciliationError if a count is not what it must be.
     """
     load_id = rows[0].load_id
-    tables.execute_all(load_statements(tables, groups, rows, replaces))
+    tables.execute_all(load_statements(tables, feed, groups, rows))
     landed = tables.number("count_load", load_id=load_id)
     expect(landed, sum(row.records_loaded for row in rows), f"{tables['landing']}: landed")
     rejected = tables.number("count_rejected", load_id=load_id)
@@ -62,18 +79,20 @@ def insert(
     expect(rejected, sum(row.records_rejected for row in rows), what)
 
 
-def ledger_row(
-    load_id: int, file: FileVersion, verdict: Verdict, status: str = "loaded"
-) -> LedgerRow:
+def ledger_row(load_id: int, file: FileVersion, verdict: Verdict, status: str) -> LedgerRow:
     """The row of a file that is loaded."""
     counts = verdict.read, verdict.accepted, verdict.rejected
     return LedgerRow(load_id, *file.key, file.version, file.bytes, *counts, status)
 
 
 def load_statements(
-    tables: Tables, groups: Sequence[CopyGroup], rows: Sequence[LedgerRow], replaces: bool = False
+    tables: Tables, feed: Feed, groups: Sequence[CopyGroup], rows: Sequence[LedgerRow]
 ) -> list[str]:
-    """The statements that move staged records to their tables and write files into the ledger."""
+    """The statements that move staged records to their tables and write files into the ledger.
+
+    In mode replace, a load that is no replay takes the place of all that the landing table holds.
+    """
+    replaces = feed.options.mode == "replace" and rows[0].status == "loaded"
     load_id, now = rows[0].load_id, datetime.now(UTC).replace(tzinfo=None).isoformat(" ")
     macros = {"landing": "insert_staged", "quarantine": "quarantine_staged"}
     return [

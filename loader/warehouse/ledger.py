@@ -83,6 +83,9 @@ class LedgerRow:
         return self.uri, self.etag
 
 
-def file_versions(tables: Tables) -> frozenset[LedgerRow]:
+Versions = frozenset[LedgerRow]
+
+
+def file_versions(tables: Tables) -> Versions:
     """The file versions that are in the landing table (status loaded) or were rolled back."""
     return frozenset(LedgerRow(**row) for row in tables.rows("file_versions"))

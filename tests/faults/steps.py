@@ -65,7 +65,7 @@ STEPS = (
     Step("the last file is judged", "loader.jobs.load:judge_file", "after", nth=3),
     Step("all is judged, nothing is staged", "loader.jobs.load:load_of"),
     Step("rejected records are written out", "loader.warehouse.landing:write_rejected", "inside"),
-    Step("what was landed is counted", "loader.jobs.load:insert", "after"),
+    Step("what was landed is counted", "loader.warehouse.landing:insert", "after"),
     Step("the files are compared once more", "loader.jobs.load:Load._check_unchanged"),
     Step("DuckDB closes its file", "dbt.adapters.duckdb.connections:DuckDBConnectionManager"
          ".close_all_connections", nth=2),
