@@ -12,11 +12,11 @@ again:
     dbt_common.exceptions                   CompilationError, DbtBaseException
     logging                                 the logger "stdout_log", which prints for dbt
 
-It hands on two of dbt's objects. From the manifest, project.py reads `sources`, `nodes`,
-`child_map` and `parent_map`; this module reads `metadata` and `flat_graph` and calls
-`build_flat_graph`. On the adapter, which dbt registers when it parses, connection.py calls
-`execute`, `execute_macro`, `get_relation`, `Relation.create`, `cache` and
-`commit_if_has_connection`; this module reads its `config`.
+It hands on two of dbt's objects. From the manifest, project.py reads `sources`, `nodes` and
+`child_map`, and hands on the nodes in them; this module reads `metadata` and `nodes`. On the
+adapter, which dbt registers when it parses, connection.py calls `execute`, `execute_macro`,
+`get_relation`, `Relation.create`, `cache` and `commit_if_has_connection`; this module reads its
+`config`.
 
 dbt takes seconds to import, so each function imports what it needs.
 """
@@ -25,6 +25,7 @@ import ast
 import logging
 import re
 import sys
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -110,22 +111,19 @@ def _invoke(arguments: list[str], manifest: Any = None) -> Any:
     return outcome.result
 
 
-def _summary(results: list[Any]) -> BuildResult:
-    passed, warned, failed, errors = set(), set(), {}, []
-    mistaken = True
+def _summary(results: Sequence[Any]) -> BuildResult:
+    by_status = defaultdict[str, dict[str, str]](dict)
     for result in results:
-        status, name = str(result.status), result.node.unique_id
         message = f"{result.node.name}: {_paragraph(result.message or '')}"
-        if status == "fail":
-            failed[name] = message
-        elif status in ("error", "runtime error"):
-            errors.append(message)
-            mistaken = mistaken and bool(_MISTAKE.search(result.message or ""))
-        elif status == "pass":
-            passed.add(name)
-        elif status == "warn":
-            warned.add(name)
-    return BuildResult(frozenset(passed), frozenset(warned), failed, tuple(errors), mistaken)
+        by_status[str(result.status)][result.node.unique_id] = message
+    broken = [result for result in results if str(result.status) in ("error", "runtime error")]
+    return BuildResult(
+        passed=frozenset(by_status["pass"]),
+        warned=frozenset(by_status["warn"]),
+        failed=by_status["fail"],
+        errors=(*by_status["error"].values(), *by_status["runtime error"].values()),
+        mistaken=all(_MISTAKE.search(result.message or "") for result in broken),
+    )
 
 
 def compiled(manifest: Any, test: str) -> str:
@@ -133,8 +131,6 @@ def compiled(manifest: Any, test: str) -> str:
     from dbt.adapters.factory import get_adapter_by_type
     from dbt.compilation import Compiler
 
-    if not manifest.flat_graph:  # what macros know as `graph`
-        manifest.build_flat_graph()
     with database_errors():
         compiler = Compiler(get_adapter_by_type(manifest.metadata.adapter_type).config)
         return str(compiler.compile_node(manifest.nodes[test], manifest, write=False).compiled_code)
@@ -161,7 +157,6 @@ def connected_adapter(manifest: Any, create: bool) -> Iterator[Any]:
         # dbt would retry a statement on a new connection, outside the transaction that it is part
         # of. The loader tries whole loads again instead.
         credentials.retries = 0
-        credentials.retry_all = False
         # Without it the first statement would begin a transaction; in that of a load the lock has
         # to come first.
         credentials.autocommit = True

@@ -1,6 +1,6 @@
 """The dbt project: its feeds and sources, its marts, the tests that count them, its build.
 
-A manifest is dbt's object; only its sources, nodes, child_map and parent_map are read.
+A manifest is dbt's object; only its sources, nodes and child_map are read.
 """
 
 from collections import Counter
