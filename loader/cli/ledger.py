@@ -2,6 +2,7 @@
 
 import sys
 import time
+from contextlib import suppress
 
 import click
 
@@ -29,8 +30,7 @@ def history(settings: Settings) -> None:
             return
         rows = [row for row in tables.rows("history") if row["feed"] in names]
     if settings.as_json:
-        for row in rows:
-            output.print_json(row)
+        output.print_json(*rows)
     else:
         columns = ["load_id", "feed", "uri", "records_read", "records_loaded", "records_rejected"]
         output.print_records("loads", [*columns, "status", "loaded_at"], rows)
@@ -54,8 +54,7 @@ def check(settings: Settings) -> None:
             findings = check_feed(settings.project, feed, warehouse)
             failed += [finding for finding in findings if finding.state == "differs"]
             if settings.as_json:
-                for finding in findings:
-                    output.print_json(finding.to_json())
+                output.print_json(*(finding.to_json() for finding in findings))
             else:
                 output.print_findings(feed.name, findings)
     if failed:
@@ -97,15 +96,11 @@ def rollback(
             load.files,
         )
     if not yes:
-        _confirm(
-            f"rollback deletes {load.records.landed:,} landed and"
-            f" {load.records.rejected:,} rejected records of load {load_id}"
-        )
+        _confirm(f"rollback deletes {load.records} of load {load_id}")
     deleted = roll_back(project, feed, load_id, output.ProgressReport(settings.as_json), damaged)
     if not settings.as_json:
-        what = f"{deleted.landed:,} landed and {deleted.rejected:,} rejected records"
         back = f"; {deleted.replayed:,} are in quarantine again" if deleted.replayed else ""
-        output.say(f"{load.feed}: deleted {what} of load {load_id}{back}")
+        output.say(f"{load.feed}: deleted {deleted} of load {load_id}{back}")
     done = {
         "feed": load.feed,
         "load": load_id,
@@ -121,10 +116,8 @@ def _confirm(what: str) -> None:
     """Asks a person at a terminal. Raises ConfigError if there is none, or it says no."""
     if not sys.stdin.isatty():
         raise ConfigError(f"{what}; there is no terminal to ask at, so give --yes if it should")
-    try:
-        agreed = click.confirm(f"{what}. Go on?", err=True)
-    except click.Abort:
-        interrupts.check()
-        agreed = False
-    if not agreed:
-        raise ConfigError("nothing was rolled back")
+    with suppress(click.Abort):
+        if click.confirm(f"{what}. Go on?", err=True):
+            return
+    interrupts.check()
+    raise ConfigError("nothing was rolled back")

@@ -112,21 +112,18 @@ def build(settings: Settings, feed: Feed, done: dict[str, Any], told: str, start
         listed = (*result.failed.values(), *result.errors)
         kind = ConfigError if result.mistaken else WarehouseError
         raise kind(f"{told}, but dbt build ended with errors:", listed)
-    marts: list[dict[str, Any]] = []
+    # dbt does not build a mart on a table whose tests failed.
+    marts = [] if result.failed else [m.relation_name for m in settings.project.marts(feed)]
     with settings.project.warehouse() as warehouse:
-        if not result.failed:  # dbt does not build a mart on a table whose tests failed
-            for mart in settings.project.marts(feed):
-                marts += warehouse.query(warehouse.render("mart_size", mart=mart.relation_name))
+        size = warehouse.query(warehouse.render("mart_size", marts=marts)) if marts else []
         findings = check_feed(settings.project, feed, warehouse, result.passed)
     failed = [finding for finding in findings if finding.state == "differs"]
     # A counting test is one of the checks, which have better words for it.
     counted, worded = {finding.test for finding in findings}, {finding.test for finding in failed}
     failures = [message for test, message in result.failed.items() if test not in worded]
-    rows = sum(int(mart["mart_rows"]) for mart in marts)
-    raw = sum(int(mart["raw_records"] or 0) for mart in marts)
     summary = {
         **done,
-        **({"mart_rows": rows, "duplicates": raw - rows} if marts else {}),
+        **dict(*size),
         "tests_passed": len((result.passed | result.warned) - counted),
         "tests_failed": len(failures),
         "checks_passed": len(findings) - len(failed),
@@ -156,8 +153,7 @@ def _load(settings: Settings, feed: Feed) -> dict[str, Any]:
         report = Load(settings.project, feed, observer, settings.rejects_to, reloads).run()
     except RecordsRefused as error:
         if settings.as_json:
-            for verdict in error.verdicts:
-                output.print_json({"feed": feed.name, **verdict.to_json()})
+            output.print_json(*({"feed": feed.name, **v.to_json()} for v in error.verdicts))
         else:
             output.print_rejects(error.verdicts)
         raise

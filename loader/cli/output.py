@@ -37,8 +37,8 @@ def say(message: str, details: Iterable[str] = (), *, error: bool = False) -> No
 
     A line feed within any of them is escaped too: a file's name must not add lines of its own.
     """
-    lines = [shown(message), *(f"  {shown(detail)}" for detail in details)]
-    print("\n".join(lines), file=sys.stderr if error else sys.stdout, flush=True)
+    lines = [message, *(f"  {detail}" for detail in details)]
+    say_text("\n".join(map(shown, lines)), error=error)
 
 
 def say_text(text: str, *, error: bool = False) -> None:
@@ -47,9 +47,10 @@ def say_text(text: str, *, error: bool = False) -> None:
     print("\n".join(lines), file=sys.stderr if error else sys.stdout, flush=True)
 
 
-def print_json(value: Mapping[str, Any]) -> None:
-    """One object on a line of its own."""
-    print(json.dumps(value, default=str), flush=True)
+def print_json(*values: Mapping[str, Any]) -> None:
+    """Each object on a line of its own."""
+    for value in values:
+        print(json.dumps(value, default=str), flush=True)
 
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Iterable[object]]) -> None:

@@ -19,6 +19,9 @@ class LoadRecords(NamedTuple):
     rejected: int
     replayed: int
 
+    def __str__(self) -> str:
+        return f"{self.landed:,} landed and {self.rejected:,} rejected records"
+
 
 class StandingLoad(NamedTuple):
     """A load that can be rolled back, as the ledger has it.

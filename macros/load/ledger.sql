@@ -91,7 +91,18 @@ values
 {% endmacro %}
 
 
-{% macro mart_size(mart) %}
-    {#- How many rows a mart has and how many raw records they stand for. -#}
-    {{ return('select count(*) as mart_rows, sum(occurrences) as raw_records from ' ~ mart) }}
+{% macro mart_size(marts) %}
+    {#- One row: how many rows marts have, and how many more raw records these stand for. -#}
+    {%- set statement -%}
+select coalesce(sum(mart_rows), 0) as mart_rows, coalesce(sum(raw_records - mart_rows), 0) as duplicates
+from (
+{%- for mart in marts %}
+    {%- if not loop.first %}
+    union all
+    {%- endif %}
+    select count(*) as mart_rows, sum(occurrences) as raw_records from {{ mart }}
+{%- endfor %}
+) as sizes
+    {%- endset -%}
+    {{ return(statement) }}
 {% endmacro %}
