@@ -17,17 +17,6 @@ from loader.warehouse.project import CountingTest, Project
 
 Rows = Sequence[dict[str, Any]]
 
-_RESTORE = "Somebody changed it past the loader: restore it from a backup"
-# Advice that the words of several tests share.
-_ADVICE = {
-    "restore": _RESTORE,
-    "roll_back": f"{_RESTORE}, or roll the load back (`python -m loader rollback LOAD --damaged`)"
-    " and load its files again (`python -m loader load --reload FILE`).",
-    "replace": f"{_RESTORE}, or load all the files again (`python -m loader load --reload FILE`,"
-    " with any one of them): the feed is in mode replace, so they take the place of whatever is"
-    " there.",
-}
-
 
 @dataclass(frozen=True)
 class Finding:
@@ -70,32 +59,49 @@ def check_feed(
         nodes = [tables.nodes[table] for table in missing]
         names = ", ".join(f"{node.source_name}.{node.name}" for node in nodes)
         what = f"there is no table {names}, but others that belong to it"
-        advice = f"{_RESTORE}, and do not load before that."
+        advice = (
+            "Somebody changed it past the loader: restore it from a backup, and do not load before"
+            " that."
+        )
         return [Finding(feed.name, "tables", "differs", what, advice=advice)]
-    tests = project.counting_tests(feed)
-    return [_counted(project, feed, tables, test, totals, passed) for test in tests]
+    findings = []
+    for test in project.counting_tests(feed):
+        case, rows = _case(project, tables, test, test.id in passed)
+        findings.append(_worded(feed, test, case, rows, totals))
+    return findings
 
 
-def _counted(
-    project: Project,
-    feed: Feed,
-    tables: Tables,
-    test: CountingTest,
-    totals: dict[str, Any],
-    passed: Collection[str],
-) -> Finding:
-    """What one test finds, in its own words."""
-    words, mart = test.words, test.mart
-    rows: Rows = ()
-    unbuilt = mart and not tables.exists(mart)
-    if test.id not in passed and not unbuilt:
+def _case(project: Project, tables: Tables, test: CountingTest, passed: bool) -> tuple[str, Rows]:
+    """Which of a test's words hold, and the counts for them.
+
+    A mart that is older than the newest load is not wrong; the next build makes up for it.
+    """
+    mart = test.mart
+    if mart and not tables.exists(mart):
+        return "unbuilt", ()
+    if not passed:
         query = project.compiled(test.id)
         if not mart:
             query = tables.sql("differences", failures=query, feeds=sorted(project.feeds))
-        rows = tables.query(query)
-    case, values = "differs" if rows else "holds", totals
+        if rows := tables.query(query):
+            load = tables.rows("load_files", load_id=rows[0]["mart_load_id"]) if mart else []
+            # A build would have forgotten a load that does not stand, so there was none since.
+            undone = load and load[0]["status"] in ("replaced", "rolled back")
+            return load[0]["status"] if undone else "differs", rows
+    if not mart:
+        return "holds", ()
+    query = tables.render("mart_progress", mart=mart.relation_name, landings=test.landings)
+    rows = tables.query(query)
+    if not rows[0]["waiting_records"]:
+        return "holds", rows
+    return "behind" if rows[0]["mart_load_id"] else "never filled", rows
+
+
+def _worded(
+    feed: Feed, test: CountingTest, case: str, rows: Rows, totals: dict[str, Any]
+) -> Finding:
+    words, mart, values = test.words, test.mart, totals
     if mart:
-        case, rows = ("unbuilt", ()) if unbuilt else _mart_case(tables, test, rows)
         values = {"name": f"{mart.schema}.{mart.identifier}", "model": mart.name, **dict(*rows)}
     what = words.get(case, f"not so: {words['holds']}").format(**values)
     found = partial(Finding, feed.name, words["check"].format(**values), what=what, test=test.id)
@@ -105,26 +111,7 @@ def _counted(
         return found("behind", differences=rows, advice="`python -m loader run` builds it.")
     lines = [words["line"].format(**row, load=_load(row)) for row in rows if "line" in words]
     advice = (feed.options.mode == "replace" and words.get("replacing")) or words["advice"]
-    advice = advice.format(**_ADVICE, **values)
-    return found("differs", differences=rows, lines=lines, advice=advice)
-
-
-def _mart_case(tables: Tables, test: CountingTest, rows: Rows) -> tuple[str, Rows]:
-    """Which of its test's words hold for a mart, and the counts for them.
-
-    A mart that is older than the newest load is not wrong; the next build makes up for it. rows:
-    what its test returned.
-    """
-    if rows:
-        load = tables.rows("load_files", load_id=rows[0]["mart_load_id"])
-        # A build would have forgotten a load that does not stand, so there was none since.
-        undone = load and load[0]["status"] in ("replaced", "rolled back")
-        return load[0]["status"] if undone else "differs", rows
-    mart = test.mart.relation_name
-    rows = tables.query(tables.render("mart_progress", mart=mart, landings=test.landings))
-    if not rows[0]["waiting_records"]:
-        return "holds", rows
-    return "behind" if rows[0]["mart_load_id"] else "never filled", rows
+    return found("differs", differences=rows, lines=lines, advice=advice.format(**values))
 
 
 def _load(row: dict[str, Any]) -> str:

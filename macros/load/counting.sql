@@ -4,6 +4,22 @@
     A load stands while its status is loaded or replayed.
 #}
 
+{% macro restore(mode=none) %}
+    {#-
+        What several tests advise for a table that somebody changed. mode: of a feed whose load can also
+        be made again.
+    -#}
+    {% set restore = 'Somebody changed it past the loader: restore it from a backup' %}
+    {{ return(restore ~ {
+        none: '',
+        'append': ', or roll the load back (`python -m loader rollback LOAD --damaged`)'
+            ~ ' and load its files again (`python -m loader load --reload FILE`).',
+        'replace': ', or load all the files again (`python -m loader load --reload FILE`, with any one'
+            ~ ' of them): the feed is in mode replace, so they take the place of whatever is there.',
+    }[mode]) }}
+{% endmacro %}
+
+
 {% macro refuse_uncounted() %}
     {#-
         Refuses a feed, a ledger or a mart that no test counts, by name; dbt runs it before every build.

@@ -8,7 +8,7 @@
         'check': 'files',
         'holds': 'records read = loaded + rejected in each of {files:,} files',
         'line': '{load}, {uri}: {records_read:,} read, {records_loaded:,} loaded, {records_rejected:,} rejected',
-        'advice': '{restore}.',
+        'advice': cti.restore() ~ '.',
     }) }}
     select feed, load_id, uri, status, records_read, records_loaded, records_rejected
     from {{ model }}

@@ -9,8 +9,8 @@
         'check': 'landing',
         'holds': '{records_loaded:,} records of {loads:,} loads are landed as the ledger says',
         'line': '{load}: {ledger_records:,} records by the ledger, {landed_records:,} landed',
-        'advice': '{roll_back} Rows of a load that does not stand are to be deleted.',
-        'replacing': '{replace}',
+        'advice': cti.restore('append') ~ ' Rows of a load that does not stand are to be deleted.',
+        'replacing': cti.restore('replace'),
     }) }}
     with ledger as (
         select

@@ -8,8 +8,8 @@
         'check': 'quarantine',
         'holds': '{records_rejected:,} rejected records are in quarantine as the ledger says',
         'line': '{load}, {uri}: {ledger_records:,} rejected records by the ledger, {quarantine_records:,} in quarantine',
-        'advice': '{roll_back}',
-        'replacing': '{restore}.',
+        'advice': cti.restore('append'),
+        'replacing': cti.restore() ~ '.',
     }) }}
     with ledger as (
         select

@@ -8,7 +8,7 @@
         'check': 'replays',
         'holds': 'each replay took as many records out of quarantine as it loaded',
         'line': '{load}: {ledger_records:,} records replayed by the ledger, {quarantine_records:,} marked so in quarantine',
-        'advice': '{restore}, or roll the replay back (`python -m loader rollback LOAD --damaged`) and replay again.',
+        'advice': cti.restore() ~ ', or roll the replay back (`python -m loader rollback LOAD --damaged`) and replay again.',
     }) }}
     with marked as (
         select feed, replayed_by as load_id, count(*) as records

@@ -8,7 +8,7 @@
         'holds': 'no file version stands twice',
         'line': '{uri}, ETag {etag}: {times} times, from load {first_load_id} to load {last_load_id}',
         'advice': 'Roll the later load back (`python -m loader rollback LOAD`); what else it had comes again with `python -m loader load --reload FILE`.',
-        'replacing': '{replace}',
+        'replacing': cti.restore('replace'),
     }) }}
     select
         feed,
