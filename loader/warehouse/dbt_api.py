@@ -147,11 +147,11 @@ def connected_adapter(manifest: Any, create: bool) -> Iterator[Any]:
     from dbt.context.providers import generate_runtime_macro_context
 
     adapter = get_adapter_by_type(manifest.metadata.adapter_type)
-    credentials = adapter.config.credentials
+    config, credentials = adapter.config, adapter.config.credentials
     if credentials.type == "redshift":
         if not credentials.host:
             raise ConfigError(
-                f"target {adapter.config.target_name} of the profile has no host. Set REDSHIFT_HOST,"
+                f"target {config.target_name} of the profile has no host. Set REDSHIFT_HOST,"
                 " REDSHIFT_USER and DBT_ENV_SECRET_REDSHIFT_PASSWORD, or use --target duckdb."
             )
         # dbt would retry a statement on a new connection, outside the transaction that it is part
