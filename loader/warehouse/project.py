@@ -11,7 +11,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from loader.contract.cache import ContractCache
 from loader.contract.feed import Feed, parse_feed
 from loader.errors import ConfigError
 from loader.warehouse import dbt_api
@@ -71,16 +70,12 @@ class Project:
     @cached_property
     def feeds(self) -> dict[str, Feed]:
         """The contracts by name, in the order of their names. Raises ConfigError."""
-        cache = ContractCache(self.project_dir, self.profiles_dir, self._options)
-        feeds = cache.read()
-        if feeds is None:
-            sources = self._sources.values()
-            nodes = [source.to_dict() for source in sources if "feed" in source.config.meta]
-            for node in nodes:
-                self._check_listed_once(node)
-            self._refuse_uncounted()
-            feeds = sorted(map(parse_feed, nodes), key=lambda feed: feed.name)
-            cache.write(feeds)
+        sources = self._sources.values()
+        nodes = [source.to_dict() for source in sources if "feed" in source.config.meta]
+        for node in nodes:
+            self._check_listed_once(node)
+        self._refuse_uncounted()
+        feeds = sorted(map(parse_feed, nodes), key=lambda feed: feed.name)
         return {feed.name: feed for feed in feeds}
 
     def _check_listed_once(self, node: dict[str, Any]) -> None:
