@@ -102,11 +102,10 @@ def print_rejects(verdicts: Sequence[Verdict]) -> None:
     for verdict in verdicts:
         if verdict.refused:
             say(f"{verdict.file}: refused: {verdict.refused}")
-    logs = [verdict.rejects for verdict in verdicts if verdict.rejects]
-    first = [reject for log in logs for reject in log.first][:_FIRST_REJECTS]
+    first = [reject for v in verdicts for reject in v.rejects.first][:_FIRST_REJECTS]
     if not first:
         return
-    by_rule = sum((log.by_rule for log in logs), Counter[tuple[str | None, str]]())
+    by_rule = sum((v.rejects.by_rule for v in verdicts), Counter[tuple[str | None, str]]())
     print_records(
         f"rejected records (the first {len(first)} of {by_rule.total():,})",
         ("file", "record", "line", "column", "rule", "value", "message"),

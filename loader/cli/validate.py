@@ -107,7 +107,7 @@ def _write_results(validator: Validator, verdict: Verdict, accepted: Path, rejec
         if not verdict.refused:
             validator.write_accepted(verdict, accepted)
         with rejects.open("w", encoding="ascii") as lines:
-            lines.writelines(verdict.rejects.json_lines() if verdict.rejects else ())
+            lines.writelines(verdict.rejects.json_lines())
     except OSError as error:
         raise unreadable(error, accepted) from None
 

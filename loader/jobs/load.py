@@ -231,13 +231,12 @@ class Load:
 
         Returns where, None if there are none or they cannot be written.
         """
-        logs = [verdict.rejects for verdict in verdicts if verdict.rejects]
-        if not logs:
+        if not any(verdict.rejected for verdict in verdicts):
             return None
         # A feed is called what its YAML says, which may be a path.
         name, together = name.replace("/", "-"), self.spool / "rejects.jsonl"
         with together.open("w", encoding="ascii") as out:
-            out.writelines(line for log in logs for line in log.json_lines())
+            out.writelines(line for verdict in verdicts for line in verdict.rejects.json_lines())
         try:
             return keep(together, place, name)
         except (errors.ConfigError, errors.StorageError) as error:

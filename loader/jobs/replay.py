@@ -15,6 +15,7 @@ from loader.files.version import FileVersion
 from loader.jobs.attempts import Observer, retried
 from loader.records.dialect import Dialect
 from loader.records.reader import is_one_record, read_header
+from loader.validation.rejects import RejectLog
 from loader.validation.validator import Validator
 from loader.validation.verdict import Verdict
 from loader.warehouse.landing import expect, load_of
@@ -148,12 +149,12 @@ def _judge_again(
         rejected[None, "header"] += len(whole)
         return [], rejected
     expect(verdict.read, len(whole), f"{first.file}: judged again")
-    rejects = verdict.rejects
-    rejected.update(rejects.by_rule if rejects else ())
-    again = {reject.record for reject in rejects.read()} if rejects else set()
+    rejected.update(verdict.rejects.by_rule)
+    again = {reject.record for reject in verdict.rejects.read()}
     passed = tuple(r.record for n, r in enumerate(whole, start=1) if n not in again)
     # Never to be copied from the original object: it holds more than what is replayed.
-    verdict = replace(verdict, read=len(passed), accepted=len(passed), rejects=None, plain=False)
+    read = len(passed)
+    verdict = replace(verdict, read=read, accepted=read, rejects=RejectLog(), plain=False)
     file = FileVersion(first.file, 0, first.etag)
     return [_Passed(first.load_id, passed, file, verdict)] if passed else [], rejected
 

@@ -13,6 +13,8 @@ from loader.records import engine
 from loader.records.faults import TOO_FEW_FIELDS, TOO_MANY_FIELDS
 from loader.records.reader import Block, Header, read_blocks, read_fields, read_header
 from loader.validation.header import match_header
+from loader.validation.rejects import RejectLog
+from loader.validation.verdict import Verdict
 
 # Takes the number of bytes that were read since it was last called.
 Advance = Callable[[int], None]
@@ -27,8 +29,9 @@ class Reading:
     """A file that is being validated.
 
     stem: begins the names of what is written to the spool for it. columns: those of the file, from
-    left to right; None for one that the contract lets pass unread. The totals are of the blocks
-    read so far: records, value_bytes, has_crlf and has_empty, and end, where the last record ends.
+    left to right; None for one that the contract lets pass unread. rejects: the validator writes
+    them. The totals are of the blocks read so far: records, value_bytes, has_crlf and has_empty,
+    and end, where the last record ends.
     """
 
     def __init__(
@@ -37,6 +40,7 @@ class Reading:
         """Read the header. Raises DataRefused if there is none, or it is not the contract's."""
         self.name, self.path, self.stem, self.feed = name, path, stem, feed
         self._file, self._advance = file, advance
+        self.rejects = RejectLog(stem.with_suffix(".rejects"), name)
         self.header = read_header(file, feed.dialect)
         file.seek(self.header.data_offset)
         text = file.read(_LOOKED_AT_BYTES).decode("utf-8", "replace")
@@ -67,6 +71,22 @@ class Reading:
         """The values of a well-formed record by the contract's columns, None for what is empty."""
         values = read_fields(raw, self.feed.dialect)
         return tuple(None if place is None else values[place] or None for place in self._places)
+
+    def verdict(self, text: Path | None = None) -> Verdict:
+        """What was found, once all blocks were read.
+
+        text: where the accepted records were written, None if the file holds no others.
+        """
+        return Verdict(
+            self.name,
+            read=self.records,
+            accepted=self.records - self.rejects.total,
+            rejects=self.rejects,
+            text=text or self.link,
+            columns=self.columns,
+            plain=text is None and self.is_plain(),
+            header=self.header.raw.decode(),
+        )
 
     @cached_property
     def link(self) -> Path:

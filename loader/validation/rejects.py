@@ -87,9 +87,12 @@ class Reject:
 
 
 class RejectLog:
-    """Writes the rejects of a file; remembers the first few, and how many broke which rule."""
+    """Writes the rejects of a file; remembers the first few, and how many broke which rule.
 
-    def __init__(self, path: Path, file: str) -> None:
+    path: where to. A log that stays empty needs none.
+    """
+
+    def __init__(self, path: Path = Path(), file: str = "") -> None:
         self._path = path
         self._file = file
         self.by_rule: Counter[tuple[str | None, str]] = Counter()
@@ -112,8 +115,9 @@ class RejectLog:
 
     def rows(self) -> Iterator[list[str]]:
         """The rows of all rejects, in the file's order."""
-        with self._path.open(encoding="utf-8", newline="") as file:
-            yield from csv.reader(file)
+        if self.total:
+            with self._path.open(encoding="utf-8", newline="") as file:
+                yield from csv.reader(file)
 
     def read(self) -> Iterator[Reject]:
         """All rejects, in the file's order."""

@@ -18,7 +18,7 @@ from loader.records.faults import Fault
 from loader.records.reader import Block
 from loader.validation.judge import Judge
 from loader.validation.reading import Advance, Reading
-from loader.validation.rejects import Reject, RejectLog
+from loader.validation.rejects import Reject
 from loader.validation.screening import Screening, Seen, reconcile
 from loader.validation.verdict import Verdict
 
@@ -102,11 +102,10 @@ class Validator:
                 return None
             seen, unclear = screening.result()
         reconcile(reading.name, seen, Seen(reading.records, reading.value_bytes))
-        return None if unclear else _verdict(reading)
+        return None if unclear else reading.verdict()
 
     def _by_segments(self, reading: Reading) -> Verdict:
         """The verdict on a file that has, or may have, records to reject."""
-        rejects = RejectLog(reading.stem.with_suffix(".rejects"), reading.name)
         text = reading.stem.with_suffix(".csv")
         with text.open("wb") as out:
             out.write(reading.header.raw + b"\n")
@@ -117,13 +116,13 @@ class Validator:
                     places = block.sound[rows - first - 1].tolist()
                     found = self._rejects(reading, block, places)
                     if found:
-                        rejects.write(found.values())
+                        reading.rejects.write(found.values())
                     out.write(block.without(list(found)))
                     first += len(block.sound)
-        if rejects.total or reading.has_crlf or not reading.engine_takes():
-            return _verdict(reading, rejects, text)
+        if reading.rejects.total or reading.has_crlf or not reading.engine_takes():
+            return reading.verdict(text)
         text.unlink()
-        return _verdict(reading)
+        return reading.verdict()
 
     def _rejects(self, reading: Reading, block: Block, unclear: list[int]) -> dict[int, Reject]:
         """The rejects of a block, by place, in order. unclear: which records are to be judged."""
@@ -154,20 +153,3 @@ class Validator:
 def _column(names: Sequence[str | None], fault: Fault) -> str | None:
     """The name of the column at fault; None for none, or beyond the header's last."""
     return None if fault.column is None or fault.column >= len(names) else names[fault.column]
-
-
-def _verdict(
-    reading: Reading, rejects: RejectLog | None = None, text: Path | None = None
-) -> Verdict:
-    """text: where the accepted records were written, None if the file holds no others."""
-    rejected = rejects.total if rejects else 0
-    return Verdict(
-        reading.name,
-        read=reading.records,
-        accepted=reading.records - rejected,
-        rejects=rejects if rejected else None,
-        text=text or reading.link,
-        columns=reading.columns,
-        plain=text is None and reading.is_plain(),
-        header=reading.header.raw.decode(),
-    )

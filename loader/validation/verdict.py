@@ -1,6 +1,6 @@
 """What validation found in one file."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from loader.validation.rejects import RejectLog
@@ -19,7 +19,7 @@ class Verdict:
     file: str
     read: int = 0
     accepted: int = 0
-    rejects: RejectLog | None = None
+    rejects: RejectLog = field(default_factory=RejectLog)
     refused: str | None = None
     text: Path | None = None
     columns: tuple[str | None, ...] = ()
@@ -29,7 +29,7 @@ class Verdict:
     @property
     def rejected(self) -> int:
         """How many records were rejected."""
-        return self.rejects.total if self.rejects else 0
+        return self.rejects.total
 
     def to_json(self) -> dict[str, str | int | None]:
         """For machines: the file, the counts, and why it was refused as a whole, if it was."""

@@ -53,7 +53,7 @@ def write_rejected(path: Path, feed: Feed, files: Files) -> list[CopyGroup]:
         for file, verdict in files:
             too_long = len(verdict.header.encode()) > rejects.TEXT_BYTES
             header = None if too_long or "\0" in verdict.header else verdict.header
-            for row in verdict.rejects.rows() if verdict.rejects else ():
+            for row in verdict.rejects.rows():
                 writer.writerow((file.uri, file.etag, *row, header, contract))
                 count += 1
     group = CopyGroup((str(path),), COLUMNS, count, COLUMNS, compression="gzip", table="quarantine")

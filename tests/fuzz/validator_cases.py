@@ -44,7 +44,7 @@ class ValidatorCases:
         path.write_bytes(file.data)
         with _small_reads(file):
             verdict = validator.validate("hostile.csv", path)
-        rejects = list(verdict.rejects.read()) if verdict.rejects else []
+        rejects = list(verdict.rejects.read())
         expected = expect(file)
         if verdict.refused is not None or (expected.refusals and not expected.may_refuse):
             _check_refusal(verdict, rejects, expected)

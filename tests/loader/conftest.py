@@ -76,7 +76,7 @@ class JudgeBytes:
             path.write_bytes(data)
             verdict = validator.validate(name, path)
             accepted = None if verdict.refused else self.accepted(validator, verdict)
-            rejects = list(verdict.rejects.read()) if verdict.rejects else []
+            rejects = list(verdict.rejects.read())
             return Judged(verdict, rejects, accepted)
 
     @staticmethod
