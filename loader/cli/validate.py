@@ -5,19 +5,16 @@ from __future__ import annotations
 import os
 import sys
 from collections import Counter
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from loader.cli.options import Settings, command
 from loader.cli.output import ProgressReport, print_json, print_records, print_rejects
 from loader.errors import ConfigError, StorageError
-from loader.files.version import unreadable
+from loader.files.version import file_errors
 from loader.validation.verdict import Verdict
-
-if TYPE_CHECKING:
-    from loader.validation.validator import Validator
 
 
 @command(
@@ -60,7 +57,12 @@ def validate(
                 verdict = Verdict(str(path), refused=str(error))
                 code = max(code, error.exit_code)
             if path in results:
-                _write_results(validator, verdict, *results[path])
+                accepted, rejects = results[path]
+                with file_errors(accepted), rejects.open("w", encoding="ascii") as lines:
+                    lines.writelines(verdict.rejects.json_lines())
+                    accepted.unlink(missing_ok=True)
+                    if not verdict.refused:
+                        validator.write_accepted(verdict, accepted)
             verdicts.append(verdict)
             if settings.as_json:
                 print_json(verdict.to_json())
@@ -89,7 +91,7 @@ def _results(paths: tuple[Path, ...], out: Path) -> dict[Path, tuple[Path, Path]
         path: (out / f"{path.name}.accepted.csv", out / f"{path.name}.rejects.jsonl")
         for path in paths
     }
-    for result in (result for pair in results.values() for result in pair):
+    for result in chain(*results.values()):
         if result.resolve() in inputs:
             raise ConfigError(
                 f"{result} is to be validated and would be written over; give another --out"
@@ -97,27 +99,11 @@ def _results(paths: tuple[Path, ...], out: Path) -> dict[Path, tuple[Path, Path]
     return results
 
 
-def _write_results(validator: Validator, verdict: Verdict, accepted: Path, rejects: Path) -> None:
-    """Writes a file's accepted records as CSV, its rejected ones as JSON lines.
-
-    Raises StorageError.
-    """
-    try:
-        accepted.unlink(missing_ok=True)
-        if not verdict.refused:
-            validator.write_accepted(verdict, accepted)
-        with rejects.open("w", encoding="ascii") as lines:
-            lines.writelines(verdict.rejects.json_lines())
-    except OSError as error:
-        raise unreadable(error, accepted) from None
-
-
 def _check_readable(path: Path) -> None:
     """Raises ConfigError for a path that names no file, StorageError for an unreadable one."""
-    if path.is_dir():
-        raise ConfigError(f"{path} is a folder; name the files in it")
     if path.exists() and not path.is_file():
-        raise ConfigError(f"{path} is not a regular file")
+        what = "a folder; name the files in it" if path.is_dir() else "not a regular file"
+        raise ConfigError(f"{path} is {what}")
     try:
         with path.open("rb") as file:
             file.read(1)
