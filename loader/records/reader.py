@@ -240,9 +240,8 @@ def _not_utf8(data: bytes, cut: Cut) -> list[int]:
 
 def _explain(raw: bytes, dialect: Dialect) -> Fault:
     """What is wrong with a record whose quotes are misplaced. raw: its text, no line end."""
-    position, column = 0, 0
     quote = bytes([dialect.quote])
-    while match := dialect.one_field.match(raw, position):
+    for column, match in enumerate(dialect.one_field.finditer(raw)):
         if match[3] is None:
             start, rest = match.start(), raw[match.end() :]
             if match[1] is not None:
@@ -255,7 +254,6 @@ def _explain(raw: bytes, dialect: Dialect) -> Fault:
             return rule.broken(column, raw[start:end].decode(errors="backslashreplace"))
         if not match[3]:
             break
-        position, column = match.end(), column + 1
     return faults.STRAY_QUOTE.broken()
 
 
@@ -264,13 +262,12 @@ def read_fields(raw: bytes, dialect: Dialect) -> list[str]:
     quote = bytes([dialect.quote])
     if quote not in raw:
         return raw.decode().split(chr(dialect.delimiter))
-    values, position = [], 0
-    while match := dialect.one_field.match(raw, position):
+    values = []
+    for match in dialect.one_field.finditer(raw):
         value = match[2] if match[1] is None else match[1].replace(quote * 2, quote)
         values.append(value.decode())
         if not match[3]:
             break
-        position = match.end()
     return values
 
 
