@@ -2,7 +2,6 @@
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO
@@ -51,13 +50,13 @@ class Reading:
 
     def blocks(self) -> Iterator[Block]:
         """All blocks, added up anew. Raises DataRefused where the file is not one table."""
-        header, table = self.header, _OneTable(self.header)
+        header = self.header
         self.records = self.value_bytes = 0
         self.end, self.has_crlf, self.has_empty = header.data_offset, header.has_crlf, False
-        for block in read_blocks(
+        blocks = read_blocks(
             self._file, self.feed.dialect, len(header.fields), header.data_offset, header.data_line
-        ):
-            table.check_block(block)
+        )
+        for block in _one_table(header, blocks):
             self._advance(len(block.data))
             self.records += len(block)
             self.value_bytes += int(block.cut.value_bytes.sum())
@@ -65,7 +64,6 @@ class Reading:
             self.has_crlf |= block.has_crlf
             self.has_empty |= block.has_empty
             yield block
-        table.check_end()
 
     def values(self, raw: bytes) -> tuple[str | None, ...]:
         """The values of a well-formed record by the contract's columns, None for what is empty."""
@@ -116,45 +114,36 @@ class Reading:
         return self._file.read()
 
 
-@dataclass
-class _OneTable:
-    """Looks for a second header, and for an empty line after which no record fits the header."""
+def _one_table(header: Header, blocks: Iterator[Block]) -> Iterator[Block]:
+    """The blocks as they come.
 
-    header: Header
-    _begun: bool = False
-    _record: int = 0
-    _line: int = 0
-    _records: int = 0
-
-    def check_block(self, block: Block) -> None:
-        """Take the next block into account. Raises DataRefused if the header is in it."""
+    Raises DataRefused for a second header, and for a file that ends in an empty line and more than
+    one record of another width after it. One such record is a closing line, such as a total.
+    """
+    begun, record, line, records = False, 0, 0, 0
+    for block in blocks:
         # In a file of one column, the column's name may well be a value too.
-        if len(self.header.fields) > 1 and (index := block.find(self.header.raw)) is not None:
+        if len(header.fields) > 1 and (index := block.find(header.raw)) is not None:
             raise DataRefused(
                 f"record {block.first_record + index} on line {block.line(index)} is the header"
                 " once more: the file has several header rows, or is several files put"
                 " together; remove the repeated ones"
             )
-        sound, faulty = block.sound, sorted(block.faults)
-        last = int(sound[-1]) if len(sound) else -1
+        faulty = sorted(block.faults)
+        last = int(block.sound[-1]) if len(block.sound) else -1
         if last >= 0:
-            self._begun, self._record, self._records = True, 0, 0
+            begun, record, records = True, 0, 0
         for index in faulty[bisect_right(faulty, last) :]:
             if block.faults[index].rule not in _OTHER_WIDTH:
-                self._record = self._records = 0
-            elif self._record:
-                self._records += bool(block.raw(index))
+                record = records = 0
+            elif record:
+                records += bool(block.raw(index))
             elif not block.raw(index):
-                self._record, self._line = block.first_record + index, block.line(index)
-
-    def check_end(self) -> None:
-        """Raises DataRefused if the file ends in more than one record of another width.
-
-        One such record is a closing line, such as a total.
-        """
-        if self._begun and self._records > 1:
-            raise DataRefused(
-                f"after the empty line {self._line} (record {self._record}) no record has the"
-                f" header's number of fields, though {self._records:,} follow: another table seems"
-                " to begin there; put it into a file of its own"
-            )
+                record, line = block.first_record + index, block.line(index)
+        yield block
+    if begun and records > 1:
+        raise DataRefused(
+            f"after the empty line {line} (record {record}) no record has the"
+            f" header's number of fields, though {records:,} follow: another table seems"
+            " to begin there; put it into a file of its own"
+        )
