@@ -13,14 +13,12 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from loader.errors import ConfigError, FileChanged, StorageError
 from loader.files.s3_client import bucket_and_key, s3_client, s3_errors
-from loader.files.version import FileVersion, changed
+from loader.files.version import HEAD_BYTES, FileVersion, changed
 from loader.retry import retry
 
 if TYPE_CHECKING:
     from types_boto3_s3.type_defs import GetObjectOutputTypeDef, GetObjectRequestTypeDef
 
-# Bytes that are enough for a header.
-_HEAD = 256 * 1024
 _CHUNK = 1024 * 1024
 _WILDCARDS = "*?["
 # Seconds before an object whose body broke off is fetched anew. botocore tries requests again, but
@@ -86,7 +84,7 @@ class S3Store:
         """Its first bytes, enough for a header. Raises FileChanged, StorageError."""
         out = BytesIO()
         with s3_errors(file.uri):
-            self._download(file, out, _HEAD)
+            self._download(file, out, HEAD_BYTES)
         return out.getvalue()
 
     def path(self, file: FileVersion) -> str:
@@ -112,8 +110,8 @@ class S3Store:
 
         bucket, key = bucket_and_key(file.uri)
         count = file.bytes if limit is None else min(limit, file.bytes)
-        request: GetObjectRequestTypeDef = {"Bucket": bucket, "Key": key}
-        request["IfMatch"] = f'"{file.etag}"'
+        etag = f'"{file.etag}"'
+        request: GetObjectRequestTypeDef = {"Bucket": bucket, "Key": key, "IfMatch": etag}
         if count < file.bytes:
             request["Range"] = f"bytes=0-{count - 1}"
 

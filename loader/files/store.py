@@ -11,10 +11,7 @@ from pathlib import Path
 
 from loader.errors import ConfigError
 from loader.files.s3 import S3Store
-from loader.files.version import FileVersion, changed, file_errors
-
-# Bytes that are enough for a header.
-_HEAD = 256 * 1024
+from loader.files.version import HEAD_BYTES, FileVersion, changed, file_errors
 
 
 class LocalStore:
@@ -52,7 +49,7 @@ class LocalStore:
         """Its first bytes, enough for a header. Raises StorageError."""
         path = self._base / file.uri
         with file_errors(path), path.open("rb") as stream:
-            return stream.read(_HEAD)
+            return stream.read(HEAD_BYTES)
 
     def path(self, file: FileVersion) -> str:
         """Where an engine reads it."""

@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 
 from loader.errors import FileChanged, StorageError
 
+# Bytes of a stored file that are enough for a header.
+HEAD_BYTES = 256 * 1024
+
 
 @dataclass(frozen=True)
 class FileVersion:
