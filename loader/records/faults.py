@@ -33,6 +33,7 @@ class Fault:
     value: str | None = None
 
 
+# In the order in which they are looked for; a record has at most one fault of form.
 STRAY_QUOTE = Rule("stray_quote", "a quote stands inside a field that is not quoted")
 TEXT_AFTER_QUOTE = Rule("text_after_quote", "text follows the closing quote of a field")
 UNTERMINATED_QUOTE = Rule("unterminated_quote", "a quote is opened and never closed")
@@ -44,9 +45,3 @@ BARE_CARRIAGE_RETURN = Rule(
 )
 TOO_FEW_FIELDS = Rule("too_few_fields", "the record has {fields} fields; the header has {width}")
 TOO_MANY_FIELDS = Rule("too_many_fields", TOO_FEW_FIELDS.message)
-
-# In the order in which they are looked for; a record has at most one fault of form.
-FORM_RULES = (
-    *(STRAY_QUOTE, TEXT_AFTER_QUOTE, UNTERMINATED_QUOTE, NUL_BYTE, NOT_UTF8, RECORD_TOO_LARGE),
-    *(BARE_CARRIAGE_RETURN, TOO_FEW_FIELDS, TOO_MANY_FIELDS),
-)

@@ -4,7 +4,7 @@ The rules of a record's form are the strict reader's (records/faults.py). Those 
 in the order in which they are checked.
 """
 
-from loader.records.faults import FORM_RULES, Rule
+from loader.records.faults import Rule
 
 MAX_BYTES = Rule("max_bytes", "{column.name} has {size:,} bytes; the limit is {column.max_bytes:,}")
 REQUIRED = Rule("required", "{column.name} is empty, but required")
@@ -22,8 +22,6 @@ VALUE_RULES = (
     *(MAX_BYTES, REQUIRED, *TYPES.values()),
     *(ACCEPTED_VALUES, PATTERN, MINIMUM, MAXIMUM),
 )
-
-RULES = {rule.name: rule for rule in (*FORM_RULES, *VALUE_RULES)}
 
 # The rule that a value breaks, by the type of Pydantic's error. Any other type of error is that of
 # a text that cannot be parsed.
