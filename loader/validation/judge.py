@@ -22,8 +22,6 @@ _TYPES = {
     "timestamp": datetime,
 }
 
-_PLACES = {rule.name: place for place, rule in enumerate(rules.VALUE_RULES)}
-
 
 class Judge:
     """Judges records of one feed.
@@ -56,7 +54,11 @@ class Judge:
             for detail in error.errors(include_url=False, include_input=False):
                 place = int(str(detail["loc"][0])[1:])
                 found.setdefault(place, []).append(self._fault(place, values[place], detail))
-            return [min(faults, key=_precedence) for faults in found.values()]
+            # The first in the catalogue, which is the order in which a person would check.
+            return [
+                min(faults, key=lambda fault: rules.VALUE_RULES.index(fault.rule))
+                for faults in found.values()
+            ]
         return []
 
     def _fault(self, place: int, value: str | None, detail: ErrorDetails) -> Fault:
@@ -100,8 +102,3 @@ def _aspects(column: Column, matches: Callable[[str, str], bool]) -> Iterator[tu
 
 def _word(raw: str | None) -> str | None:
     return simple_lower((raw or "").strip()) or None
-
-
-def _precedence(fault: Fault) -> int:
-    """The rule's place in the catalogue, which is the order in which a person would check."""
-    return _PLACES[fault.rule.name]
