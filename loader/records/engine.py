@@ -30,9 +30,7 @@ def connect(spool: Path | None = None) -> duckdb.DuckDBPyConnection:
         }
     )
     connection.execute("set enable_progress_bar = false")
-    row = connection.execute("select current_setting('threads')").fetchone()
-    if row and row[0] > _MAX_THREADS:
-        connection.execute(f"set threads = {_MAX_THREADS}")
+    connection.execute(f"set threads = least(current_setting('threads'), {_MAX_THREADS})")
     return connection
 
 

@@ -41,10 +41,6 @@ class Screening:
         self._connection = connection
         self._clear = predicate(feed.columns)
 
-    def close(self) -> None:
-        """Let go of the connection."""
-        self._connection.close()
-
     @contextmanager
     def beside(self, reading: Reading) -> Iterator[Future[tuple[Seen, int]]]:
         """Screen a whole file while other work is done; stop at the end if it is still running.

@@ -42,8 +42,7 @@ class Validator:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._screening.close()
-        self._connection.close()
+        self._connection.close()  # and with it the screen's cursor
 
     def validate(self, name: str, path: Path, advance: Advance = lambda _: None) -> Verdict:
         """Judge every record of a plain text file.
