@@ -1,16 +1,13 @@
-"""Compressed files: what compresses them, and their text on disk or of their first bytes."""
+"""Compressed files: what compresses them, and their text on disk."""
 
 import gzip
 import hashlib
-import io
 import os
 import re
 import sys
 import zlib
-from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import Literal
 
 from loader.errors import ConfigError, DataRefused
 
@@ -22,8 +19,6 @@ else:
 Compression = Literal["none", "gzip", "zstd"]
 
 _CHUNK = 1024 * 1024
-# A header is no longer than a record may be (records/reader.py).
-_HEAD_TEXT = 4 * 1024 * 1024
 _MAX_TEXT = 10 * 1024**3
 _DAMAGED = (gzip.BadGzipFile, zlib.error, zstd.ZstdError)
 _SUFFIXES: dict[str, Compression] = {".gz": "gzip", ".zst": "zstd"}
@@ -44,10 +39,10 @@ def plain_text(name: str, path: Path, spool: Path, compression: Compression | No
     if kind == "none":
         return path
     target = spool / f"{hashlib.sha256(name.encode()).hexdigest()[:24]}.txt"
-    limit = _max_text()
-    with path.open("rb") as raw, target.open("wb") as out:
+    limit, open_archive = _max_text(), gzip.open if kind == "gzip" else zstd.open
+    with open_archive(path) as archive, target.open("wb") as out:
         try:
-            for chunk in _decompressed(raw, kind, _CHUNK):
+            while chunk := archive.read(_CHUNK):
                 if out.tell() + len(chunk) > limit:
                     target.unlink()
                     raise DataRefused(
@@ -60,21 +55,9 @@ def plain_text(name: str, path: Path, spool: Path, compression: Compression | No
             raise DataRefused(
                 f"the {kind} archive ends before its end: the file is cut off; get it again"
             ) from None
+        except _DAMAGED as error:
+            raise DataRefused(f"this is no sound {kind} archive ({error}); get it again") from None
     return target
-
-
-def plain_head(name: str, head: bytes, compression: Compression | None = None) -> bytes:
-    """The text of a file's first bytes, as far as they go. Raises DataRefused as plain_text."""
-    kind = compression_of(name, compression)
-    if kind == "none":
-        return head
-    text = bytearray()
-    with suppress(EOFError):  # only the head of the archive is here
-        for chunk in _decompressed(io.BytesIO(head), kind, 4096):
-            text += chunk
-            if len(text) >= _HEAD_TEXT:
-                break
-    return bytes(text)
 
 
 def _max_text() -> int:
@@ -86,13 +69,3 @@ def _max_text() -> int:
             " digits"
         )
     return int(text)
-
-
-def _decompressed(raw: BinaryIO, kind: Compression, chunk: int) -> Iterator[bytes]:
-    """The text in chunks. Raises DataRefused, and EOFError if the archive is cut off."""
-    stream = gzip.GzipFile(fileobj=raw) if kind == "gzip" else zstd.ZstdFile(raw)
-    try:
-        while data := stream.read(chunk):
-            yield data
-    except _DAMAGED as error:
-        raise DataRefused(f"this is no sound {kind} archive ({error}); get it again") from None

@@ -7,17 +7,16 @@ import re
 from contextlib import closing
 from dataclasses import replace
 from fnmatch import fnmatchcase
-from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 from loader.errors import ConfigError, FileChanged, StorageError
 from loader.files.s3_client import bucket_and_key, s3_client, s3_errors
-from loader.files.version import HEAD_BYTES, FileVersion, changed
+from loader.files.version import FileVersion, changed
 from loader.retry import retry
 
 if TYPE_CHECKING:
-    from types_boto3_s3.type_defs import GetObjectOutputTypeDef, GetObjectRequestTypeDef
+    from types_boto3_s3.type_defs import GetObjectOutputTypeDef
 
 _CHUNK = 1024 * 1024
 _WILDCARDS = "*?["
@@ -76,16 +75,15 @@ class S3Store:
         Raises FileChanged, StorageError.
         """
         target = spool / hashlib.sha256(file.uri.encode()).hexdigest()[:24]
-        with s3_errors(file.uri), target.open("wb") as out:
-            version = self._download(file, out)
-        return replace(file, version=version), target
-
-    def head(self, file: FileVersion) -> bytes:
-        """Its first bytes, enough for a header. Raises FileChanged, StorageError."""
-        out = BytesIO()
         with s3_errors(file.uri):
-            self._download(file, out, HEAD_BYTES)
-        return out.getvalue()
+            try:
+                version = retry(lambda: self._download(file, target), _Damaged, _WAITS)
+            except _Damaged as error:
+                raise StorageError(
+                    f"{file.uri}: {error}. It was fetched {len(_WAITS) + 1} times and never came"
+                    " whole; check the network and the object, then run again."
+                ) from None
+        return replace(file, version=version), target
 
     def path(self, file: FileVersion) -> str:
         """Where an engine reads it."""
@@ -99,58 +97,40 @@ class S3Store:
         if now.get("ETag", "").strip('"') != file.etag or now.get("VersionId") != file.version:
             raise changed(file.uri, "it was overwritten")
 
-    def _download(self, file: FileVersion, out: BinaryIO, limit: int | None = None) -> str | None:
-        """Write an object, or its first `limit` bytes; return its version id, if it has one.
+    def _download(self, file: FileVersion, target: Path) -> str | None:
+        """Write an object to a local file; return its version id, if it has one.
 
         Only the version with this ETag is taken, and its length, ETag and checksums are compared.
-        Raises FileChanged, StorageError, what botocore raises for a request, and OSError of `out`.
+        Raises FileChanged, _Damaged, OSError, and what botocore raises for a request.
         """
         from botocore.exceptions import BotoCoreError
         from urllib3.exceptions import HTTPError
 
         bucket, key = bucket_and_key(file.uri)
-        count = file.bytes if limit is None else min(limit, file.bytes)
-        etag = f'"{file.etag}"'
-        request: GetObjectRequestTypeDef = {"Bucket": bucket, "Key": key, "IfMatch": etag}
-        if count < file.bytes:
-            request["Range"] = f"bytes=0-{count - 1}"
-
-        def once() -> str | None:
-            response = self._client.get_object(**request)
-            with closing(response["Body"]) as body:
-                # Some stores ignore If-Match and send what they have now.
-                if response.get("ETag", "").strip('"') != file.etag:
-                    raise FileChanged(
-                        f"{file.uri}: S3 sent another version than was listed. Nothing was loaded;"
-                        " run again to take it as it is."
-                    )
-                compare = count == file.bytes and _is_md5(response, file)
-                digest = hashlib.md5(usedforsecurity=False) if compare else None
-                out.seek(0)
-                out.truncate()
-                try:
-                    for chunk in body.iter_chunks(_CHUNK):
-                        out.write(chunk)
-                        if digest:
-                            digest.update(chunk)
-                except (BotoCoreError, HTTPError) as error:
-                    # It breaks off, or botocore finds that a checksum is wrong.
-                    raise _Damaged(str(error).rstrip(".")) from None
-            if out.tell() != count:
-                raise _Damaged(f"{out.tell():,} bytes came, not {count:,}")
-            if digest and digest.hexdigest() != file.etag:
-                raise _Damaged(
-                    f"the bytes that came have the MD5 {digest.hexdigest()}, not {file.etag}"
+        response = self._client.get_object(Bucket=bucket, Key=key, IfMatch=f'"{file.etag}"')
+        with closing(response["Body"]) as body, target.open("wb") as out:
+            # Some stores ignore If-Match and send what they have now.
+            if response.get("ETag", "").strip('"') != file.etag:
+                raise FileChanged(
+                    f"{file.uri}: S3 sent another version than was listed. Nothing was loaded;"
+                    " run again to take it as it is."
                 )
-            return response.get("VersionId")
-
-        try:
-            return retry(once, _Damaged, _WAITS)
-        except _Damaged as error:
-            raise StorageError(
-                f"{file.uri}: {error}. It was fetched {len(_WAITS) + 1} times and never came whole;"
-                " check the network and the object, then run again."
-            ) from None
+            digest = hashlib.md5(usedforsecurity=False) if _is_md5(response, file) else None
+            try:
+                for chunk in body.iter_chunks(_CHUNK):
+                    out.write(chunk)
+                    if digest:
+                        digest.update(chunk)
+            except (BotoCoreError, HTTPError) as error:
+                # It breaks off, or botocore finds that a checksum is wrong.
+                raise _Damaged(str(error).rstrip(".")) from None
+            if out.tell() != file.bytes:
+                raise _Damaged(f"{out.tell():,} bytes came, not {file.bytes:,}")
+        if digest and digest.hexdigest() != file.etag:
+            raise _Damaged(
+                f"the bytes that came have the MD5 {digest.hexdigest()}, not {file.etag}"
+            )
+        return response.get("VersionId")
 
 
 def _is_md5(response: GetObjectOutputTypeDef, file: FileVersion) -> bool:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from loader.errors import ConfigError
 from loader.files.s3 import S3Store
-from loader.files.version import HEAD_BYTES, FileVersion, changed, file_errors
+from loader.files.version import FileVersion, changed, file_errors
 
 
 class LocalStore:
@@ -44,12 +44,6 @@ class LocalStore:
             etag = hashlib.file_digest(stream, "sha256").hexdigest()
         self.check_unchanged(file)
         return replace(file, etag=etag), path
-
-    def head(self, file: FileVersion) -> bytes:
-        """Its first bytes, enough for a header. Raises StorageError."""
-        path = self._base / file.uri
-        with file_errors(path), path.open("rb") as stream:
-            return stream.read(HEAD_BYTES)
 
     def path(self, file: FileVersion) -> str:
         """Where an engine reads it."""

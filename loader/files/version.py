@@ -6,9 +6,6 @@ from dataclasses import dataclass, field
 
 from loader.errors import FileChanged, StorageError
 
-# Bytes of a stored file that are enough for a header.
-HEAD_BYTES = 256 * 1024
-
 
 @dataclass(frozen=True)
 class FileVersion:

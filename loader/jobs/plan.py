@@ -1,20 +1,17 @@
 """What a load would do: which files are new, the SQL that would load them, COPY's manifests."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from io import BytesIO
 
 from loader.contract.feed import Feed
-from loader.errors import ConfigError, DataRefused
-from loader.files.archives import compression_of, plain_head
+from loader.errors import ConfigError
+from loader.files.archives import compression_of
 from loader.files.store import Store, open_store
 from loader.files.version import FileVersion
-from loader.records.reader import read_header
-from loader.validation.header import match_header
 from loader.validation.verdict import Verdict
 from loader.warehouse.connection import Warehouse
-from loader.warehouse.copy_source import CopyGroup, file_group, merged
+from loader.warehouse.copy_source import file_group, merged
 from loader.warehouse.landing import ledger_row, load_statements
 from loader.warehouse.ledger import Key, Tables, Versions, file_versions
 from loader.warehouse.project import Project
@@ -96,9 +93,9 @@ def plan_load(
 ) -> tuple[LoadPlan, list[str], dict[str, str]]:
     """The plan, the SQL that would load its new files, and the manifests it names, by URI.
 
-    Reads the files' headers; changes nothing. Assumes that every record is accepted as it stands;
-    what is not known before the files are fetched and counted is shown as 0 or null. Raises as
-    make_plan, and DataRefused for a header that does not fit.
+    Fetches no file and changes nothing. Assumes that every file has the contract's columns in the
+    contract's order and that every record is accepted as it stands; what is not known before the
+    files are fetched and counted is shown as 0 or null. Raises as make_plan.
     """
     store = open_store(feed.options.location, project.project_dir)
     tables = Tables(project, warehouse, feed)
@@ -108,7 +105,9 @@ def plan_load(
     load_id = tables.number("next_load_id") if tables.exist("ledger") else 1
     work = tables.render("copy_settings")["work_location"] or "s3://<CTI_WORK_LOCATION>"
     folder = f"{feed_folder(work, feed.name)}<load>/"
-    groups = merged(feed, _assumed(feed, plan.new, store), folder)
+    files = [(store.path(f), compression_of(f.uri, feed.options.compression)) for f in plan.new]
+    names = feed.column_names
+    groups = merged(feed, (file_group(feed, path, names, 0, kind) for path, kind in files), folder)
     rows = [ledger_row(load_id, file, Verdict(file.uri), "loaded") for file in plan.new]
     staging = [
         statement for group in groups for statement in tables.sql("stage_files", group=group)
@@ -123,17 +122,3 @@ def plan_load(
     ]
     manifests = {g.manifest: g.manifest_text() for g in groups if lock}
     return plan, statements, manifests
-
-
-def _assumed(feed: Feed, files: Sequence[FileVersion], store: Store) -> Iterator[CopyGroup]:
-    """Each file as COPY would read it if it were loaded as it is stored."""
-    options = feed.options
-    for file in files:
-        try:
-            head = plain_head(file.uri, store.head(file), options.compression)
-            header = read_header(BytesIO(head), feed.dialect)
-            columns = match_header(header.fields, feed)
-        except DataRefused as error:
-            raise DataRefused(f"{file.uri}: {error}") from None
-        compression = compression_of(file.uri, options.compression)
-        yield file_group(feed, store.path(file), columns, 0, compression)

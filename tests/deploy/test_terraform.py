@@ -525,7 +525,6 @@ def test_the_loader_s_policy_is_what_the_loader_asks_for(
     # WHEN the loader does all that it does in S3 in a load
     store = S3Store(locations["CTI_INDICATORS_LOCATION"])
     (file,) = store.find()
-    assert store.head(file)
     file, path = store.fetch(file, tmp_path)
     store.check_unchanged(file)
     work = WorkFolder(locations["CTI_WORK_LOCATION"], "cti.indicators")

@@ -175,7 +175,7 @@ def test_headers_and_columns_only_appear(loader: Loader, project: Path, tables: 
     result = loader("load", "--select", "odd", code=1)
     assert_harmless(result)
     assert "unknown: 'x', 'y'" in result.stdout
-    assert_harmless(loader("plan", "--select", "odd", code=1))
+    assert_harmless(loader("plan", "--select", "odd"))
     # AND what is written stays in its folder
     assert sorted(path.name for path in project.parent.iterdir()) == around
     (kept,) = (project / "rejects").iterdir()
@@ -215,7 +215,7 @@ def test_an_archive_that_holds_too_much_is_refused(
     text = HEADER.encode() + b"a.example,domain,me,1,2026-01-01\n" * 2_000_000
     name = "bomb.csv.gz" if kind == "gzip" else "bomb.csv.zst"
     (feed_folder / name).write_bytes(pack(text))
-    # THEN it can be planned for by its header, and is refused with what to do
+    # THEN it can be planned for, and is refused with what to do
     assert "1 new" in loader("plan").stdout
     result = loader("load", code=1)
     assert "holds more than 1,000,000 bytes of text" in result.stdout

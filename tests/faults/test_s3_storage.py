@@ -31,7 +31,7 @@ def test_the_proxy_itself_changes_nothing(proxied: Lake, tmp_path: Path, name: s
     store = S3Store(proxied.uri("*"))
     (file,) = store.find()
     fetched, path = store.fetch(file, tmp_path)
-    assert (path.read_bytes(), store.head(file)) == (CONTENT, CONTENT)
+    assert path.read_bytes() == CONTENT
     store.check_unchanged(fetched)
 
 
@@ -91,18 +91,6 @@ def test_an_object_in_parts_is_held_against_its_checksum(
     # THEN it is fetched anew, then refused
     with pytest.raises(StorageError, match=r"Expected checksum .* never came whole"):
         store.fetch(file, tmp_path)
-
-
-@pytest.mark.parametrize("fault", [faults.reset(), faults.shorter, faults.misnumbered])
-def test_the_head_for_a_plan_is_fetched_anew(proxied: Lake, s3_proxy: S3Proxy, fault: Deed) -> None:
-    proxied.put("a.csv", CONTENT)
-    store = S3Store(proxied.uri("a.csv"))
-    (file,) = store.find()
-    s3_proxy.strike("get", fault, times=3)
-    assert store.head(file) == CONTENT
-    s3_proxy.strike("get", fault)
-    with pytest.raises(StorageError, match="never came whole"):
-        store.head(file)
 
 
 def test_a_download_that_broke_off_leaves_nothing_of_itself(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from loader.errors import ConfigError, DataRefused
-from loader.files.archives import plain_head, plain_text, zstd
+from loader.files.archives import plain_text, zstd
 
 if TYPE_CHECKING:
     pass
@@ -73,23 +73,6 @@ def test_a_damaged_archive_is_refused(
     path.write_bytes(damage(packed(kind)))
     with pytest.raises(DataRefused, match=rf"{kind} archive"):
         plain_text(path.name, path, tmp_path)
-
-
-@pytest.mark.parametrize("kind", ["gzip", "zstd"])
-def test_the_head_of_an_archive_is_enough_for_a_header(kind: str) -> None:
-    data = packed(kind)
-    assert plain_head(f"a{SUFFIXES[kind]}", data).startswith(b"a,b\n1,2\n")
-    assert TEXT.startswith(plain_head(f"a{SUFFIXES[kind]}", data[: len(data) // 2]))
-    with pytest.raises(DataRefused, match=f"no sound {kind} archive"):
-        plain_head(f"a{SUFFIXES[kind]}", b"a,b\n1,2\n3,4\n")
-    assert plain_head("a.csv", b"a,b\n") == b"a,b\n"
-
-
-def test_a_header_is_read_from_no_more_than_it_may_take(tmp_path: Path) -> None:
-    # A few kilobytes of zstd can hold gigabytes, and `plan` reads the header of every file.
-    head = plain_head("a.csv.zst", zstd.compress(b"a,b\n" + b"1,2\n" * 8_000_000))
-    assert head.startswith(b"a,b\n1,2\n")
-    assert len(head) < 5_000_000
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "1e9", "٣", "9" * 5000])

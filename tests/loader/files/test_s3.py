@@ -65,7 +65,6 @@ def test_an_object_may_have_any_name(lake: Lake, tmp_path: Path, name: str) -> N
     assert file.uri == lake.uri(name)
     fetched, path = store.fetch(file, tmp_path)
     assert path.read_bytes() == b"content"
-    assert store.head(file) == b"content"
     store.check_unchanged(fetched)
 
 
@@ -82,8 +81,6 @@ def test_an_object_is_pinned_by_its_etag(lake: Lake, tmp_path: Path) -> None:
     for call in (lambda: store.fetch(file, tmp_path), lambda: store.check_unchanged(fetched)):
         with pytest.raises(FileChanged, match=r"a\.csv: it was overwritten.*run again"):
             call()
-    with pytest.raises(FileChanged):
-        store.head(file)
 
 
 def test_an_object_that_is_deleted_is_missed(lake: Lake, tmp_path: Path) -> None:
@@ -97,11 +94,10 @@ def test_an_object_that_is_deleted_is_missed(lake: Lake, tmp_path: Path) -> None
             call()
 
 
-def test_an_empty_object_has_an_empty_head(lake: Lake, tmp_path: Path) -> None:
+def test_an_empty_object_is_fetched(lake: Lake, tmp_path: Path) -> None:
     lake.put("empty.csv", b"")
     store = open_store(lake.uri("empty.csv"), tmp_path)
     (file,) = store.find()
-    assert store.head(file) == b""
     assert store.fetch(file, tmp_path)[1].read_bytes() == b""
 
 
