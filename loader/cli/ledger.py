@@ -20,11 +20,8 @@ def history(settings: Settings) -> None:
     \b
     Example: python -m loader history --json
     """
-    from loader.warehouse.ledger import Tables
-
     names = {feed.name for feed in settings.feeds()}
-    with settings.project.warehouse(create=False) as warehouse:
-        tables = Tables(settings.project, warehouse)
+    with settings.project.warehouse(create=False) as tables:
         if not tables.exist("ledger"):
             output.say("nothing has been loaded yet", error=True)
             return

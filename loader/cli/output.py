@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from loader.jobs.check import Finding
-    from loader.validation.verdict import Verdict
+    from loader.validation.rejects import Verdict
 
-_FIRST_REJECTS = 20
-_DIFFERENCES = 20
+# How many rejected records, or differences, are shown; --json and files have them all.
+_SHOWN = 20
 # Columns whose text is cut, to so many characters.
 _CUT = {"value": 60, "message": 120, "raw": 120}
 _PIPE_WIDTH = 400
@@ -102,7 +102,7 @@ def print_rejects(verdicts: Sequence[Verdict]) -> None:
     for verdict in verdicts:
         if verdict.refused:
             say(f"{verdict.file}: refused: {verdict.refused}")
-    first = [reject for v in verdicts for reject in v.rejects.first][:_FIRST_REJECTS]
+    first = [reject for v in verdicts for reject in v.rejects.first][:_SHOWN]
     if not first:
         return
     by_rule = sum((v.rejects.by_rule for v in verdicts), Counter[tuple[str | None, str]]())
@@ -119,9 +119,9 @@ def print_findings(feed: str, findings: Sequence[Finding]) -> None:
     if not findings:
         say(f"{feed}: nothing has been loaded yet")
     for finding in findings:
-        details = list(finding.lines[:_DIFFERENCES])
-        if len(finding.lines) > _DIFFERENCES:
-            details.append(f"… and {len(finding.lines) - _DIFFERENCES:,} more; --json has all")
+        details = list(finding.lines[:_SHOWN])
+        if len(finding.lines) > _SHOWN:
+            details.append(f"… and {len(finding.lines) - _SHOWN:,} more; --json has all")
         details += [finding.advice] if finding.advice else []
         say(f"{feed}: {finding.state}: {finding.what}", details)
 

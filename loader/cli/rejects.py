@@ -12,9 +12,6 @@ from loader.cli.output import ProgressReport, print_by_rule, print_json, print_r
 from loader.errors import ConfigError, DataRefused
 from loader.validation.rejects import Reject
 
-# Examples of each rule.
-_EXAMPLES = 2
-
 
 @command(
     select_option,
@@ -31,14 +28,13 @@ def rejects(settings: Settings, load_id: int | None, uri: str | None, as_csv: bo
     Example: python -m loader rejects --load 3 --csv > rejects.csv
     """
     from loader.cli.corrections import print_csv
-    from loader.warehouse.ledger import Tables
     from loader.warehouse.quarantine import quarantined
 
     if as_csv and settings.as_json:
         raise ConfigError("--csv and --json exclude each other; give one of them")
     with settings.project.warehouse(create=False) as warehouse:
         for number, feed in enumerate(settings.feeds()):
-            records = quarantined(Tables(settings.project, warehouse, feed), load_id, uri)
+            records = quarantined(warehouse.of(feed), load_id, uri)
             if as_csv:
                 print_csv(records, sys.stdout, header=not number)
             elif settings.as_json:
@@ -96,24 +92,22 @@ def replay(
 
 
 def _print_quarantine(feed: str, records: Iterable[Reject], of: str) -> None:
-    """How many records broke which rule, and an example or two of each.
+    """How many records broke which rule, and an example of each.
 
     of: which records were asked for.
     """
     by_rule: Counter[tuple[str | None, str]] = Counter()
-    examples: list[Reject] = []
+    examples: dict[tuple[str | None, str], Reject] = {}
     for record in records:
-        key = record.column, record.rule
-        by_rule[key] += 1
-        if by_rule[key] <= _EXAMPLES:
-            examples.append(record)
+        by_rule[record.column, record.rule] += 1
+        examples.setdefault((record.column, record.rule), record)
     if not by_rule:
         say(f"{feed}: no record{of} is in quarantine")
         return
     print_by_rule(f"{feed}: rejected by rule", by_rule)
-    examples.sort(key=lambda r: (-by_rule[r.column, r.rule], r.column or "", r.rule))
+    shown = [examples[key] for key, _ in by_rule.most_common()]
     print_records(
         "examples",
         ("load", "file", "record", "line", "column", "rule", "value", "raw"),
-        ({**r.to_json(), "raw": r.raw.decode("utf-8", "backslashreplace")} for r in examples),
+        ({**r.to_json(), "raw": r.raw.decode("utf-8", "backslashreplace")} for r in shown),
     )

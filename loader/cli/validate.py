@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections import Counter
 from itertools import chain
@@ -14,11 +13,13 @@ from loader.cli.options import Settings, command
 from loader.cli.output import ProgressReport, print_json, print_records, print_rejects
 from loader.errors import ConfigError, StorageError
 from loader.files.version import file_errors
-from loader.validation.verdict import Verdict
+from loader.validation.rejects import Verdict
+
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @command(
-    click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path)),
+    click.argument("paths", nargs=-1, required=True, type=_FILE),
     click.option(
         "--feed", "feed_name", metavar="FEED", help="Whose contract; not needed for one feed."
     ),
@@ -43,14 +44,15 @@ def validate(
     feed = settings.feed(feed_name, "--feed")
     results = _results(paths, out) if out else {}
     observer = ProgressReport(quiet=settings.as_json)
-    total = sum(os.path.getsize(path) for path in paths if os.path.isfile(path))
+    total = sum(path.stat().st_size for path in paths)
     step = observer.step(f"{feed.name}: validating {len(paths)} files", total)
     verdicts: list[Verdict] = []
     code = 0
     with spool_folder() as spool, Validator(feed, spool) as validator, step:
         for path in paths:
             try:
-                _check_readable(path)
+                if not path.is_file():
+                    raise ConfigError(f"{path} is not a regular file")
                 verdict = judge_file(validator, feed, str(path), path, spool, observer)
                 code = max(code, 1 if verdict.refused or verdict.rejected else 0)
             except (ConfigError, StorageError) as error:
@@ -73,8 +75,7 @@ def validate(
             ({**v.to_json(), "refused": "whole file" if v.refused else ""} for v in verdicts),
         )
         print_rejects(verdicts)
-    if code:
-        sys.exit(code)
+    sys.exit(code)
 
 
 def _results(paths: tuple[Path, ...], out: Path) -> dict[Path, tuple[Path, Path]]:
@@ -97,16 +98,3 @@ def _results(paths: tuple[Path, ...], out: Path) -> dict[Path, tuple[Path, Path]
                 f"{result} is to be validated and would be written over; give another --out"
             )
     return results
-
-
-def _check_readable(path: Path) -> None:
-    """Raises ConfigError for a path that names no file, StorageError for an unreadable one."""
-    if path.exists() and not path.is_file():
-        what = "a folder; name the files in it" if path.is_dir() else "not a regular file"
-        raise ConfigError(f"{path} is {what}")
-    try:
-        with path.open("rb") as file:
-            file.read(1)
-    except OSError as error:
-        kind = ConfigError if isinstance(error, FileNotFoundError) else StorageError
-        raise kind(f"{path}: {error.strerror}") from None

@@ -43,7 +43,7 @@ class S3Store:
             raise ConfigError(f"location {location!r}: name the bucket, as in s3://bucket/prefix*")
         self._prefix = key[: min((key.find(c) for c in _WILDCARDS if c in key), default=len(key))]
         self._pattern = f"{key}*" if key == self._prefix else key
-        self._client = s3_client(self)
+        self._client = s3_client()
 
     def find(self) -> list[FileVersion]:
         """Every object of the location, by key. Raises StorageError."""

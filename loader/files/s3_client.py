@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -48,15 +47,8 @@ def bucket_and_key(uri: str) -> tuple[str, str]:
     return bucket, key
 
 
-def s3_client(holder: object) -> S3Client:
-    """A client whose connections are closed when its holder is gone."""
-    client = new_client()
-    weakref.finalize(holder, client.close)
-    return client
-
-
-def new_client() -> S3Client:
-    """A client that its caller closes. Raises ConfigError for what AWS's settings have wrong."""
+def s3_client() -> S3Client:
+    """A client. Raises ConfigError for what AWS's settings have wrong."""
     # Imported here: it takes a third of a second that local files need not wait for.
     import boto3
     from botocore.config import Config

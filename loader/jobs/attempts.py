@@ -2,13 +2,11 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 from loader.contract.feed import Feed
 from loader.errors import WarehouseTransient
-from loader.retry import retry
-
-Report = TypeVar("Report")
+from loader.retry import Result, retry
 
 # Seconds between two tries.
 _WAITS = (1.0, 4.0, 15.0)
@@ -27,7 +25,7 @@ class Observer(Protocol):
         """Reports something that a person should know of."""
 
 
-def retried(feed: Feed, observer: Observer, job: Callable[[], Report]) -> Report:
+def retried(feed: Feed, observer: Observer, job: Callable[[], Result]) -> Result:
     """Does a job that leaves the warehouse as it was when it fails, up to four times.
 
     Raises the WarehouseTransient of the last try, and any other error at once.

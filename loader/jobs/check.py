@@ -12,7 +12,6 @@ from typing import Any, Literal
 
 from loader.contract.feed import Feed
 from loader.warehouse.connection import Warehouse
-from loader.warehouse.ledger import Tables
 from loader.warehouse.project import CountingTest, Project
 
 Rows = Sequence[dict[str, Any]]
@@ -50,7 +49,7 @@ def check_feed(
     the ledger, the quarantine, and of the landing table and each mart a column or two. Raises
     WarehouseError, and ConfigError for a feed or a mart that no test counts.
     """
-    tables = Tables(project, warehouse, feed)
+    tables = warehouse.of(feed)
     missing = [table for table in tables.nodes if not tables.exist(table)]
     totals = tables.rows("ledger_totals")[0] if "ledger" not in missing else {"files": 0}
     if len(missing) == len(tables.nodes) or (missing == ["landing"] and not totals["files"]):
@@ -71,7 +70,9 @@ def check_feed(
     return findings
 
 
-def _case(project: Project, tables: Tables, test: CountingTest, passed: bool) -> tuple[str, Rows]:
+def _case(
+    project: Project, tables: Warehouse, test: CountingTest, passed: bool
+) -> tuple[str, Rows]:
     """Which of a test's words hold, and the counts for them.
 
     A mart that is older than the newest load is not wrong; the next build makes up for it.

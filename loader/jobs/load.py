@@ -15,11 +15,11 @@ from loader.files.store import Store, open_store
 from loader.files.version import FileVersion, changed
 from loader.jobs.attempts import Observer, retried
 from loader.jobs.plan import LoadPlan, make_plan
+from loader.validation.rejects import Verdict
 from loader.validation.validator import Validator
-from loader.validation.verdict import Verdict
 from loader.warehouse.copy_source import Files
 from loader.warehouse.landing import load_of, work_folder
-from loader.warehouse.ledger import Key, LedgerRow, Tables
+from loader.warehouse.ledger import Key, LedgerRow
 from loader.warehouse.project import Project
 from loader.warehouse.work import check_folder, keep
 
@@ -120,8 +120,7 @@ class Load:
 
     def _attempt(self) -> LoadReport:
         """One try. No connection is open while files are fetched and judged, which may be long."""
-        with self.project.warehouse() as warehouse:
-            tables = Tables(self.project, warehouse, self.feed)
+        with self.project.warehouse(self.feed) as tables:
             plan = make_plan(self.feed, self.store, tables, self.reloads)
             # A mistake in its location is told before anything is fetched.
             work_folder(tables, self.feed)
@@ -195,23 +194,19 @@ class Load:
         try:
             with (
                 self.observer.step(f"{self.feed.name}: loading {records:,} records"),
-                self.project.warehouse() as warehouse,
+                self.project.warehouse(self.feed) as tables,
+                load_of(tables, self.feed, files, self.spool, plan.versions) as self.landed,
             ):
-                tables = Tables(self.project, warehouse, self.feed)
-                landing = load_of(tables, self.feed, files, self.spool, plan.versions)
-                with landing as self.landed:
-                    self._check_unchanged(files)
+                for file, _ in files:
+                    self.store.check_unchanged(file)
             return self.landed
         except errors.WarehouseTransient:
             raise
         except (errors.WarehouseError, errors.ReconciliationError):
             # Report a file that was overwritten meanwhile instead: that is why.
-            self._check_unchanged(files)
+            for file, _ in files:
+                self.store.check_unchanged(file)
             raise
-
-    def _check_unchanged(self, files: Files) -> None:
-        for file, _ in files:
-            self.store.check_unchanged(file)
 
     def _reported(self, rows: Sequence[LedgerRow], verdicts: Sequence[Verdict]) -> LoadReport:
         """The report on what was committed, once the rejected records are written as asked."""

@@ -9,11 +9,11 @@ from loader.errors import ConfigError
 from loader.files.archives import compression_of
 from loader.files.store import Store, open_store
 from loader.files.version import FileVersion
-from loader.validation.verdict import Verdict
+from loader.validation.rejects import Verdict
 from loader.warehouse.connection import Warehouse
 from loader.warehouse.copy_source import file_group, merged
 from loader.warehouse.landing import ledger_row, load_statements
-from loader.warehouse.ledger import Key, Tables, Versions, file_versions
+from loader.warehouse.ledger import Key, Versions, file_versions
 from loader.warehouse.project import Project
 from loader.warehouse.work import feed_folder
 
@@ -47,7 +47,7 @@ class LoadPlan:
 
 
 def make_plan(
-    feed: Feed, store: Store, tables: Tables, reloads: frozenset[str] = frozenset()
+    feed: Feed, store: Store, tables: Warehouse, reloads: frozenset[str] = frozenset()
 ) -> LoadPlan:
     """Compares a feed's location with the ledger. Reads nothing but listings.
 
@@ -98,7 +98,7 @@ def plan_load(
     files are fetched and counted is shown as 0 or null. Raises as make_plan.
     """
     store = open_store(feed.options.location, project.project_dir)
-    tables = Tables(project, warehouse, feed)
+    tables = warehouse.of(feed)
     plan = make_plan(feed, store, tables, reloads)
     if not plan.new:
         return plan, [], {}

@@ -4,22 +4,19 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from io import BytesIO
 from itertools import groupby
 from pathlib import Path
 
 from loader.contract.feed import Feed
-from loader.errors import CommitUnknown, ConfigError, DataRefused, WarehouseError
+from loader.errors import CommitUnknown, ConfigError, WarehouseError
 from loader.files.spool import spool_folder
 from loader.files.version import FileVersion
 from loader.jobs.attempts import Observer, retried
 from loader.records.dialect import Dialect
-from loader.records.reader import is_one_record, read_header
-from loader.validation.rejects import RejectLog
+from loader.records.reader import is_one_record
+from loader.validation.rejects import RejectLog, Verdict
 from loader.validation.validator import Validator
-from loader.validation.verdict import Verdict
 from loader.warehouse.landing import expect, load_of
-from loader.warehouse.ledger import Tables
 from loader.warehouse.project import Project
 from loader.warehouse.quarantine import Quarantined, mark_replayed, quarantined
 
@@ -66,8 +63,8 @@ def replay(
     """
 
     def attempt() -> ReplayReport:
-        with project.warehouse(create=False) as warehouse:
-            records = list(quarantined(Tables(project, warehouse, feed), load_id))
+        with project.warehouse(feed, create=False) as tables:
+            records = list(quarantined(tables, load_id))
         if corrections is not None:
             records = list(_corrected(records, corrections))
         report = ReplayReport(feed.name, len(records))
@@ -78,20 +75,19 @@ def replay(
             for number, ((_, uri), members) in enumerate(by_file):
                 path = folder / f"replay-{number}.csv"
                 with observer.step(f"{feed.name}: judging the records of {uri} again"):
-                    passed, rejected = _judge_again(validator, feed, list(members), path)
-                replays += passed
-                report.by_rule += rejected
+                    again = _judge_again(
+                        validator, list(members), path, feed.dialect, report.by_rule
+                    )
+                replays += [again] if again else []
         if not replays:
             return report
         files = [(again.file, again.verdict) for again in replays]
         try:
-            with project.warehouse() as warehouse:
-                tables = Tables(project, warehouse, feed)
-                with load_of(tables, feed, files, spool) as rows:
-                    report.load = rows[0].load_id
-                    for again in replays:
-                        place = again.rejected_by, again.file.uri
-                        mark_replayed(tables, report.load, *place, again.records)
+            with project.warehouse(feed) as tables, load_of(tables, feed, files, spool) as rows:
+                report.load = rows[0].load_id
+                for again in replays:
+                    place = again.rejected_by, again.file.uri
+                    mark_replayed(tables, report.load, *place, again.records)
         except CommitUnknown as error:
             # Not to be tried again: what was replayed is no longer in quarantine to be found.
             raise WarehouseError(
@@ -119,25 +115,25 @@ def _corrected(records: Sequence[Quarantined], corrections: Corrections) -> Iter
 
 
 def _judge_again(
-    validator: Validator, feed: Feed, records: Sequence[Quarantined], path: Path
-) -> tuple[list[_Passed], Counter[tuple[str | None, str]]]:
-    """The records of one file that pass now, if any do, and how many others break which rule.
+    validator: Validator,
+    records: Sequence[Quarantined],
+    path: Path,
+    dialect: Dialect,
+    rejected: Counter[tuple[str | None, str]],
+) -> _Passed | None:
+    """The records of one file that pass now, if any do.
 
-    path: where to write the records, so that they can be validated like a file.
+    path: where to write the records, so that they can be validated like a file. rejected: counts
+    which rules the others break.
     """
-    first, rejected = records[0], Counter[tuple[str | None, str]]()
+    first = records[0]
     if first.header is None:
-        return [], Counter({(None, "header_unknown"): len(records)})
-    dialect = feed.dialect
-    try:
-        width = len(read_header(BytesIO(first.header.encode()), dialect).fields)
-    except DataRefused:
-        # It is no header under today's delimiter and quote.
-        return [], Counter({(None, "header"): len(records)})
+        rejected[None, "header_unknown"] += len(records)
+        return None
     # A malformed record could change how its neighbours are read, so it is left out of the file.
     whole: list[Quarantined] = []
     for record in records:
-        if is_one_record(_text(record, dialect), dialect, width):
+        if is_one_record(_text(record, dialect), dialect):
             whole.append(record)
         else:
             rejected[record.column, record.rule] += 1
@@ -146,8 +142,9 @@ def _judge_again(
         out.writelines(_text(record, dialect) + b"\n" for record in whole)
     verdict = validator.validate(first.file, path)
     if verdict.refused:
+        # Under today's contract it is no header, or another one.
         rejected[None, "header"] += len(whole)
-        return [], rejected
+        return None
     expect(verdict.read, len(whole), f"{first.file}: judged again")
     rejected.update(verdict.rejects.by_rule)
     again = {reject.record for reject in verdict.rejects.read()}
@@ -156,7 +153,7 @@ def _judge_again(
     read = len(passed)
     verdict = replace(verdict, read=read, accepted=read, rejects=RejectLog(), plain=False)
     file = FileVersion(first.file, 0, first.etag)
-    return [_Passed(first.load_id, passed, file, verdict)] if passed else [], rejected
+    return _Passed(first.load_id, passed, file, verdict) if passed else None
 
 
 def _text(record: Quarantined, dialect: Dialect) -> bytes:

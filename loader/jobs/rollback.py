@@ -5,7 +5,7 @@ from typing import NamedTuple
 from loader.contract.feed import Feed
 from loader.errors import ConfigError, ReconciliationError
 from loader.jobs.attempts import Observer, retried
-from loader.warehouse.ledger import Tables
+from loader.warehouse.connection import Warehouse
 from loader.warehouse.project import Project
 
 # The statements of a rollback, in order.
@@ -37,8 +37,7 @@ class StandingLoad(NamedTuple):
 
 def find_load(project: Project, load_id: int, feed: Feed | None = None) -> StandingLoad:
     """The load of this number, if it can be rolled back. Raises ConfigError that says why not."""
-    with project.warehouse(create=False) as warehouse:
-        tables = Tables(project, warehouse)
+    with project.warehouse(create=False) as tables:
         if not tables.exist("ledger"):
             raise ConfigError(f"there is no load {load_id}; nothing has been loaded yet")
         return _standing(project, tables, load_id, feed)
@@ -57,31 +56,29 @@ def roll_back(
 
     def attempt() -> LoadRecords:
         nonlocal found
-        with project.warehouse(create=False) as warehouse:
-            tables = Tables(project, warehouse, feed)
-            with tables.transaction():
-                tables.run("lock_ledger")
-                rows = tables.rows("load_files", load_id=load_id) if found else []
-                if found and "rolled back" in (row["status"] for row in rows):
-                    return found  # the try before lost its connection at COMMIT, which was done
-                load = _standing(project, tables, load_id, feed)
-                found = _count(tables, load_id)
-                if not damaged:
-                    _expect(load_id, found, load.records)
-                for macro in _CHANGES:
-                    tables.run(macro, load_id=load_id)
-                _expect(load_id, _count(tables, load_id), LoadRecords(0, 0, 0))
+        with project.warehouse(feed, create=False) as tables, tables.transaction():
+            tables.run("lock_ledger")
+            rows = tables.rows("load_files", load_id=load_id) if found else []
+            if found and "rolled back" in (row["status"] for row in rows):
+                return found  # the try before lost its connection at COMMIT, which was done
+            load = _standing(project, tables, load_id, feed)
+            found = _count(tables, load_id)
+            if not damaged:
+                _expect(load_id, found, load.records)
+            for macro in _CHANGES:
+                tables.run(macro, load_id=load_id)
+            _expect(load_id, _count(tables, load_id), LoadRecords(0, 0, 0))
         return found
 
     return retried(feed, observer, attempt)
 
 
-def _count(tables: Tables, load_id: int) -> LoadRecords:
+def _count(tables: Warehouse, load_id: int) -> LoadRecords:
     macros = ("count_load", "count_rejected", "count_replayed_by")
     return LoadRecords(*(tables.number(macro, load_id=load_id) for macro in macros))
 
 
-def _standing(project: Project, tables: Tables, load_id: int, feed: Feed | None) -> StandingLoad:
+def _standing(project: Project, tables: Warehouse, load_id: int, feed: Feed | None) -> StandingLoad:
     """A load that can be rolled back. feed: whose it has to be.
 
     Raises ConfigError that says why one cannot.

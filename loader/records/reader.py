@@ -21,6 +21,8 @@ MAX_RECORD_BYTES = 4 * 1024 * 1024
 # Larger ones fall out of the processor's cache between one step over them and the next.
 BLOCK_BYTES = 1024 * 1024
 _DECODED_BYTES = 64 * 1024
+# Most headers are shorter.
+_HEADER_BYTES = 64 * 1024
 # A record over the limit is rejected if its end is found within this; else the file is refused.
 _MAX_UNFINISHED_BYTES = 64 * 1024 * 1024
 
@@ -111,15 +113,13 @@ class Block:
 
 def read_header(file: BinaryIO, dialect: Dialect) -> Header:
     """Reads the first record. Raises DataRefused if there is none or it is malformed."""
-    data, final = b"", False
-    while True:
-        more = file.read(BLOCK_BYTES)
-        final = len(more) < BLOCK_BYTES
-        data += more
+    for size in (_HEADER_BYTES, MAX_RECORD_BYTES):
+        file.seek(0)
+        data = file.read(size)
         bom = len(codecs.BOM_UTF8) if data.startswith(codecs.BOM_UTF8) else 0
         text = data[bom:]
-        cut = cut_records(text, dialect, final)
-        if len(cut.nexts) or final or len(data) > MAX_RECORD_BYTES:
+        cut = cut_records(text, dialect, final=len(data) < size)
+        if len(cut.nexts):
             break
     if not text.strip():
         raise DataRefused("the file is empty: it has no header")
@@ -271,11 +271,12 @@ def read_fields(raw: bytes, dialect: Dialect) -> list[str]:
     return values
 
 
-def is_one_record(raw: bytes, dialect: Dialect, width: int) -> bool:
-    """Whether the bytes are one well-formed record of so many fields, whatever follows them."""
+def is_one_record(raw: bytes, dialect: Dialect) -> bool:
+    """Whether the bytes are one record, of any number of fields, whatever follows them."""
     try:
-        blocks = list(read_blocks(BytesIO(raw + b"\n"), dialect, width, 0, 1))
+        blocks = list(read_blocks(BytesIO(raw + b"\n"), dialect, 1, 0, 1))
     except DataRefused:
         return False  # it opens a quote that it does not close
     alone = [len(block) for block in blocks] == [1]
-    return alone and not blocks[0].faults and blocks[0].raw(0) == raw
+    found = {fault.rule for block in blocks for fault in block.faults.values()}
+    return alone and found <= faults.OTHER_WIDTH and blocks[0].raw(0) == raw

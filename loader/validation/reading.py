@@ -9,19 +9,16 @@ from typing import BinaryIO
 from loader.contract.feed import Feed
 from loader.errors import DataRefused
 from loader.records import engine
-from loader.records.faults import TOO_FEW_FIELDS, TOO_MANY_FIELDS
+from loader.records.faults import OTHER_WIDTH
 from loader.records.reader import Block, Header, read_blocks, read_fields, read_header
 from loader.validation.header import match_header
-from loader.validation.rejects import RejectLog
-from loader.validation.verdict import Verdict
+from loader.validation.rejects import RejectLog, Verdict
 
 # Takes the number of bytes that were read since it was last called.
 Advance = Callable[[int], None]
 
 # How far down a header is looked for, to say that lines were put before it.
 _LOOKED_AT_LINES, _LOOKED_AT_BYTES = 20, 16 * 1024
-
-_OTHER_WIDTH = (TOO_FEW_FIELDS, TOO_MANY_FIELDS)
 
 
 class Reading:
@@ -99,9 +96,8 @@ class Reading:
 
     def is_plain(self) -> bool:
         """Whether every reader of CSV sees the same records in a file without CRLF."""
-        header = self.header
-        one_line = header.data_line == 2 and b"\n" not in header.raw
-        return one_line and not (header.has_bom or self.has_empty or self._rest())
+        one_line = self.header.data_line == 2 and b"\n" not in self.header.raw
+        return one_line and not (self.header.has_bom or self.has_empty or self._rest())
 
     def engine_takes(self) -> bool:
         """Whether the engine sees no further record in the empty lines after the last."""
@@ -134,7 +130,7 @@ def _one_table(header: Header, blocks: Iterator[Block]) -> Iterator[Block]:
         if last >= 0:
             begun, record, records = True, 0, 0
         for index in faulty[bisect_right(faulty, last) :]:
-            if block.faults[index].rule not in _OTHER_WIDTH:
+            if block.faults[index].rule not in OTHER_WIDTH:
                 record = records = 0
             elif record:
                 records += bool(block.raw(index))

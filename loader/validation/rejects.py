@@ -1,4 +1,6 @@
-"""Rejected records, written once: as rows that the quarantine takes as they are.
+"""What validation found in a file: its verdict, and its rejected records.
+
+Rejected records are written once, as rows that the quarantine takes as they are.
 
 What people read, JSON lines and tables, is made from the same rows.
 """
@@ -8,7 +10,7 @@ import csv
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -128,6 +130,37 @@ class RejectLog:
     def json_lines(self) -> Iterator[str]:
         """All rejects, each a line of JSON."""
         return (f"{json.dumps(reject.to_json())}\n" for reject in self.read())
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What validation found in one file.
+
+    text: a file that holds, after a header line, exactly the accepted records, its fields in the
+    order of `columns`; None if the file was refused as a whole. plain: text is the file itself,
+    with nothing in it that a reader could take otherwise: no byte order mark, lines ended by LF,
+    the header on one of them, no empty ones. header: the file's own, as it came.
+    """
+
+    file: str
+    read: int = 0
+    accepted: int = 0
+    rejects: RejectLog = field(default_factory=RejectLog)
+    refused: str | None = None
+    text: Path | None = None
+    columns: tuple[str | None, ...] = ()
+    plain: bool = False
+    header: str = ""
+
+    @property
+    def rejected(self) -> int:
+        """How many records were rejected."""
+        return self.rejects.total
+
+    def to_json(self) -> dict[str, str | int | None]:
+        """For machines: the file, the counts, and why it was refused as a whole, if it was."""
+        shown = ("file", "read", "accepted", "rejected", "refused")
+        return {name: getattr(self, name) for name in shown}
 
 
 def encoded(raw: bytes) -> tuple[str, str]:

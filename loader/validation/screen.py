@@ -5,6 +5,7 @@ does not clear is not rejected yet; the judge looks at it. So each clause may be
 rule it stands for, never wider.
 """
 
+from contextlib import suppress
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -159,27 +160,21 @@ def _short_enough(column: Column, name: str) -> str:
 
 
 def _within_days(column: Column, name: str) -> str:
-    """Whether a value of the calendar is within the bounds, up to days for one with an offset."""
+    """Whether a value's day is within the bounds, by two days for a timestamp."""
     low, high = column.bounds
     # With an offset of up to 14 hours, the day in UTC may be the one before or after.
-    margin = timedelta(days=2 if column.kind == "timestamp" and column.format is None else 0)
+    margin = timedelta(days=2 if column.kind == "timestamp" else 0)
     if column.format is None:
-        value = f"regexp_extract({name}, '[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}')"
+        day = f"regexp_extract({name}, '[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}')"
     else:
-        value = _parsed(column.format, name)
-    return _between(value, _moment(low, margin, column), _moment(high, -margin, column))
+        day = f"strftime({_parsed(column.format, name)}, '%Y-%m-%d')"
+    return _between(day, _day(low, margin), _day(high, -margin))
 
 
-def _moment(bound: date | None, margin: timedelta, column: Column) -> str | None:
-    """A bound, moved by the margin: a timestamp if the column has a format, else the text of a day.
-
-    At the ends of the calendar it moves no further, which is where no value can be.
-    """
+def _day(bound: date | None, margin: timedelta) -> str | None:
+    """The day of a bound, moved by the margin; at the ends of the calendar it cannot be moved."""
     if bound is None:
         return None
-    try:
-        moved = bound + margin
-    except OverflowError:
-        moved = date.max if margin > timedelta() else date.min
-    text = moved.isoformat()
-    return literal(text[:10]) if column.format is None else f"timestamp {literal(text[:26])}"
+    with suppress(OverflowError):
+        bound += margin
+    return literal(bound.isoformat()[:10])

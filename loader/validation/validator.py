@@ -18,9 +18,8 @@ from loader.records.faults import Fault
 from loader.records.reader import Block
 from loader.validation.judge import Judge
 from loader.validation.reading import Advance, Reading
-from loader.validation.rejects import Reject
+from loader.validation.rejects import Reject, Verdict
 from loader.validation.screening import Screening, Seen, reconcile
-from loader.validation.verdict import Verdict
 
 # The beginning of a longer file is tried first: a file with rejects mostly has some there.
 _TRIED_BYTES = 16 * 1024 * 1024

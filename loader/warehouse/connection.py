@@ -1,30 +1,53 @@
-"""The target's connection, which is dbt's own: statements, queries, transactions."""
+"""The target's connection, which is dbt's own, and the tables that a load writes."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from decimal import Decimal
 from typing import Any
 
 from loader import interrupts
+from loader.contract.feed import Feed
 from loader.errors import CommitUnknown, WarehouseError, WarehouseTransient
 from loader.warehouse.dbt_api import database_errors
 
+# The ledger and the quarantine of all feeds, as the project's YAML names them.
+LEDGER, QUARANTINE = "loader._loaded_files", "loader._rejected_records"
+
 
 class Warehouse:
-    """The target's connection. All its SQL comes from the project's macros."""
+    """The target's connection, with the landing table of a feed, the ledger and the quarantine.
 
-    def __init__(self, adapter: Any) -> None:
-        self.adapter = adapter
+    All its SQL comes from the project's macros. They take the tables as one argument `tables` with
+    the relations `landing`, `ledger` and `quarantine` and the feed's name, `feed`. Without a feed
+    there are only the loader's own two.
+    """
+
+    def __init__(
+        self, adapter: Any, source: Callable[[str], Any], feed: Feed | None = None
+    ) -> None:
+        """source: gives the manifest's node of a source table. Raises what it raises."""
+        self._adapter, self._source = adapter, source
+        names = {"ledger": LEDGER, "quarantine": QUARANTINE}
+        if feed:
+            names = {"landing": feed.name, **names}
+        self.nodes = {table: source(name) for table, name in names.items()}
+        relation = adapter.Relation.create_from
+        self._tables = {t: relation(adapter.config, node) for t, node in self.nodes.items()}
+        self._tables["feed"] = feed.name if feed else None
+
+    def of(self, feed: Feed) -> "Warehouse":
+        """The same connection with a feed's tables."""
+        return Warehouse(self._adapter, self._source, feed)
 
     def render(self, macro: str, **arguments: Any) -> Any:
         """What one of the project's macros returns. Raises WarehouseError."""
         with database_errors():
-            return self.adapter.execute_macro(macro, kwargs=arguments)
+            return self._adapter.execute_macro(macro, kwargs=arguments)
 
     def execute(self, sql: str) -> None:
         """Runs a statement. Raises WarehouseError."""
         with database_errors():
-            self.adapter.execute(sql)
+            self._adapter.execute(sql)
 
     def execute_all(self, statements: Iterable[str]) -> None:
         """Runs statements in order. Raises WarehouseError."""
@@ -34,14 +57,8 @@ class Warehouse:
     def query(self, sql: str) -> list[dict[str, Any]]:
         """The rows of a query. Raises WarehouseError."""
         with database_errors():
-            _, table = self.adapter.execute(sql, fetch=True)
+            _, table = self._adapter.execute(sql, fetch=True)
         return [{name: _plain(value) for name, value in row.items()} for row in table.rows]
-
-    def relation(self, node: Any) -> Any:
-        """dbt's relation of a node of its manifest."""
-        return self.adapter.Relation.create(
-            database=node.database, schema=node.schema, identifier=node.identifier
-        )
 
     def exists(self, node: Any) -> bool:
         """Whether a node's table exists, or did when its schema was listed on this connection.
@@ -51,12 +68,12 @@ class Warehouse:
         schema, name = (node.database, node.schema), node.identifier
         with database_errors():
             # dbt answers from its cache, without a statement.
-            if schema in self.adapter.cache and self.adapter.get_relation(*schema, name):
+            if schema in self._adapter.cache and self._adapter.get_relation(*schema, name):
                 return True
-            self.adapter.cache.clear()
-            found = self.adapter.get_relation(*schema, name)
+            self._adapter.cache.clear()
+            found = self._adapter.get_relation(*schema, name)
             # dbt opens a transaction to look; the load begins its own.
-            self.adapter.commit_if_has_connection()
+            self._adapter.commit_if_has_connection()
         return found is not None
 
     @contextmanager
@@ -75,6 +92,40 @@ class Warehouse:
             with suppress(WarehouseError):
                 self.execute("rollback")
             raise
+
+    def __getitem__(self, table: str) -> str:
+        """The name of a table in SQL; under `feed` the feed's."""
+        return str(self._tables[table])
+
+    def exist(self, *tables: str) -> bool:
+        """Whether these tables exist, or all without an argument. Not for use in a transaction."""
+        return all(self.exists(self.nodes[table]) for table in tables or self.nodes)
+
+    def ddl(self) -> list[str]:
+        """The statements that create the tables unless they exist."""
+        nodes = self.nodes.values()
+        return [sql for node in nodes for sql in self.render("landing_ddl", source=node)]
+
+    def sql(self, macro: str, **arguments: Any) -> Any:
+        """The statement that a macro makes for these tables. Raises WarehouseError."""
+        return self.render(macro, tables=self._tables, **arguments)
+
+    def run(self, macro: str, **arguments: Any) -> None:
+        """Runs what a macro makes for these tables: a statement, several, or none.
+
+        Raises WarehouseError.
+        """
+        made = self.sql(macro, **arguments) or []
+        self.execute_all([made] if isinstance(made, str) else made)
+
+    def rows(self, macro: str, **arguments: Any) -> list[dict[str, Any]]:
+        """The rows of a macro's query. Raises WarehouseError."""
+        return self.query(self.sql(macro, **arguments))
+
+    def number(self, macro: str, **arguments: Any) -> int:
+        """The one number that a macro's query yields. Raises WarehouseError."""
+        ((number,),) = (row.values() for row in self.rows(macro, **arguments))
+        return int(number)
 
 
 def _plain(value: Any) -> Any:

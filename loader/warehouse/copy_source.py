@@ -13,7 +13,7 @@ from loader.files.archives import Compression, compression_of
 from loader.files.version import FileVersion
 from loader.records import engine
 from loader.records.reader import MAX_RECORD_BYTES
-from loader.validation.verdict import Verdict
+from loader.validation.rejects import Verdict
 from loader.warehouse.work import WorkFolder
 
 Columns = tuple[str | None, ...]

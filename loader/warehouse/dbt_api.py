@@ -15,8 +15,8 @@ again:
 It hands on two of dbt's objects. From the manifest, project.py reads `sources`, `nodes` and
 `child_map`, and hands on the nodes in them; this module reads `metadata` and `nodes`. On the
 adapter, which dbt registers when it parses, connection.py calls `execute`, `execute_macro`,
-`get_relation`, `Relation.create`, `cache` and `commit_if_has_connection`; this module reads its
-`config` and sets `connections.query_header`.
+`get_relation`, `Relation.create_from`, `config`, `cache` and `commit_if_has_connection`; this
+module reads its `config` and sets `connections.query_header`.
 
 dbt takes seconds to import, so each function imports what it needs.
 """
@@ -25,7 +25,6 @@ import ast
 import logging
 import re
 import sys
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -111,18 +110,20 @@ def _invoke(arguments: list[str], manifest: Any = None) -> Any:
     return outcome.result
 
 
-def _summary(results: Sequence[Any]) -> BuildResult:
-    by_status = defaultdict[str, dict[str, str]](dict)
-    for result in results:
-        message = f"{result.node.name}: {_paragraph(result.message or '')}"
-        by_status[str(result.status)][result.node.unique_id] = message
-    broken = [result for result in results if str(result.status) in ("error", "runtime error")]
+def _summary(results: list[Any]) -> BuildResult:
+    def of(*statuses: str) -> list[Any]:
+        return [result for result in results if str(result.status) in statuses]
+
+    def message(result: Any) -> str:
+        return f"{result.node.name}: {_paragraph(result.message or '')}"
+
+    errors = of("error", "runtime error")
     return BuildResult(
-        passed=frozenset(by_status["pass"]),
-        warned=frozenset(by_status["warn"]),
-        failed=by_status["fail"],
-        errors=(*by_status["error"].values(), *by_status["runtime error"].values()),
-        mistaken=all(_MISTAKE.search(result.message or "") for result in broken),
+        passed=frozenset(result.node.unique_id for result in of("pass")),
+        warned=frozenset(result.node.unique_id for result in of("warn")),
+        failed={result.node.unique_id: message(result) for result in of("fail")},
+        errors=tuple(map(message, errors)),
+        mistaken=all(_MISTAKE.search(result.message or "") for result in errors),
     )
 
 

@@ -12,16 +12,17 @@ from typing import Any
 from loader.contract.feed import Feed
 from loader.errors import ReconciliationError, WarehouseError, WarehouseTransient
 from loader.files.version import FileVersion
-from loader.validation.verdict import Verdict
+from loader.validation.rejects import Verdict
+from loader.warehouse.connection import Warehouse
 from loader.warehouse.copy_source import CopyGroup, Files, copy_groups, merged
-from loader.warehouse.ledger import LedgerRow, Tables, Versions, file_versions
+from loader.warehouse.ledger import LedgerRow, Versions, file_versions
 from loader.warehouse.quarantine import write_rejected
 from loader.warehouse.work import WorkFolder
 
 
 @contextmanager
 def load_of(
-    tables: Tables, feed: Feed, files: Files, spool: Path, planned: Versions | None = None
+    tables: Warehouse, feed: Feed, files: Files, spool: Path, planned: Versions | None = None
 ) -> Iterator[list[LedgerRow]]:
     """Stages files and lands them in one transaction; yields their rows in the ledger.
 
@@ -50,7 +51,7 @@ def load_of(
         yield rows
 
 
-def _check_still_true(tables: Tables, planned: Versions) -> None:
+def _check_still_true(tables: Warehouse, planned: Versions) -> None:
     """Raises WarehouseTransient if the ledger is not as it was when the load was planned.
 
     Any change will do, even one to other files: the next try plans anew, and judges no file twice.
@@ -64,7 +65,7 @@ def _check_still_true(tables: Tables, planned: Versions) -> None:
 
 
 def insert(
-    tables: Tables, feed: Feed, groups: Sequence[CopyGroup], rows: Sequence[LedgerRow]
+    tables: Warehouse, feed: Feed, groups: Sequence[CopyGroup], rows: Sequence[LedgerRow]
 ) -> None:
     """Moves staged records to their tables and files into the ledger, and counts them.
 
@@ -86,7 +87,7 @@ def ledger_row(load_id: int, file: FileVersion, verdict: Verdict, status: str) -
 
 
 def load_statements(
-    tables: Tables, feed: Feed, groups: Sequence[CopyGroup], rows: Sequence[LedgerRow]
+    tables: Warehouse, feed: Feed, groups: Sequence[CopyGroup], rows: Sequence[LedgerRow]
 ) -> list[str]:
     """The statements that move staged records to their tables and write files into the ledger.
 
@@ -113,7 +114,7 @@ def expect(found: int, expected: int, what: str) -> None:
         )
 
 
-def work_folder(tables: Tables, feed: Feed) -> WorkFolder | None:
+def work_folder(tables: Warehouse, feed: Feed) -> WorkFolder | None:
     """A folder for what COPY reads besides raw files; None where the engine reads local files.
 
     Raises ConfigError where none is set.
@@ -125,7 +126,7 @@ def work_folder(tables: Tables, feed: Feed) -> WorkFolder | None:
 
 
 @contextmanager
-def _staged(tables: Tables, feed: Feed, files: Files, spool: Path) -> Iterator[list[CopyGroup]]:
+def _staged(tables: Warehouse, feed: Feed, files: Files, spool: Path) -> Iterator[list[CopyGroup]]:
     """The accepted and the rejected records of files, in stages.
 
     Raises ConfigError, StorageError, WarehouseError, ReconciliationError.
@@ -145,7 +146,7 @@ def _staged(tables: Tables, feed: Feed, files: Files, spool: Path) -> Iterator[l
             work.remove()
 
 
-def _stage(tables: Tables, feed: Feed, group: CopyGroup) -> None:
+def _stage(tables: Warehouse, feed: Feed, group: CopyGroup) -> None:
     """Fills the stage of a group; counts its records if that is cheap."""
     try:
         tables.run("stage_files", group=group)
@@ -158,7 +159,7 @@ def _stage(tables: Tables, feed: Feed, group: CopyGroup) -> None:
         expect(int(row["records"]), group.records, f"{tables[group.table]}: {what}")
 
 
-def _explained(error: WarehouseError, tables: Tables, feed: Feed, group: CopyGroup) -> str:
+def _explained(error: WarehouseError, tables: Warehouse, feed: Feed, group: CopyGroup) -> str:
     """A failed COPY, with what the warehouse has logged of it."""
     rows, query = list[dict[str, Any]](), tables.render("copy_errors")
     # Without the right to read the log, or in a session that is lost, the error itself has to do.

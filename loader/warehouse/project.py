@@ -14,10 +14,7 @@ from typing import Any, NamedTuple
 from loader.contract.feed import Feed, parse_feed
 from loader.errors import ConfigError
 from loader.warehouse import dbt_api
-from loader.warehouse.connection import Warehouse
-
-# The ledger of all feeds, as the project's YAML names it.
-LEDGER = "loader._loaded_files"
+from loader.warehouse.connection import LEDGER, Warehouse
 
 _OF_THE_LEDGER = (
     "ledger_matches_quarantine",
@@ -51,12 +48,9 @@ class Project:
 
     @property
     def _options(self) -> list[str]:
-        options = ["--project-dir", str(self.project_dir)]
-        if self.profiles_dir:
-            options += ["--profiles-dir", str(self.profiles_dir)]
-        if self.target:
-            options += ["--target", self.target]
-        return options
+        given = {"project-dir": self.project_dir, "profiles-dir": self.profiles_dir}
+        options = {**given, "target": self.target}
+        return [f"--{name}={value}" for name, value in options.items() if value]
 
     @cached_property
     def _manifest(self) -> Any:
@@ -114,13 +108,14 @@ class Project:
         return self._sources[name]
 
     @contextmanager
-    def warehouse(self, create: bool = True) -> Iterator[Warehouse]:
-        """dbt's own connection to the target. Raises ConfigError, WarehouseError.
+    def warehouse(self, feed: Feed | None = None, create: bool = True) -> Iterator[Warehouse]:
+        """dbt's own connection to the target, with the tables of a feed if one is given.
 
-        create: whether a DuckDB file may stay that connecting to it has created.
+        create: whether a DuckDB file may stay that connecting to it has created. Raises
+        ConfigError, WarehouseError.
         """
         with dbt_api.connected_adapter(self._manifest, create) as adapter:
-            yield Warehouse(adapter)
+            yield Warehouse(adapter, self.source, feed)
 
     def build(self, feed: Feed, quiet: bool) -> dbt_api.BuildResult:
         """Runs `dbt build` on everything that depends on a feed and on what that needs in turn."""
@@ -131,10 +126,9 @@ class Project:
     def marts(self, feed: Feed) -> list[Any]:
         """The manifest's nodes of the models downstream of a feed with the column occurrences."""
         reached = _reached(self.source(feed.name).unique_id, self._manifest.child_map)
-        nodes = map(self._manifest.nodes.get, sorted(reached))
         return [
             node
-            for node in nodes
+            for node in map(self._manifest.nodes.get, sorted(reached))
             if node and node.resource_type == "model" and "occurrences" in node.columns
         ]
 
@@ -202,12 +196,9 @@ def _name(source: Any) -> str:
     return f"{source.source_name}.{source.name}"
 
 
-def _reached(start: str, edges: Mapping[str, Sequence[str]]) -> set[str]:
+def _reached(start: str, edges: Mapping[str, Sequence[str]]) -> list[str]:
     """Every node that the edges lead to from one."""
-    seen: set[str] = set()
-    queue = [start]
-    while queue:
-        new = set(edges.get(queue.pop(), ())) - seen
-        seen |= new
-        queue += new
-    return seen
+    found = [start]
+    for name in found:  # which grows meanwhile
+        found += [node for node in edges.get(name, ()) if node not in found]
+    return found[1:]

@@ -13,8 +13,8 @@ from loader.contract.feed import Feed
 from loader.errors import WarehouseTransient
 from loader.validation import rejects
 from loader.validation.rejects import Reject
+from loader.warehouse.connection import Warehouse
 from loader.warehouse.copy_source import CopyGroup, Files
-from loader.warehouse.ledger import Tables
 
 # Of gzip: it compresses these texts well at any, and costs the least time at this one.
 _LEVEL = 1
@@ -61,7 +61,7 @@ def write_rejected(path: Path, feed: Feed, files: Files) -> list[CopyGroup]:
 
 
 def mark_replayed(
-    tables: Tables, load_id: int, rejected_by: int, uri: str, records: Sequence[int]
+    tables: Warehouse, load_id: int, rejected_by: int, uri: str, records: Sequence[int]
 ) -> None:
     """Marks records that a load rejected as loaded by a later one.
 
@@ -76,7 +76,7 @@ def mark_replayed(
 
 
 def quarantined(
-    tables: Tables, load_id: int | None = None, uri: str | None = None
+    tables: Warehouse, load_id: int | None = None, uri: str | None = None
 ) -> Iterator[Quarantined]:
     """Rejected records of loads that stand, of one load or file if given, not yet replayed."""
     if tables.exist():

@@ -3,12 +3,12 @@
 import re
 import shutil
 import uuid
-from contextlib import closing, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from loader.errors import ConfigError, StorageError
-from loader.files.s3_client import bucket_and_key, new_client, s3_client, s3_errors
+from loader.files.s3_client import bucket_and_key, s3_client, s3_errors
 from loader.files.version import file_errors
 
 
@@ -33,8 +33,8 @@ def keep(source: Path, location: str, name: str) -> str:
         return str(target)
     uri = f"{location.rstrip('/')}/{name}"
     bucket, key = bucket_and_key(uri)
-    with closing(new_client()) as client, s3_errors(uri):
-        client.upload_file(str(source), bucket, key)
+    with s3_errors(uri):
+        s3_client().upload_file(str(source), bucket, key)
     return uri
 
 
@@ -61,7 +61,7 @@ class WorkFolder:
         if not re.match("s3://[^/]", work_location):
             raise ConfigError(f"work location {work_location!r}: must be s3://bucket/prefix/")
         self.uri = f"{feed_folder(work_location, feed)}{uuid.uuid4().hex}/"
-        self._client = s3_client(self)
+        self._client = s3_client()
 
     def put(self, uri: str, body: str | BinaryIO) -> None:
         """Writes an object of up to 5 GB in this folder. Raises StorageError.

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from e2e.engines import Tables
 
     from loader.contract.feed import Feed
+    from loader.validation.rejects import Verdict
     from loader.validation.validator import Validator
-    from loader.validation.verdict import Verdict
 
 HEADER = "indicator,indicator_type,source,first_seen\n"
 RECORD = "a.example,domain,me,2026-01-01\n"

@@ -18,9 +18,8 @@ from fuzz.hostile import HostileFile, hostile_file
 
 from loader.records import reader as records
 from loader.validation import reading
-from loader.validation.rejects import Reject
+from loader.validation.rejects import Reject, Verdict
 from loader.validation.validator import Validator
-from loader.validation.verdict import Verdict
 
 __all__ = ["ValidatorCases"]
 

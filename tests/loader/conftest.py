@@ -11,9 +11,8 @@ from typing import Any
 import pytest
 
 from loader.contract.feed import Feed, parse_feed
-from loader.validation.rejects import Reject
+from loader.validation.rejects import Reject, Verdict
 from loader.validation.validator import Validator
-from loader.validation.verdict import Verdict
 
 
 class MakeFeed:

@@ -18,8 +18,7 @@ from loader.cli.output import (
     say_text,
     shown,
 )
-from loader.validation.rejects import Reject, RejectLog
-from loader.validation.verdict import Verdict
+from loader.validation.rejects import Reject, RejectLog, Verdict
 
 ESCAPES = [
     "\x1b[31mred\x1b[0m",

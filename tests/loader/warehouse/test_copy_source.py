@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from loader.files.version import FileVersion
-from loader.validation.verdict import Verdict
+from loader.validation.rejects import Verdict
 from loader.warehouse.copy_source import CopyGroup, copy_groups, merged
 from loader.warehouse.work import WorkFolder
 

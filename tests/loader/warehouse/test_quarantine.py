@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from loader.files.version import FileVersion
-from loader.validation.rejects import Reject, RejectLog
-from loader.validation.verdict import Verdict
+from loader.validation.rejects import Reject, RejectLog, Verdict
 from loader.warehouse.quarantine import (
     COLUMNS,
     Quarantined,
