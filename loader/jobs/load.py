@@ -172,9 +172,8 @@ class Load:
         if not whole and limit.allow(rejected, read):
             return
         name = f"{feed.name}-refused-{datetime.now(UTC):%Y%m%dT%H%M%S%f}.jsonl"
-        kept = None
-        for place in dict.fromkeys((self.rejects_to or _REJECTS_FOLDER, _REJECTS_FOLDER)):
-            kept = kept or self._write_rejects(verdicts, place, name)
+        places = dict.fromkeys((self.rejects_to or _REJECTS_FOLDER, _REJECTS_FOLDER))
+        kept = next(filter(None, (self._write_rejects(verdicts, p, name) for p in places)), None)
         parts = [f"{rejected:,} of {read:,} records"] if rejected else []
         parts += [f"{whole:,} file{'s' * (whole != 1)} as a whole"] if whole else []
         allowed = f" ({feed.file} allows {limit})" if rejected else ""

@@ -52,6 +52,9 @@ _MISTAKE = re.compile(
     re.IGNORECASE,
 )
 
+# What COPY says of its role, of what that may read, and of a bucket that is elsewhere or nowhere.
+_COPY_REFUSED = re.compile(r"not authorized|Error (AccessDenied|PermanentRedirect|NoSuchBucket)")
+
 # What the driver of Redshift says where it gets no connection at all.
 _UNREACHED = re.compile(r"'communication error', \w+\((?:-?\d+, )?['\"](.+?)['\"]\)")
 
@@ -206,6 +209,8 @@ def warehouse_error(text: str) -> WarehouseError | ConfigError:
     message = _paragraph(text)
     if "authentication failed" in message:
         return ConfigError(f"{message} Set the profile's user and password right.")
+    if _COPY_REFUSED.search(message):
+        return ConfigError(message)
     if "lock on file" in message:
         return WarehouseError(
             f"{message} Another process has the database open; end it or wait, then run again."

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from loader import errors
 from loader.contract.feed import Feed
-from loader.errors import ReconciliationError, WarehouseError, WarehouseTransient
 from loader.files.version import FileVersion
 from loader.validation.rejects import Verdict
 from loader.warehouse.connection import Warehouse
@@ -58,7 +58,7 @@ def _check_still_true(tables: Warehouse, planned: Versions) -> None:
     """
     if changed := planned ^ file_versions(tables):
         load_id = max(row.load_id for row in changed)
-        raise WarehouseTransient(
+        raise errors.WarehouseTransient(
             f"{tables['feed']}: another loader changed the ledger of this feed meanwhile, at load"
             f" {load_id}."
         )
@@ -109,7 +109,7 @@ def load_statements(
 def expect(found: int, expected: int, what: str) -> None:
     """Promise 1: raises ReconciliationError where a count is not what it must be."""
     if found != expected:
-        raise ReconciliationError(
+        raise errors.ReconciliationError(
             f"{what} {found:,} records, but {expected:,} are expected. Nothing was loaded."
         )
 
@@ -150,20 +150,18 @@ def _stage(tables: Warehouse, feed: Feed, group: CopyGroup) -> None:
     """Fills the stage of a group; counts its records if that is cheap."""
     try:
         tables.run("stage_files", group=group)
-    except WarehouseTransient:
-        raise
-    except WarehouseError as error:
-        raise WarehouseError(_explained(error, tables, feed, group)) from None
+    except (errors.ConfigError, errors.WarehouseError) as error:
+        raise type(error)(_explained(error, tables, feed, group)) from None
     for what, query in tables.render("staged_counts", stage=group.stage).items():
         (row,) = tables.query(query)
         expect(int(row["records"]), group.records, f"{tables[group.table]}: {what}")
 
 
-def _explained(error: WarehouseError, tables: Warehouse, feed: Feed, group: CopyGroup) -> str:
+def _explained(error: errors.LoaderError, tables: Warehouse, feed: Feed, group: CopyGroup) -> str:
     """A failed COPY, with what the warehouse has logged of it."""
     rows, query = list[dict[str, Any]](), tables.render("copy_errors")
     # Without the right to read the log, or in a session that is lost, the error itself has to do.
-    with suppress(WarehouseError):
+    with suppress(errors.WarehouseError):
         tables.execute("rollback")
         rows = tables.query(query) if query else []
     if not rows:

@@ -46,7 +46,7 @@ def test_each_ends_as_it_should(site: Site, outcomes: dict[str, Outcome], name: 
     # Else the test below would look through what nobody wrote.
     if name in ("role", "work location"):
         site.cluster.rig_only("a cluster has its own roles and buckets")
-    code = {"password": 2, "s3 key": 2, "work location": 2, "host": 3, "role": 3}.get(name, 0)
+    code = {"password": 2, "s3 key": 2, "work location": 2, "host": 3, "role": 2}.get(name, 0)
     assert outcomes[name].code == code, outcomes[name].text
     assert ("Traceback" in outcomes[name].err) is (name in _WRONG)
 
