@@ -66,7 +66,8 @@ class Rejects(_Frozen):
     """
 
     max_rows: int | None = Field(default=None, ge=0)
-    max_fraction: float | None = Field(default=None, ge=0, le=1)
+    # Of 100 records, 0.29 as a float would allow 28.
+    max_fraction: Decimal | None = Field(default=None, ge=0, le=1)
 
     def allow(self, rejected: int, read: int) -> bool:
         """Whether a load of so many records may go on without the rejected ones."""

@@ -387,6 +387,9 @@ def test_a_contract_is_known_by_its_rules(make_feed: MakeFeed) -> None:
         ({"max_rows": 5, "max_fraction": 0.9}, 6, 10, False),
         ({"max_rows": 5, "max_fraction": 0.9}, 5, 10, True),
         ({"max_fraction": 1.0}, 10, 10, True),
+        ({"max_fraction": 0.29}, 29, 100, True),
+        ({"max_fraction": 0.29}, 30, 100, False),
+        ({"max_fraction": "0.07"}, 7, 100, True),
         ({"max_fraction": 0.0}, 0, 0, True),
     ],
 )
