@@ -81,3 +81,21 @@ def test_readers_see_whole_tables(site: Site, full: bool) -> None:
     assert mart.seen == [(rows, records, load), (rows + new, records + more, load + 1)]
     assert staging.seen == [(staged, names), (staged + more, names + new)]
     assert min(reader.count for reader in readers) > 20
+
+
+def test_readers_never_see_an_empty_seed(site: Site) -> None:
+    rig = site.cluster.rig
+    if rig is None:
+        pytest.skip("only the stand-in lets a test step in between two statements")
+    # GIVEN the aliases, and somebody who reads them just before dbt fills their table again
+    site.dbt("seed").done()
+    count = "select count(*) from analytics.indicator_type_aliases"
+    ((aliases,),) = site.query(count)
+    seen: list[object] = []
+    rig.forget()
+    rig.before("insert into .*indicator_type_aliases", lambda: seen.append(site.query(count)))
+    # WHEN it is seeded again THEN the reader sees them all, since nothing commits in between
+    site.dbt("seed").done()
+    assert seen == [[(aliases,)]]
+    assert aliases > 10
+    assert [sql for sql in rig.sent() if "truncate" in sql.lower()] == []

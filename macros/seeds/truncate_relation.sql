@@ -1,0 +1,10 @@
+{#
+    dbt empties a seed's table with TRUNCATE before it fills it again. On Redshift TRUNCATE commits, so
+    for a moment everybody sees an empty table; a mart built in that moment keeps what it then got.
+#}
+
+{% macro redshift__truncate_relation(relation) %}
+    {% call statement('truncate_relation') -%}
+        delete from {{ relation }}
+    {%- endcall %}
+{% endmacro %}
