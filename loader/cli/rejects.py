@@ -105,7 +105,7 @@ def _print_quarantine(feed: str, records: Iterable[Reject], of: str) -> None:
         say(f"{feed}: no record{of} is in quarantine")
         return
     print_by_rule(f"{feed}: rejected by rule", by_rule)
-    shown = [examples[key] for key, _ in by_rule.most_common()]
+    shown = examples.values()
     print_records(
         "examples",
         ("load", "file", "record", "line", "column", "rule", "value", "raw"),

@@ -77,7 +77,7 @@ class Rejects(_Frozen):
 
     def __str__(self) -> str:
         limits = [f"{self.max_rows:,} records"] if self.max_rows is not None else []
-        limits += [f"{100 * self.max_fraction:g}%"] if self.max_fraction is not None else []
+        limits += [f"{float(100 * self.max_fraction):g}%"] if self.max_fraction is not None else []
         return " and ".join(limits) or "none"
 
 

@@ -16,6 +16,9 @@ STRIP_CHARACTERS = "".join(filter(str.isspace, map(chr, range(0x3001))))
 # Redshift: INT8, "Numeric types"; DuckDB: BIGINT.
 BIGINT_MIN, BIGINT_MAX = -(2**63), 2**63 - 1
 
+# Letters of Unicode 16 with a lower case, which Python knows from 3.14 on and no engine does.
+_NEWEST = "\u1c89\ua7cb\ua7cc\ua7da\ua7dc" + "".join(map(chr, range(0x10D50, 0x10D66)))
+
 _TRUE = frozenset({"true", "t", "yes", "y", "1"})
 _FALSE = frozenset({"false", "f", "no", "n", "0"})
 BOOLEAN_WORDS = _TRUE | _FALSE
@@ -39,11 +42,11 @@ def simple_lower(text: str) -> str:
     """Lower-case code point by code point, as both engines do, unlike str.lower().
 
     str.lower() maps U+0130 to two code points and knows a final sigma; the simple mapping of
-    UnicodeData.txt does neither.
+    UnicodeData.txt does neither. The same on every version of Python.
     """
     if text.isascii():
         return text.lower()
-    return "".join("i" if c == "\u0130" else c.lower() for c in text)
+    return "".join("i" if c == "\u0130" else c if c in _NEWEST else c.lower() for c in text)
 
 
 def parse_integer(text: str) -> int:

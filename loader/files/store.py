@@ -83,6 +83,5 @@ def open_store(location: str, base: Path) -> Store:
     if location.startswith("s3://"):
         return S3Store(location)
     if "://" in location:
-        scheme = location.partition("://")[0]
-        raise ConfigError(f"location {location!r}: {scheme}:// is not known; use s3:// or a path")
+        raise ConfigError(f"location {location!r} is not known; use s3:// or a path")
     return LocalStore(location, base)

@@ -27,9 +27,8 @@ class Warehouse:
     ) -> None:
         """source: gives the manifest's node of a source table. Raises what it raises."""
         self._adapter, self._source = adapter, source
-        names = {"ledger": LEDGER, "quarantine": QUARANTINE}
-        if feed:
-            names = {"landing": feed.name, **names}
+        names = {"landing": feed.name} if feed else {}
+        names |= {"ledger": LEDGER, "quarantine": QUARANTINE}
         self.nodes = {table: source(name) for table, name in names.items()}
         relation = adapter.Relation.create_from
         self._tables = {t: relation(adapter.config, node) for t, node in self.nodes.items()}

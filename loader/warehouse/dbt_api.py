@@ -16,7 +16,7 @@ It hands on two of dbt's objects. From the manifest, project.py reads `sources`,
 `child_map`, and hands on the nodes in them; this module reads `metadata` and `nodes`. On the
 adapter, which dbt registers when it parses, connection.py calls `execute`, `execute_macro`,
 `get_relation`, `Relation.create_from`, `config`, `cache` and `commit_if_has_connection`; this
-module reads its `config` and sets `connections.query_header`.
+module reads its `config`, clears its `cache`, and sets `connections.query_header`.
 
 dbt takes seconds to import, so each function imports what it needs.
 """
@@ -168,6 +168,8 @@ def connected_adapter(manifest: Any, create: bool) -> Iterator[Any]:
     remove = credentials.type == "duckdb" and not create and not path.exists()
     # The loader's statements are sent as `plan` shows them, without dbt's comment before each.
     adapter.connections.query_header = None
+    # Tables that were there on an earlier connection may be gone.
+    adapter.cache.clear()
     adapter.set_macro_resolver(manifest)
     adapter.set_macro_context_generator(generate_runtime_macro_context)
     try:

@@ -113,7 +113,7 @@ def test_a_file_with_a_header_alone_is_loaded_with_no_records(
     ("location", "message"),
     [
         ("feed", "location 'feed' is a folder; say which files in it, such as feed/*.csv"),
-        ("gs://lake/x", "gs:// is not known; use s3:// or a path"),
+        ("gs://lake/x", "'gs://lake/x' is not known; use s3:// or a path"),
         ("s3:///x", "name the bucket"),
         ("", "location"),
     ],
