@@ -75,11 +75,13 @@ ranked as (
         description,
         cast(sum(occurrences) over (partition by indicator_type, indicator) as bigint) as occurrences,
         max(last_load_id) over (partition by indicator_type, indicator) as last_load_id,
-        -- The newest knowledge first. The hash decides between records that differ in their text alone,
-        -- so that the same one wins whatever the engine and the order it reads in.
+        -- The newest sighting first; a record without last_seen was sighted at first_seen. The hash
+        -- decides between records that differ in their text alone, so that the same one wins whatever the
+        -- engine and the order it reads in.
         row_number() over (
             partition by indicator_type, indicator
             order by
+                greatest(coalesce(last_seen, first_seen), coalesce(first_seen, last_seen)) desc nulls last,
                 last_seen desc nulls last,
                 first_seen desc nulls last,
                 confidence desc nulls last,

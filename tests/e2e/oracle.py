@@ -97,7 +97,11 @@ def expected_mart(
             winner = mart.setdefault((aliases.get(kind, kind), name), Winner())
             winner.occurrences += 1
             winner.last_load_id = max(winner.last_load_id, load_id)
-            rank = (_newest(facts[3]), _newest(facts[2]), _highest(facts[1]), load_id)
+            sighted = max((moment for moment in facts[2:4] if moment), default=None)
+            rank = (
+                *(_newest(sighted), _newest(facts[3]), _newest(facts[2])),
+                *(_highest(facts[1]), load_id),
+            )
             if not winner.rank or rank > winner.rank:
                 winner.rank, winner.candidates = rank, {facts}
             elif rank == winner.rank:
