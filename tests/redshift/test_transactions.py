@@ -50,3 +50,15 @@ def test_the_lock_comes_first_whatever_the_profile_says(
     site.load(DBT_PROFILES_DIR=str(tmp_path)).done()
     assert "begin transaction" not in [sql.lower() for sql in rig.faults.executed]
     assert ("new", 2) in [(name.split(".")[0], load) for name, load in site.landed()]
+
+
+def test_a_target_that_retries_statements_builds_nothing(site: Site, tmp_path: Path) -> None:
+    # GIVEN a profile with which dbt would go on outside of the transaction that it has lost
+    profile = (site.project / "profiles.yml").read_text()
+    assert "      retries: 0\n" in profile
+    (tmp_path / "profiles.yml").write_text(profile.replace("      retries: 0\n", ""))
+    # THEN dbt alone, and the loader's run, say what to set
+    outcome = site.dbt("run", DBT_PROFILES_DIR=str(tmp_path))
+    assert outcome.code != 0
+    assert "set retries: 0" in outcome.text
+    site.loader("run", DBT_PROFILES_DIR=str(tmp_path)).refused(2, "set retries: 0")
