@@ -119,8 +119,9 @@ class Project:
 
     def build(self, feed: Feed, quiet: bool) -> dbt_api.BuildResult:
         """Runs `dbt build` on everything that depends on a feed and on what that needs in turn."""
-        # With a leading @ also the parents of everything downstream, seeds among them.
-        selected = [f"@source:{feed.source_name}.{feed.table_name}", "source:loader+"]
+        # With a leading @ also the parents of everything downstream, seeds among them. Unit tests
+        # are for development and CI; on Redshift they say nothing of the nodes that hold data.
+        selected = [f"@source:{feed.name}", "source:loader+", "--exclude-resource-type=unit_test"]
         return dbt_api.build(self._manifest, [*self._options, "--select", *selected], quiet)
 
     def marts(self, feed: Feed) -> list[Any]:

@@ -60,6 +60,22 @@ def test_the_samples_in_one_load(loader: Loader, project: Path, tables: Tables) 
     assert tables.count("raw._loaded_files") == summary["files"]
 
 
+def unit_tests_of_the_last_build() -> list[str]:
+    results = json.loads(Path("target/run_results.json").read_text())["results"]
+    return [each["unique_id"] for each in results if each["unique_id"].startswith("unit_test.")]
+
+
+@on_both_engines
+def test_the_models_unit_tests_are_run_by_dbt_and_not_by_the_loader(
+    loader: Loader, tables: Tables, dbt: Dbt
+) -> None:
+    # They say what the SQL does, not what the data is: a run that nobody has edited need not ask.
+    loader("run")
+    assert unit_tests_of_the_last_build() == []
+    dbt("build")
+    assert len(unit_tests_of_the_last_build()) > 10
+
+
 @pytest.mark.slow
 @on_both_engines
 def test_the_samples_arriving_one_at_a_time(

@@ -22,11 +22,15 @@ def test_strip_characters_are_exactly_those_of_str_strip() -> None:
 
 
 def test_lower_is_one_character_for_each() -> None:
+    # Unicode 16 brought these. No engine knows them yet, and Python only from 3.14 on.
+    newest = {0x1C89, 0xA7CB, 0xA7CC, 0xA7DA, 0xA7DC, *range(0x10D50, 0x10D66)}
     for character in ALL_CHARACTERS:
         lowered = text.simple_lower(character)
         assert len(lowered) == 1
         # Where the full mapping is one character, the simple one is the same.
-        if len(character.lower()) == 1:
+        if ord(character) in newest:
+            assert lowered == character
+        elif len(character.lower()) == 1:
             assert lowered == character.lower()
 
 
