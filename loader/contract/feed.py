@@ -71,9 +71,8 @@ class Rejects(_Frozen):
 
     def allow(self, rejected: int, read: int) -> bool:
         """Whether a load of so many records may go on without the rejected ones."""
-        of_read = None if self.max_fraction is None else self.max_fraction * read
-        limits = [limit for limit in (self.max_rows, of_read) if limit is not None]
-        return rejected <= min(limits, default=0)
+        limits = [self.max_rows, None if self.max_fraction is None else self.max_fraction * read]
+        return rejected <= min((limit for limit in limits if limit is not None), default=0)
 
     def __str__(self) -> str:
         limits = [f"{self.max_rows:,} records"] if self.max_rows is not None else []

@@ -90,8 +90,8 @@ class Load:
     rejects_to: a folder or s3://bucket/prefix/ for the rejected records as JSON lines. Those of a
     load that is refused are always written, to the folder rejects unless another is given. reloads:
     uris of files that were rolled back and are to be loaded again. verdicts: of the files judged so
-    far. landed: the ledger's rows of the last try that came to its COMMIT, the answer to which may
-    have been lost.
+    far. landed: the ledger's rows of the last try that landed its files; the answer to its COMMIT
+    may have been lost.
     """
 
     project: Project
@@ -201,7 +201,7 @@ class Load:
             return self.landed
         except errors.WarehouseTransient:
             raise
-        except (errors.WarehouseError, errors.ReconciliationError):
+        except (errors.ConfigError, errors.WarehouseError, errors.ReconciliationError):
             # Report a file that was overwritten meanwhile instead: that is why.
             for file, _ in files:
                 self.store.check_unchanged(file)

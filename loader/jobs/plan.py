@@ -80,12 +80,8 @@ def make_plan(
         if not files or unchanged:
             return replace(plan, loaded_before=files)
         return replace(plan, new=files)
-    return replace(
-        plan,
-        new=files_by[None],
-        loaded_before=files_by["loaded"],
-        rolled_back=files_by["rolled back"],
-    )
+    new, loaded, rolled_back = (files_by[status] for status in (None, "loaded", "rolled back"))
+    return replace(plan, new=new, loaded_before=loaded, rolled_back=rolled_back)
 
 
 def plan_load(

@@ -121,7 +121,7 @@ def read_header(file: BinaryIO, dialect: Dialect) -> Header:
         cut = cut_records(text, dialect, final=len(data) < size)
         if len(cut.nexts):
             break
-    if not text.strip():
+    if not text.strip() and len(data) < size:
         raise DataRefused("the file is empty: it has no header")
     if not len(cut.nexts) or int(cut.nexts[0]) > MAX_RECORD_BYTES:
         raise DataRefused("the first line does not end within 4 MB, so there is no header")

@@ -150,6 +150,8 @@ def _stage(tables: Warehouse, feed: Feed, group: CopyGroup) -> None:
     """Fills the stage of a group; counts its records if that is cheap."""
     try:
         tables.run("stage_files", group=group)
+    except errors.WarehouseTransient:
+        raise
     except (errors.ConfigError, errors.WarehouseError) as error:
         raise type(error)(_explained(error, tables, feed, group)) from None
     for what, query in tables.render("staged_counts", stage=group.stage).items():
@@ -159,7 +161,9 @@ def _stage(tables: Warehouse, feed: Feed, group: CopyGroup) -> None:
 
 def _explained(error: errors.LoaderError, tables: Warehouse, feed: Feed, group: CopyGroup) -> str:
     """A failed COPY, with what the warehouse has logged of it."""
-    rows, query = list[dict[str, Any]](), tables.render("copy_errors")
+    rows = list[dict[str, Any]]()
+    # A COPY that was not let in has logged nothing.
+    query = "" if isinstance(error, errors.ConfigError) else tables.render("copy_errors")
     # Without the right to read the log, or in a session that is lost, the error itself has to do.
     with suppress(errors.WarehouseError):
         tables.execute("rollback")

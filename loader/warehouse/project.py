@@ -1,6 +1,6 @@
 """The dbt project: its feeds and sources, its marts, the tests that count them, its build.
 
-A manifest is dbt's object; only its sources, nodes and child_map are read.
+A manifest is dbt's object; only its sources, nodes, child_map and parent_map are read.
 """
 
 from collections import Counter
@@ -142,8 +142,9 @@ class Project:
         tests = [CountingTest(t.unique_id, t.config.meta) for t in self._tests_of(feed.name)]
         for mart in filter(_is_mart, self.marts(feed)):
             test = self._test("counts_every_record", mart)
-            sources = map(self._manifest.sources.get, test.depends_on.nodes)
-            landings = tuple(source.relation_name for source in sources if source)
+            parents = _reached(mart.unique_id, self._manifest.parent_map)
+            sources = filter(None, map(self._manifest.sources.get, parents))
+            landings = tuple(s.relation_name for s in sources if "feed" in s.config.meta)
             tests.append(CountingTest(test.unique_id, test.config.meta, mart, landings))
         return tests
 

@@ -66,7 +66,8 @@ STEPS = (
     Step("all is judged, nothing is staged", "loader.jobs.load:load_of"),
     Step("rejected records are written out", "loader.warehouse.landing:write_rejected", "inside"),
     Step("what was landed is counted", "loader.warehouse.landing:insert", "after"),
-    Step("the files are compared once more", "loader.jobs.load:Load._check_unchanged"),
+    # Each of the three files was compared when it was fetched.
+    Step("the files are compared again", "loader.files.store:LocalStore.check_unchanged", nth=4),
     Step("DuckDB closes its file", "dbt.adapters.duckdb.connections:DuckDBConnectionManager"
          ".close_all_connections", nth=2),
     Step("DuckDB is closing its file", "dbt.adapters.duckdb.connections:DuckDBConnectionManager"

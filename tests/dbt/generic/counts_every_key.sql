@@ -25,25 +25,36 @@
         select {{ key | join(', ') }}, occurrences, last_load_id
         from {{ model }}
         where {{ cti.newer('last_load_id', since) }}
+    ),
+
+    {#- Put together and not joined, so that a NULL in a key is a value like any other. #}
+    both_sides as (
+        select
+            {{ key | join(', ') }},
+            occurrences as landed_occurrences,
+            last_load_id as landed_last_load_id,
+            cast(null as bigint) as mart_occurrences,
+            cast(null as bigint) as mart_last_load_id
+        from landed
+
+        union all
+
+        select {{ key | join(', ') }}, cast(null as bigint), cast(null as bigint), occurrences, last_load_id
+        from mart
     )
 
     select
-        {%- for column in key %}
-        coalesce(landed.{{ column }}, mart.{{ column }}) as {{ column }},
-        {%- endfor %}
-        landed.occurrences as landed_occurrences,
-        landed.last_load_id as landed_last_load_id,
-        mart.occurrences as mart_occurrences,
-        mart.last_load_id as mart_last_load_id
-    from landed
-    full outer join mart
-        on
-            {%- for column in key %}
-            {{ 'and ' if not loop.first }}landed.{{ column }} = mart.{{ column }}
-            {%- endfor %}
-    where
-        landed.occurrences is null
-        or mart.occurrences is null
-        or landed.occurrences <> mart.occurrences
-        or landed.last_load_id <> mart.last_load_id
+        {{ key | join(', ') }},
+        max(landed_occurrences) as landed_occurrences,
+        max(landed_last_load_id) as landed_last_load_id,
+        max(mart_occurrences) as mart_occurrences,
+        max(mart_last_load_id) as mart_last_load_id,
+        count(mart_occurrences) as mart_rows
+    from both_sides
+    group by {{ key | join(', ') }}
+    having
+        count(landed_occurrences) <> 1
+        or count(mart_occurrences) <> 1
+        or max(landed_occurrences) <> max(mart_occurrences)
+        or max(landed_last_load_id) <> max(mart_last_load_id)
 {% endtest %}

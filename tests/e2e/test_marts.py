@@ -1,0 +1,159 @@
+"""A mart of one's own: newest_by_key with a key and an order, in fewer than 20 lines of SQL."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from e2e.engines import on_both_engines
+
+if TYPE_CHECKING:
+    from conftest import Loader
+    from e2e.conftest import Dbt
+    from e2e.engines import Tables
+
+SOURCES = """
+sources:
+  - name: market
+    schema: raw
+    tables:
+      - name: stalls
+        config:
+          meta:
+            feed: {location: stalls/*.csv}
+        data_tests: [ledger_matches_landing]
+        columns:
+          - {name: town, data_type: varchar(20), config: {meta: {required: true}}}
+          - {name: place, data_type: varchar(20)}
+          - {name: rent, data_type: varchar(20), config: {meta: {type: "decimal(9,2)"}}}
+"""
+
+STAGING = """
+{{ config(bind=false) }}
+
+select
+    {{ clean_text('town') }} as town,
+    {{ clean_text('place') }} as place,
+    {{ clean_decimal('rent', 9, 2) }} as rent,
+    _load_id
+from {{ source('market', 'stalls') }}
+"""
+
+MART = """
+{{
+    config(
+        incremental_strategy='newest',
+        unique_key=['town', 'place'],
+        pre_hook="{{ forget_if_miscounted(source('market', 'stalls')) }}",
+    )
+}}
+
+{{
+    newest_by_key(
+        ref('stg_market__stalls'),
+        key=['town', 'place'],
+        columns=['rent'],
+        order_by=['last_load_id desc', 'rent desc nulls last'],
+    )
+}}
+"""
+
+MODELS = """
+models:
+  - name: stalls
+    data_tests:
+      - counts_every_record:
+          arguments: {landed: "source('market', 'stalls')"}
+      - counts_every_key:
+          arguments: {landed: ref('stg_market__stalls'), key: [town, place]}
+    columns: [{name: town}, {name: place}, {name: rent}, {name: occurrences}, {name: last_load_id}]
+"""
+
+
+@pytest.fixture
+def stalls(project: Path) -> Path:
+    """A project with the feed and its mart; the folder where its files go."""
+    folder = project / "models/staging/market"
+    folder.mkdir()
+    (folder / "_market__sources.yml").write_text(SOURCES)
+    (folder / "stg_market__stalls.sql").write_text(STAGING)
+    (project / "models/marts/stalls.sql").write_text(MART)
+    (project / "models/marts/stalls.yml").write_text(MODELS)
+    files = project / "stalls"
+    files.mkdir()
+    return files
+
+
+def test_the_mart_is_short() -> None:
+    assert len([line for line in MART.splitlines() if line.strip()]) < 20
+
+
+@on_both_engines
+def test_a_null_in_a_key_is_one_key(loader: Loader, stalls: Path, tables: Tables) -> None:
+    # GIVEN keys of which a part is missing, twice, in two loads
+    (stalls / "a.csv").write_text("town,place,rent\nYork,,10\nYork,north,5\nYork, ,9\n")
+    loader("run", "--select", "stalls")
+    (stalls / "b.csv").write_text("town,place,rent\nYORK,,12\nyork,North,6\nLeeds,,1\n")
+    # WHEN the mart takes up the second THEN each key is one row, its records counted
+    loader("run", "--select", "stalls")
+    rows = tables.rows("select town, place, rent, occurrences from analytics.stalls")
+    assert sorted((town, place or "", float(rent), int(n)) for town, place, rent, n in rows) == [
+        ("leeds", "", 1.0, 1),
+        ("york", "", 12.0, 3),
+        ("york", "north", 6.0, 2),
+    ]
+    # AND a build from nothing makes the same of them
+    loader("check", "--select", "stalls")
+
+
+@on_both_engines
+def test_increments_and_a_full_refresh_give_the_same(
+    loader: Loader, stalls: Path, tables: Tables, dbt: Dbt
+) -> None:
+    for number in range(4):
+        records = [f"t{n % 5},{'' if n % 3 else n % 2},{n * number % 7}" for n in range(40)]
+        (stalls / f"{number}.csv").write_text("\n".join(("town,place,rent", *records)))
+        loader("run", "--select", "stalls")
+    increments = tables.rows("select * from analytics.stalls")
+    dbt("run", "--full-refresh", "--select", "stalls")
+    rebuilt = tables.rows("select * from analytics.stalls")
+    assert sorted(increments, key=str) == sorted(rebuilt, key=str)
+    assert sum(int(row[3]) for row in rebuilt) == 160
+
+
+def test_a_mart_may_be_counted_by_its_staging_model(
+    loader: Loader, stalls: Path, project: Path
+) -> None:
+    path = project / "models/marts/stalls.yml"
+    by_source = """landed: "source('market', 'stalls')\""""
+    assert by_source in MODELS
+    path.write_text(MODELS.replace(by_source, "landed: ref('stg_market__stalls')"))
+    (stalls / "a.csv").write_text("town,place,rent\nYork,,10\n")
+    loader("run", "--select", "stalls")
+    held = "analytics.stalls counts all 1 landed records"
+    assert held in loader("check", "--select", "stalls").stdout
+    # A load that is not built yet is seen, too.
+    (stalls / "b.csv").write_text("town,place,rent\nYork,,11\n")
+    loader("load", "--select", "stalls")
+    assert "behind" in loader("check", "--select", "stalls").stdout
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ("key=['town', 'place']", "key='town'"),
+        ("columns=['rent']", "columns=[]"),
+        ("order_by=['last_load_id desc', 'rent desc nulls last']", "order_by=none"),
+    ],
+)
+def test_a_mart_without_a_list_is_refused_by_name(
+    loader: Loader, stalls: Path, project: Path, wrong: str, said: str
+) -> None:
+    path = project / "models/marts/stalls.sql"
+    assert wrong in MART
+    path.write_text(MART.replace(wrong, said))
+    (stalls / "a.csv").write_text("town,place,rent\nYork,,10\n")
+    result = loader("run", "--select", "stalls", code=2)
+    argument = said.partition("=")[0]
+    assert f"newest_by_key: {argument} must be a list" in result.output
