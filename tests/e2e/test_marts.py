@@ -139,6 +139,33 @@ def test_a_mart_may_be_counted_by_its_staging_model(
     assert "behind" in loader("check", "--select", "stalls").stdout
 
 
+@on_both_engines
+def test_urls_that_only_the_case_of_their_path_tells_apart(
+    loader: Loader, project: Path, feed_folder: Path, tables: Tables, dbt: Dbt
+) -> None:
+    # GIVEN two such, one with another spelling of its host, and a domain in two spellings
+    lines = ["indicator,indicator_type,source,confidence,first_seen"]
+    for name in ("https://s.example/AbCd", "https://s.example/aBcD", "HTTPS://S.example/AbCd"):
+        lines.append(f"{name},url,a,1,2026-01-01")
+    lines += [f"{name},domain,a,1,2026-01-01" for name in ("D.example", "d.EXAMPLE")]
+    (feed_folder / "a.csv").write_text("\n".join(lines))
+    # THEN they are one, and dbt warns of that one
+    said = loader("run").stdout
+    assert "WARN 1 source_differs_in_case_alone" in said
+    keys = "select indicator, occurrences from analytics.indicators order by 1"
+    merged = [("d.example", 2), ("https://s.example/abcd", 3)]
+    assert [(name, int(count)) for name, count in tables.rows(keys)] == merged
+    # WHEN their case is to be kept THEN they are two, and there is nothing to warn of
+    settings = project / "dbt_project.yml"
+    text = settings.read_text()
+    assert "keep_url_path_case: false" in text
+    settings.write_text(text.replace("keep_url_path_case: false", "keep_url_path_case: true"))
+    dbt("run", "--full-refresh", "--select", "stg_cti__indicators", "indicators")
+    apart = [("d.example", 2), ("https://s.example/AbCd", 2), ("https://s.example/aBcD", 1)]
+    assert sorted((name, int(count)) for name, count in tables.rows(keys)) == apart
+    assert "WARN 1" not in loader("run").stdout
+
+
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [

@@ -19,7 +19,7 @@ aliases as (
 cleaned as (
 
     select
-        {{ clean_text('indicator') }} as indicator,
+        {{ clean_text('indicator', case='keep') }} as indicator,
         {{ clean_text('indicator_type') }} as indicator_type,
         {{ clean_text('source') }} as source,
         {{ clean_text('confidence') }} as confidence,
@@ -37,7 +37,15 @@ typed as (
 
     select
         -- text
-        cleaned.indicator,
+        {% if var('keep_url_path_case') %}
+        case
+            when coalesce(aliases.indicator_type, cleaned.indicator_type) = 'url'
+                then {{ lower_host('cleaned.indicator') }}
+            else lower(cleaned.indicator)
+        end as indicator,
+        {% else %}
+        lower(cleaned.indicator) as indicator,
+        {% endif %}
         coalesce(aliases.indicator_type, cleaned.indicator_type) as indicator_type,
         cleaned.source,
         cleaned.description,

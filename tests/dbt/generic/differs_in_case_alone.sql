@@ -1,0 +1,28 @@
+{#
+    For a raw column of a feed: values that are one once they are lowercased, though the case of a path
+    tells them apart. https://short.example/AbCd and https://short.example/aBcD are two resources and
+    become one. The case of a host, or of a text without a path, means nothing and is not counted. With
+    the variable keep_url_path_case nothing becomes one.
+    since: a load id; only values that newer loads brought are compared.
+#}
+{% test differs_in_case_alone(model, column_name, since=none) %}
+    with spelled as (
+        select {{ cti.clean_text(column_name, case='keep') }} as spelling
+        from {{ model }}
+        where {{ cti.newer('_load_id', since) }}
+    ),
+
+    urls as (
+        select distinct {{ cti.lower_host('spelling') }} as url
+        from spelled
+        where spelling like '%/%'
+    )
+
+    select
+        lower(url) as url,
+        count(*) as spellings
+    from urls
+    where {{ 'false' if var('keep_url_path_case') else 'true' }}
+    group by lower(url)
+    having count(*) > 1
+{% endtest %}
