@@ -78,15 +78,15 @@ def read_corrections(path: Path) -> Corrections:
 def _correction(row: dict[str, str], place: str) -> tuple[tuple[int, str, int], bytes]:
     """Load, file and number of a record, and its corrected text."""
     try:
-        key = int(row["load"]), _cell(row["file"]), int(row["record"])
-        return key, decoded(row.get("raw_encoding") or "utf-8", [_cell(row["raw"])])
+        # DictReader puts what is too many under None, and None for what is missing.
+        if None in row or None in row.values():
+            raise LookupError
+        key = int(row["load"]), row["file"].removeprefix("'"), int(row["record"])
+        return key, decoded(row.get("raw_encoding") or "utf-8", [row["raw"].removeprefix("'")])
+    except LookupError:
+        problem = "it has more or fewer cells than the header; quote a cell that holds a comma"
     except binascii.Error:
         problem = "raw is not base64, as raw_encoding says; for plain text leave that empty"
     except (TypeError, ValueError):
         problem = "load and record have to be whole numbers"
     raise ConfigError(f"{place}: {problem}")
-
-
-def _cell(text: str | None) -> str:
-    """The text that export_cell() made a cell of."""
-    return (text or "").removeprefix("'")

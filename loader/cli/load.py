@@ -90,10 +90,7 @@ def run(settings: Settings) -> None:
 
     def run_one(feed: Feed) -> None:
         started = time.monotonic()
-        done = _load(settings, feed)
-        if not done["files_rolled_back_before"]:
-            del done["files_rolled_back_before"]
-        build(settings, feed, done, "the data is loaded", started)
+        build(settings, feed, _load(settings, feed), "the data is loaded", started)
 
     for_each(settings.feeds(), run_one)
 

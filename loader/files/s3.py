@@ -49,13 +49,11 @@ class S3Store:
         """Every object of the location, by key. Raises StorageError."""
         # By key: one that is written to while pages are listed may be on two of them.
         found: dict[str, FileVersion] = {}
-        more = False
         with s3_errors(self._location):
             pages = self._client.get_paginator("list_objects_v2").paginate(
                 Bucket=self._bucket, Prefix=self._prefix
             )
             for page in pages:
-                more = page.get("IsTruncated", False)
                 for entry in page.get("Contents", []):
                     key = entry["Key"]
                     # A key that ends in a slash is how consoles make an empty folder.
@@ -63,7 +61,7 @@ class S3Store:
                         continue
                     uri = f"s3://{self._bucket}/{key}"
                     found[key] = FileVersion(uri, entry["Size"], entry["ETag"].strip('"'))
-        if more:
+        if page.get("IsTruncated"):
             raise StorageError(
                 f"{self._location}: the listing ends before its last page; run again."
             )

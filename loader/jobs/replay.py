@@ -130,10 +130,12 @@ def _judge_again(
     if first.header is None:
         rejected[None, "header_unknown"] += len(records)
         return None
-    # A malformed record could change how its neighbours are read, so it is left out of the file.
+    # A malformed record could change how its neighbours are read, and one that repeats the header
+    # would end the table, so they are left out of the file.
     whole: list[Quarantined] = []
     for record in records:
-        if is_one_record(_text(record, dialect), dialect):
+        is_header = chr(dialect.delimiter) in first.header and record.raw == first.header.encode()
+        if is_one_record(_text(record, dialect), dialect) and not is_header:
             whole.append(record)
         else:
             rejected[record.column, record.rule] += 1

@@ -1,5 +1,6 @@
 """A file while it is validated: its header, its blocks of records, and whether it is one table."""
 
+import codecs
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from functools import cached_property
@@ -118,8 +119,11 @@ def _one_table(header: Header, blocks: Iterator[Block]) -> Iterator[Block]:
     """
     begun, record, line, records = False, 0, 0, 0
     for block in blocks:
+        # A file that a spreadsheet saved begins with a byte order mark, wherever it was put.
+        places = map(block.find, (header.raw, codecs.BOM_UTF8 + header.raw))
+        index = next((place for place in places if place is not None), None)
         # In a file of one column, the column's name may well be a value too.
-        if len(header.fields) > 1 and (index := block.find(header.raw)) is not None:
+        if len(header.fields) > 1 and index is not None:
             raise DataRefused(
                 f"record {block.first_record + index} on line {block.line(index)} is the header"
                 " once more: the file has several header rows, or is several files put"

@@ -48,7 +48,7 @@ _TRANSIENT = re.compile(
 
 # What dbt and both engines say of a mistake in somebody's SQL or Jinja, which no retry cures.
 _MISTAKE = re.compile(
-    r"compilation error|(syntax|parser|binder|catalog) error|does not exist|ambiguous",
+    r"compilation error|(syntax|parser|binder|catalog|conversion) error|does not exist|ambiguous",
     re.IGNORECASE,
 )
 

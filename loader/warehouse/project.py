@@ -190,8 +190,8 @@ class Project:
 
 
 def _is_mart(node: Any) -> bool:
-    columns = node.columns if node.resource_type == "model" else ()
-    return {"occurrences", "last_load_id"} <= set(columns)
+    named = {"occurrences", "last_load_id"} <= set(getattr(node, "columns", ()))
+    return node.resource_type == "model" and (named or node.config.incremental_strategy == "newest")
 
 
 def _name(source: Any) -> str:

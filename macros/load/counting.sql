@@ -23,8 +23,8 @@
 {% macro refuse_uncounted() %}
     {#-
         Refuses a feed, a ledger or a mart that no test counts, by name; dbt runs it before every build.
-        A mart is a model whose YAML has the columns occurrences and last_load_id. The loader refuses the
-        same (loader/warehouse/project.py).
+        A mart is a model that newest_by_key writes, or whose YAML has the columns occurrences and
+        last_load_id. The loader refuses the same (loader/warehouse/project.py).
     -#}
     {% if execute %}
         {% for source in graph.sources.values() if 'feed' in source.config.meta %}
@@ -36,7 +36,8 @@
             {% endfor %}
         {% endfor %}
         {% for node in graph.nodes.values() if node.resource_type == 'model' %}
-            {% if 'occurrences' in node.columns and 'last_load_id' in node.columns %}
+            {% set counts = 'occurrences' in node.columns and 'last_load_id' in node.columns %}
+            {% if counts or node.config.incremental_strategy == 'newest' %}
                 {% do cti.refuse_unless_tested('counts_every_record', node) %}
             {% endif %}
         {% endfor %}
@@ -67,13 +68,16 @@
 {% endmacro %}
 
 
-{% macro feed_of(landing) %}
-    {#- The feed whose landing table a relation is, named as in the ledger. -#}
+{% macro feed_of(landing, asked_by='ledger_matches_landing', argument='model') %}
+    {#-
+        The feed whose landing table a relation is, named as in the ledger; anything else is refused by
+        the name of who asks, since a view on the landing table may leave records out.
+    -#}
     {% if execute %}
         {% for source in graph.sources.values() if source.relation_name == landing | string %}
             {{ return(source.source_name ~ '.' ~ source.name) }}
         {% endfor %}
-        {% do cti.refuse_argument('ledger_matches_landing', 'model', landing, "a feed's source table, without `where`") %}
+        {% do cti.refuse_argument(asked_by, argument, landing, "a feed's source table, without `where`") %}
     {% endif %}
     {{ return('') }}
 {% endmacro %}

@@ -13,6 +13,7 @@
     {% if landing is not mapping and landing is undefined or landing is none or landing is string %}
         {% do cti.refuse_argument('forget_if_miscounted', 'landing', landing, 'a relation, such as source() gives') %}
     {% endif %}
+    {% do cti.feed_of(landing, 'forget_if_miscounted', 'landing') %}
     {% if is_incremental() %}
         delete from {{ this }}
         where

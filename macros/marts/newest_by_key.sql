@@ -17,6 +17,23 @@
             {% do cti.refuse_argument('newest_by_key', name, value, 'a list') %}
         {% endif %}
     {% endfor %}
+    {% if config.get('materialized') == 'incremental' %}
+        {#- Each is a mistake that shows only at a later load, as keys that are there twice or are lost. -#}
+        {%- set unique_key = config.get('unique_key') -%}
+        {%- if ([unique_key] if unique_key is string else unique_key) != key -%}
+            {% do cti.refuse_argument('newest_by_key', 'key', key, "the model's unique_key, " ~ unique_key) %}
+        {%- endif -%}
+        {%- if config.get('incremental_strategy') != 'newest' -%}
+            {% do cti.refuse_argument(
+                'newest_by_key', 'incremental_strategy', config.get('incremental_strategy'), "'newest'"
+            ) %}
+        {%- endif -%}
+        {%- if execute and 'forget_if_miscounted' not in model.config['pre-hook'] | string -%}
+            {% do cti.refuse_argument(
+                'newest_by_key', 'pre_hook', none, 'forget_if_miscounted(…) of the landing table'
+            ) %}
+        {%- endif -%}
+    {% endif %}
     {%- set all_columns = (key + columns) | join(',\n        ') -%}
     {%- set keys = key | join(', ') -%}
     {%- set hashed = [cti.row_hash(text_columns)] if text_columns else [] %}

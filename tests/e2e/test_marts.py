@@ -122,21 +122,25 @@ def test_increments_and_a_full_refresh_give_the_same(
     assert sum(int(row[3]) for row in rebuilt) == 160
 
 
-def test_a_mart_may_be_counted_by_its_staging_model(
+def test_a_mart_is_counted_by_its_landing_table(
     loader: Loader, stalls: Path, project: Path
 ) -> None:
+    # A staging model may leave records out, which then nobody would miss.
     path = project / "models/marts/stalls.yml"
     by_source = """landed: "source('market', 'stalls')\""""
     assert by_source in MODELS
     path.write_text(MODELS.replace(by_source, "landed: ref('stg_market__stalls')"))
     (stalls / "a.csv").write_text("town,place,rent\nYork,,10\n")
-    loader("run", "--select", "stalls")
-    held = "analytics.stalls counts all 1 landed records"
-    assert held in loader("check", "--select", "stalls").stdout
-    # A load that is not built yet is seen, too.
-    (stalls / "b.csv").write_text("town,place,rent\nYork,,11\n")
-    loader("load", "--select", "stalls")
-    assert "behind" in loader("check", "--select", "stalls").stdout
+    result = loader("run", "--select", "stalls", code=2)
+    assert "counts_every_record: landed must be a feed's source table" in result.output
+
+
+def test_a_mart_without_yaml_is_refused_by_name(
+    loader: Loader, stalls: Path, project: Path
+) -> None:
+    (project / "models/marts/stalls.yml").unlink()
+    result = loader("load", "--select", "stalls", code=2)
+    assert "model stalls: nothing counts its records" in result.stderr
 
 
 @on_both_engines
@@ -172,9 +176,16 @@ def test_urls_that_only_the_case_of_their_path_tells_apart(
         ("key=['town', 'place']", "key='town'"),
         ("columns=['rent']", "columns=[]"),
         ("order_by=['last_load_id desc', 'rent desc nulls last']", "order_by=none"),
+        ("unique_key=['town', 'place']", "unique_key='town'"),
+        ("incremental_strategy='newest'", "incremental_strategy='merge'"),
+        ("pre_hook=", "post_hook="),
+        (
+            "forget_if_miscounted(source('market', 'stalls'))",
+            "forget_if_miscounted(ref('stg_market__stalls'))",
+        ),
     ],
 )
-def test_a_mart_without_a_list_is_refused_by_name(
+def test_a_mistake_in_a_mart_is_refused_by_name(
     loader: Loader, stalls: Path, project: Path, wrong: str, said: str
 ) -> None:
     path = project / "models/marts/stalls.sql"
@@ -182,5 +193,8 @@ def test_a_mart_without_a_list_is_refused_by_name(
     path.write_text(MART.replace(wrong, said))
     (stalls / "a.csv").write_text("town,place,rent\nYork,,10\n")
     result = loader("run", "--select", "stalls", code=2)
-    argument = said.partition("=")[0]
-    assert f"newest_by_key: {argument} must be a list" in result.output
+    argument = wrong.partition("=")[0].replace("unique_key", "key")
+    if "forget" in wrong:
+        assert "forget_if_miscounted: landing must be a feed's source table" in result.output
+    else:
+        assert f"newest_by_key: {argument} must be " in result.output

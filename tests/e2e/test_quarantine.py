@@ -220,16 +220,22 @@ def test_corrected_records_come_back_once(
     assert tables.count("raw.indicators") == 99
 
 
-def test_an_open_quote_takes_no_other_record_along(
-    loader: Loader, tables: Tables, lenient: Path, feed_folder: Path, tmp_path: Path
+@pytest.mark.parametrize(
+    "wrong",
+    ['a.example,domain,me,1,"2026-01-01\nnext line', HEADER.strip()],
+    ids=["open", "header"],
+)
+def test_a_bad_correction_takes_no_other_record_along(
+    loader: Loader, tables: Tables, lenient: Path, feed_folder: Path, tmp_path: Path, wrong: str
 ) -> None:
-    # GIVEN two quarantined records, the first "corrected" to one that opens a quote over lines
+    # GIVEN two quarantined records, the first "corrected" to one that opens a quote over lines, or
+    # to a second header
     (feed_folder / "a.csv").write_text(
         HEADER + GOOD + "a.example,domain,me,x,2026-01-01\nb.example,domain,me,y,2026-01-01\n"
     )
     loader("load")
     rows = list(csv.DictReader(loader("rejects", "--csv").stdout.splitlines()))
-    rows[0]["raw"] = 'a.example,domain,me,1,"2026-01-01\nnext line'
+    rows[0]["raw"] = wrong
     rows[1]["raw"] = "b.example,domain,me,2,2026-01-01"
     corrected = tmp_path / "corrected.csv"
     with corrected.open("w", newline="") as out:

@@ -18,6 +18,9 @@
         'advice': '`python -m loader run` rebuilds a mart that has the hook forget_if_miscounted; any other needs `dbt build --full-refresh --select {model}`.',
     }) }}
     {%- set landed = [landed] if landed is mapping or landed is not sequence or landed is string else landed %}
+    {%- for relation in landed -%}
+        {%- do cti.feed_of(relation, 'counts_every_record', 'landed') -%}
+    {%- endfor %}
     with mart as (
         select
             coalesce(sum(case when {{ cti.newer('last_load_id', since) }} then occurrences end), 0) as records,

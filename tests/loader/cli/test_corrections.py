@@ -70,6 +70,8 @@ def test_what_is_exported_can_be_read_back(
         ("load,file,record,raw\n1,a,1,x\n1,a,1,y\n", ["line 3", "record 1 of a is there twice"]),
         ("load,file,record,raw_encoding,raw\n1,a,1,base64,*\n", ["line 2", "not base64"]),
         ('load,file,record,raw\n1,a,1,"x"y\n', ["no well-formed CSV"]),
+        ("load,file,record,raw\n1,a,1,2;Main St 5, York\n", ["line 2", "more or fewer cells"]),
+        ("load,file,record,raw\n1,a,1\n", ["line 2", "more or fewer cells"]),
         ("load,file,record,raw\n1,a,1,\udcff\n", ["not UTF-8"]),
     ],
 )

@@ -470,6 +470,11 @@ TWO: dict[str, dict[str, Any]] = {"a": {}, "b": {}, "c": {}}
     [
         # several header rows, or files put together
         (b"a,b,c\na,b,c\n1,2,3\n", ["record 1 on line 2", "header once more"]),
+        # Two files that a spreadsheet saved, one put after the other.
+        (
+            b"\xef\xbb\xbfa,b,c\n1,2,3\n\xef\xbb\xbfa,b,c\n",
+            ["record 2 on line 3", "header once more"],
+        ),
         (b'a,b,c\r\n1,"x\r\ny",3\r\na,b,c\r\n1,2,3\r\n', ["record 2 on line 4"]),
         # two tables in a file
         (b"a,b,c\n1,2,3\n\nx,y\n1,2\n", ["empty line 3 (record 2)", "2 follow", "another table"]),
