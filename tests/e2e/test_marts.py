@@ -107,6 +107,7 @@ def test_a_null_in_a_key_is_one_key(loader: Loader, stalls: Path, tables: Tables
     loader("check", "--select", "stalls")
 
 
+@pytest.mark.slow
 @on_both_engines
 def test_increments_and_a_full_refresh_give_the_same(
     loader: Loader, stalls: Path, tables: Tables, dbt: Dbt
@@ -170,6 +171,7 @@ def test_urls_that_only_the_case_of_their_path_tells_apart(
     assert "WARN 1" not in loader("run").stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
