@@ -23,15 +23,18 @@ _DEFINITION = re.compile(r"\{%-?\s*macro\s+(\w+)\s*\(")
 
 
 def test_every_test_of_the_project_passes(whole_run: WholeRun) -> None:
-    # A test that Redshift skips or warns about guards nothing there.
+    # A test that Redshift skips or warns about guards nothing there. The unit tests have their own
+    # test (e2e/test_samples.py), since a run leaves them out.
     run, build = (whole_run.outcomes[f"{step} on redshift"].text for step in ("run", "build"))
-    found = re.search(r"(\d+) data tests.*? (\d+) unit tests", build)
+    found = re.search(r"(\d+) data tests", build)
     assert found
-    tests = int(found[1]), int(found[2])
-    assert tests >= (37, 12)
-    passed = re.findall(r"\d+ of \d+ PASS (\S+)", run + build)
+    assert int(found[1]) > 37
+    passed = set(re.findall(r"\d+ of \d+ PASS (\S+)", run + build))
+    # The samples have URLs whose spellings lowercasing makes one.
+    warned = set(re.findall(r"\d+ of \d+ WARN \d+ (\S+)", run + build))
+    assert warned == {"source_differs_in_case_alone_cti_indicators_indicator"}
     # The run has counted the other feeds' landing tables too, which the ledger is part of.
-    assert len(set(passed)) == sum(tests)
+    assert len(passed | warned) == int(found[1])
     for text in (run, build):
         assert re.search(r"Done\. PASS=\d+ WARN=\d+ ERROR=0 SKIP=0", text)
         assert "Concurrency: 4 threads" in text
