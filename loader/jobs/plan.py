@@ -80,7 +80,7 @@ def make_plan(
         if not files or unchanged:
             return replace(plan, loaded_before=files)
         return replace(plan, new=files)
-    new, loaded, rolled_back = (files_by[status] for status in (None, "loaded", "rolled back"))
+    new, loaded, rolled_back = (files_by[state] for state in (None, "loaded", "rolled back"))
     return replace(plan, new=new, loaded_before=loaded, rolled_back=rolled_back)
 
 

@@ -45,4 +45,5 @@ BARE_CARRIAGE_RETURN = Rule(
 )
 TOO_FEW_FIELDS = Rule("too_few_fields", "the record has {fields} fields; the header has {width}")
 TOO_MANY_FIELDS = Rule("too_many_fields", TOO_FEW_FIELDS.message)
+# What is wrong with a record by its header alone.
 OTHER_WIDTH = {TOO_FEW_FIELDS, TOO_MANY_FIELDS}

@@ -160,7 +160,7 @@ def _short_enough(column: Column, name: str) -> str:
 
 
 def _within_days(column: Column, name: str) -> str:
-    """Whether a value's day is within the bounds, by two days for a timestamp."""
+    """Whether a value's day is within the bounds; for a timestamp, two days inside them."""
     low, high = column.bounds
     # With an offset of up to 14 hours, the day in UTC may be the one before or after.
     margin = timedelta(days=2 if column.kind == "timestamp" else 0)

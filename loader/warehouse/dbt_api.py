@@ -12,8 +12,8 @@ again:
     dbt_common.exceptions                   CompilationError, DbtBaseException
     logging                                 the logger "stdout_log", which prints for dbt
 
-It hands on two of dbt's objects. From the manifest, project.py reads `sources`, `nodes` and
-`child_map`, and hands on the nodes in them; this module reads `metadata` and `nodes`. On the
+It hands on two of dbt's objects. From the manifest, project.py reads `sources`, `nodes`,
+`child_map` and `parent_map`, and hands on nodes; this module reads `metadata` and `nodes`. On the
 adapter, which dbt registers when it parses, connection.py calls `execute`, `execute_macro`,
 `get_relation`, `Relation.create_from`, `config`, `cache` and `commit_if_has_connection`; this
 module reads its `config`, clears its `cache`, and sets `connections.query_header`.
