@@ -118,6 +118,16 @@ def test_a_role_that_may_not_read_is_named(loaded: Site, rig: WatchedRig) -> Non
     loaded.load(CTI_COPY_ROLE=role).refused(2, role, "CTI_COPY_ROLE")
 
 
+def test_an_object_that_was_overwritten_is_told_whatever_copy_says(
+    loaded: Site, rig: WatchedRig
+) -> None:
+    # S3 may call an object that is gone a missing right, which no retry would cure.
+    loaded.put("in/new.csv", indicators("new"))
+    rig.before("^copy ", lambda: loaded.put("in/new.csv", indicators("other")))
+    role = "arn:aws:iam::123456789012:role/somebody-elses"
+    loaded.load(CTI_COPY_ROLE=role).refused(3, "in/new.csv: it was overwritten")
+
+
 def test_a_bucket_in_another_region_needs_the_option(loaded: Site, rig: WatchedRig) -> None:
     loaded.put("in/new.csv", indicators("new"))
     rig.region = "eu-central-1"
