@@ -25,12 +25,15 @@ def history(settings: Settings) -> None:
         if not tables.exist("ledger"):
             output.say("nothing has been loaded yet", error=True)
             return
+        tables.refuse_outdated()
         rows = [row for row in tables.rows("history") if row["feed"] in names]
     if settings.as_json:
         output.print_json(*rows)
     else:
-        columns = ["load_id", "feed", "uri", "records_read", "records_loaded", "records_rejected"]
-        output.print_records("loads", [*columns, "status", "loaded_at"], rows)
+        # What a person calls a load is a batch.
+        rows = [{**row, "load": row["batch_id"]} for row in rows]
+        columns = ["load", "feed", "uri", "records_read", "records_loaded", "records_rejected"]
+        output.print_records("loads", [*columns, "status", "file_time", "loaded_at"], rows)
 
 
 @command(select_option)
@@ -47,6 +50,7 @@ def check(settings: Settings) -> None:
     failed = []
     feeds = settings.feeds()
     with settings.project.warehouse(create=False) as warehouse:
+        warehouse.refuse_outdated()
         for feed in feeds:
             findings = check_feed(settings.project, feed, warehouse)
             failed += [finding for finding in findings if finding.state == "differs"]
@@ -59,7 +63,8 @@ def check(settings: Settings) -> None:
 
 
 @command(
-    click.argument("load_id", type=LOAD_ID, metavar="LOAD"),
+    click.argument("batch_id", type=LOAD_ID, metavar="[LOAD]", required=False),
+    click.option("--file", "uri", help="All that came from this file, named as in `history`."),
     click.option(
         "--select", "-s", "feed_name", metavar="FEED", help="Only if it is a load of this."
     ),
@@ -71,42 +76,48 @@ def check(settings: Settings) -> None:
     ),
 )
 def rollback(
-    settings: Settings, load_id: int, feed_name: str | None, yes: bool, damaged: bool
+    settings: Settings,
+    batch_id: int | None,
+    uri: str | None,
+    feed_name: str | None,
+    yes: bool,
+    damaged: bool,
 ) -> None:
-    """Roll back one load: delete its landed and rejected records, build what depends on them anew.
+    """Roll back one load, or one file: delete its records, build what depends on them anew.
 
-    Its files are not loaded again, unless `load --reload FILE` asks for it.
+    Landed and rejected records go. Files are not loaded again, unless `load --reload FILE` asks.
 
     \b
     Example: python -m loader rollback 3
+    Example: python -m loader rollback --file data/orders/2026-05-31.csv
     """
-    from loader.jobs.rollback import find_load, roll_back
+    from loader.jobs.rollback import Taken, find_loads, roll_back
 
+    if (batch_id is None) == (uri is None):
+        raise ConfigError("say what to roll back: LOAD, as `history` numbers it, or --file URI")
     started = time.monotonic()
-    project = settings.project
-    load = find_load(project, load_id, project.feed(feed_name) if feed_name else None)
-    feed = project.feed(load.feed)
+    project, taken = settings.project, Taken(batch_id, uri)
+    found = find_loads(project, taken, project.feed(feed_name) if feed_name else None)
+    feed = project.feed(found.feed)
     if not settings.as_json:
-        output.print_table(
-            f"{load.feed}: load {load_id} ({load.status})",
-            ("file", "records loaded", "records rejected"),
-            load.files,
-        )
+        columns = ("file", "status", "records loaded", "records rejected")
+        output.print_table(f"{found.feed}: {taken}", columns, found.files)
     if not yes:
-        _confirm(f"rollback deletes {load.records} of load {load_id}")
-    deleted = roll_back(project, feed, load_id, output.ProgressReport(settings.as_json), damaged)
+        _confirm(f"rollback deletes {found.records} of {taken}")
+    deleted = roll_back(project, feed, taken, output.ProgressReport(settings.as_json), damaged)
     if not settings.as_json:
         back = f"; {deleted.replayed:,} are in quarantine again" if deleted.replayed else ""
-        output.say(f"{load.feed}: deleted {deleted} of load {load_id}{back}")
+        output.say(f"{found.feed}: deleted {deleted} of {taken}{back}")
     done = {
-        "feed": load.feed,
-        "load": load_id,
-        "files": len(load.files),
+        "feed": found.feed,
+        "load": batch_id,
+        "file": uri,
+        "files": len(found.files),
         "records_deleted": deleted.landed,
         "rejects_deleted": deleted.rejected,
         "rejects_returned": deleted.replayed,
     }
-    build(settings, feed, done, f"load {load_id} is rolled back", started)
+    build(settings, feed, done, f"{taken} is rolled back", started)
 
 
 def _confirm(what: str) -> None:

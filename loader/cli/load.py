@@ -27,7 +27,8 @@ def plan(settings: Settings) -> None:
 
     def show(feed: Feed) -> None:
         reloads = frozenset(settings.reloads)
-        plan, sql, manifests = plan_load(settings.project, feed, warehouse, reloads)
+        plan, sql, manifests, copied = plan_load(settings.project, feed, warehouse, reloads)
+        way = {f.uri: "as it is" if f.uri in copied else "in parts" for f in plan.new}
         if settings.as_json:
             planned = {
                 "feed": feed.name,
@@ -35,7 +36,10 @@ def plan(settings: Settings) -> None:
                 "mode": feed.options.mode,
                 "loaded_before": len(plan.loaded_before),
                 "rolled_back": [f.uri for f in plan.rolled_back],
-                "new": [{"uri": f.uri, "bytes": f.bytes} for f in plan.new],
+                "new": [
+                    {"uri": f.uri, "bytes": f.bytes, "file_time": f.time, "read": way[f.uri]}
+                    for f in plan.new
+                ],
                 "sql": sql,
                 "manifests": {uri: json.loads(text) for uri, text in manifests.items()},
             }
@@ -44,13 +48,15 @@ def plan(settings: Settings) -> None:
         before = len(plan.loaded_before), len(plan.rolled_back)
         if not plan.new:
             output.say(_nothing_new(settings, feed, *before))
+            if sql:
+                output.say_text(";\n".join(sql) + ";")
             return
         again = sum(file.uri in reloads for file in plan.new)
         output.print_table(
             f"{feed.name}: {len(plan.new)} new, {_before(*before)}"
             + (f"; {again} of the new ones by --reload" if again else ""),
-            ("file", "bytes"),
-            [(file.uri, file.bytes) for file in plan.new],
+            ("file", "bytes", "file time", "read"),
+            [(file.uri, file.bytes, file.time, way[file.uri]) for file in plan.new],
         )
         for uri, text in manifests.items():
             output.say_text(f"\n{output.shown(uri)}\n{text}")

@@ -112,8 +112,8 @@ def command(*options: Callable[..., Any]) -> Callable[[Callable[..., None]], cli
 select_option = click.option(
     "--select", "-s", "selected", multiple=True, metavar="FEED", help="Only this feed; repeatable."
 )
-load_id_option = click.option(
-    "--load", "load_id", type=LOAD_ID, help="Only what this load rejected."
+batch_option = click.option(
+    "--load", "batch_id", type=LOAD_ID, help="Only what this load rejected."
 )
 reload_option = click.option(
     "--reload",

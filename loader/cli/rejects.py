@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from loader.cli.options import Settings, command, load_id_option, select_option
+from loader.cli.options import Settings, batch_option, command, select_option
 from loader.cli.output import ProgressReport, print_by_rule, print_json, print_records, say
 from loader.errors import ConfigError, DataRefused
 from loader.validation.rejects import Reject
@@ -15,13 +15,13 @@ from loader.validation.rejects import Reject
 
 @command(
     select_option,
-    load_id_option,
+    batch_option,
     click.option("--file", "uri", help="Only what this file had, named as in `history`."),
     click.option(
         "--csv", "as_csv", is_flag=True, help="Print CSV, for a spreadsheet and `replay`."
     ),
 )
-def rejects(settings: Settings, load_id: int | None, uri: str | None, as_csv: bool) -> None:
+def rejects(settings: Settings, batch_id: int | None, uri: str | None, as_csv: bool) -> None:
     """Show the rejected records in quarantine: by rule with examples, or each with --json or --csv.
 
     \b
@@ -33,15 +33,16 @@ def rejects(settings: Settings, load_id: int | None, uri: str | None, as_csv: bo
     if as_csv and settings.as_json:
         raise ConfigError("--csv and --json exclude each other; give one of them")
     with settings.project.warehouse(create=False) as warehouse:
+        warehouse.refuse_outdated()
         for number, feed in enumerate(settings.feeds()):
-            records = quarantined(warehouse.of(feed), load_id, uri)
+            records = quarantined(warehouse.of(feed), batch_id, uri)
             if as_csv:
                 print_csv(records, sys.stdout, header=not number)
             elif settings.as_json:
                 for record in records:
                     print_json({"feed": feed.name, **record.to_json()})
             else:
-                of = f" of load {load_id}" if load_id else ""
+                of = f" of load {batch_id}" if batch_id else ""
                 _print_quarantine(feed.name, records, of + (f" of file {uri}" if uri else ""))
 
 
@@ -49,7 +50,7 @@ def rejects(settings: Settings, load_id: int | None, uri: str | None, as_csv: bo
     click.option(
         "--select", "-s", "feed_name", metavar="FEED", help="Whose; not needed for one feed."
     ),
-    load_id_option,
+    batch_option,
     click.option(
         "--from",
         "corrected",
@@ -58,7 +59,7 @@ def rejects(settings: Settings, load_id: int | None, uri: str | None, as_csv: bo
     ),
 )
 def replay(
-    settings: Settings, feed_name: str | None, load_id: int | None, corrected: Path | None
+    settings: Settings, feed_name: str | None, batch_id: int | None, corrected: Path | None
 ) -> None:
     """Judge the records in quarantine again and load those that pass now, once, as a new load.
 
@@ -74,7 +75,7 @@ def replay(
     corrections = read_corrections(corrected) if corrected else None
     feed = settings.feed(feed_name, "--select")
     observer = ProgressReport(settings.as_json)
-    report = replay_feed(project, feed, observer, load_id, corrections)
+    report = replay_feed(project, feed, observer, batch_id, corrections)
     judged, loaded = report.records_judged, report.records_loaded
     rejected = judged - loaded
     if settings.as_json:

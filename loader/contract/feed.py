@@ -25,11 +25,13 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from loader.contract import text
-from loader.errors import ConfigError
+from loader.errors import ConfigError, DataRefused
 from loader.records.dialect import Dialect
 
+# The number of a record in its file, in the landing table of a feed with record_number.
+RECORD = "_record"
 # Written by the loader beside the feed's own columns in every landing table.
-LOAD_COLUMNS = ("_load_id", "_loaded_at")
+LOAD_COLUMNS = ("_load_id", "_loaded_at", RECORD)
 
 Kind = Literal["text", "integer", "decimal", "boolean", "date", "timestamp"]
 
@@ -60,9 +62,9 @@ _Text = Annotated[str, BeforeValidator(_scalar_text)]
 
 
 class Rejects(_Frozen):
-    """How many rejected records a load may have: every limit that is set holds.
+    """How many rejected records a file may have: every limit that is set holds.
 
-    If none is set, a load may have none.
+    If none is set, a file may have none.
     """
 
     max_rows: int | None = Field(default=None, ge=0)
@@ -70,7 +72,7 @@ class Rejects(_Frozen):
     max_fraction: Decimal | None = Field(default=None, ge=0, le=1)
 
     def allow(self, rejected: int, read: int) -> bool:
-        """Whether a load of so many records may go on without the rejected ones."""
+        """Whether a file of so many records may be loaded without the rejected ones."""
         limits = [self.max_rows, None if self.max_fraction is None else self.max_fraction * read]
         return rejected <= min((limit for limit in limits if limit is not None), default=0)
 
@@ -88,15 +90,30 @@ class ColumnPolicy(_Frozen):
 
 
 class FeedOptions(_Frozen):
-    """`config.meta.feed` of the source table."""
+    """`config.meta.feed` of the source table.
+
+    file_time: when a file is from; the layout of a date in its name, or `modified`.
+    """
 
     location: str = Field(min_length=1)
     mode: Literal["append", "replace"] = "append"
+    file_time: str = "modified"
+    record_number: bool = False
     delimiter: str = ","
     quote: str = Field(default='"', validate_default=True)
     compression: Literal["none", "gzip", "zstd"] | None = None
     rejects: Rejects = Rejects()
     columns: ColumnPolicy = ColumnPolicy()
+
+    @field_validator("file_time", mode="before")
+    @classmethod
+    def _modified_or_in_the_name(cls, value: object) -> object:
+        layout = value.get("name") if isinstance(value, dict) and len(value) == 1 else None
+        if value != "modified" and not isinstance(layout, str):
+            raise ValueError(f"must be modified, or {{name: YYYY-MM-DD}} (got {value!r})")
+        if layout:
+            text.format_pattern(_in_a_name(layout))
+        return layout or value
 
     @field_validator("delimiter", "quote")
     @classmethod
@@ -108,6 +125,11 @@ class FeedOptions(_Frozen):
         if value == info.data.get("delimiter"):
             raise ValueError("delimiter and quote must differ")
         return value
+
+
+def _in_a_name(name: str) -> str:
+    """A file's name, or the layout of a date in it: an underscore parts as a hyphen does."""
+    return name.replace("_", "-")
 
 
 def _check_format(layout: str, info: ValidationInfo) -> str:
@@ -237,6 +259,31 @@ class Feed(_Frozen):
     def column_names(self) -> tuple[str, ...]:
         """The file's columns, in the contract's order."""
         return tuple(column.name for column in self.columns)
+
+    @property
+    def landed_names(self) -> tuple[str, ...]:
+        """What a file brings to the landing table, in order."""
+        return self.column_names + ((RECORD,) if self.options.record_number else ())
+
+    def file_time(self, uri: str, modified: str) -> str:
+        """When a file is from, UTC in ISO 8601: the last date in its name, if the contract says so.
+
+        modified: when it was last written. Raises DataRefused for a name without a date.
+        """
+        layout = self.options.file_time
+        if layout == "modified":
+            return modified
+        pattern = text.format_pattern(_in_a_name(layout)).pattern
+        dates = re.findall(f"(?<![0-9])(?=({pattern})(?![0-9]))", _in_a_name(uri))
+        for found, *_ in reversed(dates):
+            with suppress(ValueError):
+                moment = text.parse_timestamp(found, _in_a_name(layout))
+                return moment.replace(tzinfo=None).isoformat(" ")
+        raise DataRefused(
+            f"{uri}: no date in the form {layout} in its name, which {self.file} takes the file's"
+            " time from (file_time). Rename the file, or narrow the location so it is left out."
+            " Nothing was loaded."
+        )
 
 
 def parse_feed(node: Mapping[str, Any]) -> Feed:

@@ -6,6 +6,7 @@ import hashlib
 import re
 from contextlib import closing
 from dataclasses import replace
+from datetime import UTC
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -60,7 +61,10 @@ class S3Store:
                     if key.endswith("/") or not fnmatchcase(key, self._pattern):
                         continue
                     uri = f"s3://{self._bucket}/{key}"
-                    found[key] = FileVersion(uri, entry["Size"], entry["ETag"].strip('"'))
+                    written = entry["LastModified"].astimezone(UTC).replace(tzinfo=None)
+                    found[key] = FileVersion(
+                        uri, entry["Size"], entry["ETag"].strip('"'), time=written.isoformat(" ")
+                    )
         if page.get("IsTruncated"):
             raise StorageError(
                 f"{self._location}: the listing ends before its last page; run again."

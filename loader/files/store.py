@@ -7,6 +7,7 @@ import glob
 import hashlib
 import os
 from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from loader.errors import ConfigError
@@ -72,7 +73,9 @@ class LocalStore:
             raise ConfigError(f"{path}: the file's name is not UTF-8; rename it") from None
         version = f"{status.st_size}-{status.st_mtime_ns}"
         stamp = (status.st_ino, status.st_ctime_ns)
-        return FileVersion(uri, status.st_size, version=version, stamp=stamp)
+        written = datetime(1970, 1, 1) + timedelta(microseconds=status.st_mtime_ns // 1000)
+        time = written.isoformat(" ")
+        return FileVersion(uri, status.st_size, version=version, time=time, stamp=stamp)
 
 
 Store = LocalStore | S3Store

@@ -13,7 +13,8 @@ class FileVersion:
 
     bytes: its size as stored. etag: S3's, without quotes; for a local file the SHA-256 of its
     bytes, or None until it was read. version: S3's version id, if the bucket keeps versions; for a
-    local file its size and time of modification. stamp: a local file's inode and time of change,
+    local file its size and time of modification. time: when the file is from, UTC as ISO 8601; of
+    one that was listed, when it was last written. stamp: a local file's inode and time of change,
     which no writer can set back.
     """
 
@@ -21,6 +22,7 @@ class FileVersion:
     bytes: int
     etag: str | None = None
     version: str | None = None
+    time: str = field(default="", compare=False)
     stamp: tuple[int, int] | None = field(default=None, compare=False, repr=False)
 
     @property

@@ -85,14 +85,15 @@ def _case(
         if not mart:
             query = tables.sql("differences", failures=query, feeds=sorted(project.feeds))
         if rows := tables.query(query):
-            load = tables.rows("load_files", load_id=rows[0]["mart_load_id"]) if mart else []
+            load = tables.rows("ledger_rows", load_id=rows[0]["mart_load_id"]) if mart else []
+            if load:
+                rows[0]["mart_batch_id"] = load[0]["batch_id"]
             # A build would have forgotten a load that does not stand, so there was none since.
             undone = load and load[0]["status"] in ("replaced", "rolled back")
             return load[0]["status"] if undone else "differs", rows
     if not mart:
         return "holds", ()
-    query = tables.render("mart_progress", mart=mart.relation_name, landings=test.landings)
-    rows = tables.query(query)
+    rows = tables.rows("mart_progress", mart=mart.relation_name, landings=test.landings)
     if not rows[0]["waiting_records"]:
         return "holds", rows
     return "behind" if rows[0]["mart_load_id"] else "never filled", rows
@@ -103,7 +104,8 @@ def _worded(
 ) -> Finding:
     words, mart, values = test.words, test.mart, totals
     if mart:
-        values = {"name": f"{mart.schema}.{mart.identifier}", "model": mart.name, **dict(*rows)}
+        named = {"name": f"{mart.schema}.{mart.identifier}", "model": mart.name}
+        values = {**named, "mart_batch_id": None, **dict(*rows)}
     what = words.get(case, f"not so: {words['holds']}").format(**values)
     found = partial(Finding, feed.name, words["check"].format(**values), what=what, test=test.id)
     if case == "holds":
@@ -116,4 +118,6 @@ def _worded(
 
 
 def _load(row: dict[str, Any]) -> str:
-    return f"load {row.get('load_id')} ({row.get('status') or 'not in the ledger'})"
+    if row.get("batch_id") is None:
+        return f"_load_id {row.get('load_id')} (not in the ledger)"
+    return f"load {row['batch_id']} ({row['status']})"

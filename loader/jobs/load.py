@@ -31,9 +31,9 @@ _REJECTS_FOLDER = "rejects"
 class LoadReport:
     """What a load did.
 
-    load: its id, None if nothing was new. files: how many were loaded. The files that were loaded
-    or rolled back before are those of the location that were not loaded for this reason. rejects:
-    where the rejected records were written besides the quarantine.
+    load: its batch id, None if nothing was new. files: how many were loaded. The files that were
+    loaded or rolled back before are those of the location that were not loaded for this reason.
+    rejects: where the rejected records were written besides the quarantine.
     """
 
     feed: str
@@ -74,7 +74,7 @@ def judge_file(
 
     try:
         text = plain_text(name, path, spool, feed.options.compression)
-        return validator.validate(name, text, advance)
+        return validator.numbered(validator.validate(name, text, advance))
     except errors.DataRefused as error:
         return Verdict(name, refused=str(error))
     except FileNotFoundError:
@@ -121,6 +121,9 @@ class Load:
     def _attempt(self) -> LoadReport:
         """One try. No connection is open while files are fetched and judged, which may be long."""
         with self.project.warehouse(self.feed) as tables:
+            if outdated := tables.ddl(create=False):
+                with tables.transaction():
+                    tables.execute_all(outdated)
             plan = make_plan(self.feed, self.store, tables, self.reloads)
             # A mistake in its location is told before anything is fetched.
             work_folder(tables, self.feed)
@@ -165,18 +168,19 @@ class Load:
         return files
 
     def _refuse_too_many(self, verdicts: Sequence[Verdict]) -> None:
-        """Raises RecordsRefused for more than the feed allows, once the records are written."""
+        """Raises RecordsRefused for more in a file than the feed allows, once they are written."""
         feed, limit = self.feed, self.feed.options.rejects
-        read, rejected = sum(v.read for v in verdicts), sum(v.rejected for v in verdicts)
+        over = [v for v in verdicts if not (v.refused or limit.allow(v.rejected, v.read))]
         whole = sum(1 for verdict in verdicts if verdict.refused)
-        if not whole and limit.allow(rejected, read):
+        if not (whole or over):
             return
         name = f"{feed.name}-refused-{datetime.now(UTC):%Y%m%dT%H%M%S%f}.jsonl"
         places = dict.fromkeys((self.rejects_to or _REJECTS_FOLDER, _REJECTS_FOLDER))
         kept = next(filter(None, (self._write_rejects(verdicts, p, name) for p in places)), None)
-        parts = [f"{rejected:,} of {read:,} records"] if rejected else []
+        parts = [f"{v.rejected:,} of {v.read:,} records of {v.file}" for v in over[:1]]
+        parts += [f"too many records of {len(over) - 1:,} more files"] if len(over) > 1 else []
         parts += [f"{whole:,} file{'s' * (whole != 1)} as a whole"] if whole else []
-        allowed = f" ({feed.file} allows {limit})" if rejected else ""
+        allowed = f" ({feed.file} allows {limit} of a file)" if over else ""
         where = f" The rejected records are in {kept}." if kept else ""
         raise RecordsRefused(
             f"{feed.name}: refused {' and '.join(parts)}{allowed}; nothing was loaded.{where}"
@@ -209,7 +213,7 @@ class Load:
 
     def _reported(self, rows: Sequence[LedgerRow], verdicts: Sequence[Verdict]) -> LoadReport:
         """The report on what was committed, once the rejected records are written as asked."""
-        self.report.load = max((row.load_id for row in rows), default=None)
+        self.report.load = max((row.batch_id for row in rows), default=None)
         self.report.files = len(rows)
         for row in rows:
             self.report.records_read += row.records_read

@@ -11,7 +11,7 @@ from loader.files.store import Store, open_store
 from loader.files.version import FileVersion
 from loader.validation.rejects import Verdict
 from loader.warehouse.connection import Warehouse
-from loader.warehouse.copy_source import file_group, merged
+from loader.warehouse.copy_source import NUMBER, CopyGroup, as_is, file_group, merged
 from loader.warehouse.landing import ledger_row, load_statements
 from loader.warehouse.ledger import Key, Versions, file_versions
 from loader.warehouse.project import Project
@@ -23,8 +23,9 @@ class LoadPlan:
     """What a load would do, as far as the listing and the ledger tell.
 
     versions: what the ledger had of the feed when the plan was made. status: of these, by uri and
-    ETag or version, without rolled back ones that are to be loaded again. new: the files to load.
-    loaded_before, rolled_back: listed files that are not loaded for this reason.
+    ETag or version, without rolled back ones that are to be loaded again. new: the files to load,
+    each with its time. loaded_before, rolled_back: listed files that are not loaded for this
+    reason.
     """
 
     versions: Versions
@@ -53,7 +54,7 @@ def make_plan(
 
     reloads: uris of files to be loaded although they were rolled back. A feed in replace mode takes
     all its current files if any is named, even if none has changed. Raises ConfigError for a uri
-    that is not listed.
+    that is not listed, DataRefused for a new file whose name lacks the date that it should have.
     """
     files = store.find()
     versions = file_versions(tables) if tables.exist("ledger") else frozenset()
@@ -79,15 +80,21 @@ def make_plan(
         unchanged = len(files_by["loaded"]) == len(files) and not (removed or reloads)
         if not files or unchanged:
             return replace(plan, loaded_before=files)
-        return replace(plan, new=files)
+        return replace(plan, new=[_timed(feed, file) for file in files])
     new, loaded, rolled_back = (files_by[state] for state in (None, "loaded", "rolled back"))
-    return replace(plan, new=new, loaded_before=loaded, rolled_back=rolled_back)
+    timed = [_timed(feed, file) for file in new]
+    return replace(plan, new=timed, loaded_before=loaded, rolled_back=rolled_back)
+
+
+def _timed(feed: Feed, file: FileVersion) -> FileVersion:
+    return replace(file, time=feed.file_time(file.uri, file.time))
 
 
 def plan_load(
     project: Project, feed: Feed, warehouse: Warehouse, reloads: frozenset[str]
-) -> tuple[LoadPlan, list[str], dict[str, str]]:
-    """The plan, the SQL that would load its new files, and the manifests it names, by URI.
+) -> tuple[LoadPlan, list[str], dict[str, str], frozenset[str]]:
+    """The plan, the SQL that would load its new files, the manifests it names, by URI, and the
+    URIs of the new files that COPY would read as they are.
 
     Fetches no file and changes nothing. Assumes that every file has the contract's columns in the
     contract's order and that every record is accepted as it stands; what is not known before the
@@ -96,25 +103,37 @@ def plan_load(
     store = open_store(feed.options.location, project.project_dir)
     tables = warehouse.of(feed)
     plan = make_plan(feed, store, tables, reloads)
+    outdated = tables.ddl(create=False)
     if not plan.new:
-        return plan, [], {}
-    load_id = tables.number("next_load_id") if tables.exist("ledger") else 1
-    work = tables.render("copy_settings")["work_location"] or "s3://<CTI_WORK_LOCATION>"
-    folder = f"{feed_folder(work, feed.name)}<load>/"
-    files = [(store.path(f), compression_of(f.uri, feed.options.compression)) for f in plan.new]
-    names = feed.column_names
-    groups = merged(feed, (file_group(feed, path, names, 0, kind) for path, kind in files), folder)
-    rows = [ledger_row(load_id, file, Verdict(file.uri), "loaded") for file in plan.new]
+        return plan, outdated, {}, frozenset()
+    ids, ddl = {"load_id": 1, "batch_id": 1}, tables.ddl()
+    if tables.exist("ledger"):
+        (ids,) = tables.rows("next_ids", batch="load_id" if outdated else "batch_id")
+    settings, lock = tables.render("copy_settings"), tables.sql("lock_ledger")
+    work = settings["work_location"] or "s3://<CTI_WORK_LOCATION>"
+    folder = f"{feed_folder(work, feed.name)}<load>/" if lock else ""
+    copied, groups, names = set[str](), list[CopyGroup](), feed.landed_names
+    for number, file in enumerate(plan.new):
+        if not lock or as_is(feed, file, settings):
+            copied.add(file.uri)
+            kind = compression_of(file.uri, feed.options.compression)
+            groups.append(file_group(feed, store.path(file), names, 0, number, kind))
+    if len(copied) < len(plan.new):
+        parts = (f"{folder}<part>.csv.gz",)
+        groups.append(CopyGroup(parts, (*names, NUMBER), 0, names, compression="gzip"))
+    groups = merged(feed, groups, folder)
+    verdicts = ((file, Verdict(file.uri)) for file in plan.new)
+    rows = [ledger_row(ids, n, *verdict, "loaded") for n, verdict in enumerate(verdicts)]
     staging = [
         statement for group in groups for statement in tables.sql("stage_files", group=group)
     ]
-    ddl, lock = ["begin", *tables.ddl()], tables.sql("lock_ledger")
+    before = [*(["begin", *ddl, "commit"] if ddl else []), *staging, "begin", lock]
     statements = [
-        *([*ddl, "commit", *staging, "begin", lock] if lock else [*staging, *ddl]),
-        tables.sql("next_load_id"),
+        *(before if lock else [*staging, "begin", *ddl]),
+        tables.sql("next_ids"),
         *load_statements(tables, feed, groups, rows),
-        tables.sql("count_load", load_id=load_id),
+        tables.sql("miscounted", **ids),
         "commit",
     ]
     manifests = {g.manifest: g.manifest_text() for g in groups if lock}
-    return plan, statements, manifests
+    return plan, statements, manifests, frozenset(copied)

@@ -20,7 +20,7 @@ from loader.warehouse.landing import expect, load_of
 from loader.warehouse.project import Project
 from loader.warehouse.quarantine import Quarantined, mark_replayed, quarantined
 
-# The bytes of a record by load, file and number.
+# The bytes of a record by batch, file and number.
 Corrections = dict[tuple[int, str, int], bytes]
 
 
@@ -38,8 +38,8 @@ class _Passed:
 class ReplayReport:
     """What a replay did.
 
-    load: its id, None if no record passed. by_rule: how many records were rejected again, by column
-    and rule.
+    load: its batch id, None if no record passed. by_rule: how many records were rejected again, by
+    column and rule.
     """
 
     feed: str
@@ -53,18 +53,19 @@ def replay(
     project: Project,
     feed: Feed,
     observer: Observer,
-    load_id: int | None = None,
+    batch_id: int | None = None,
     corrections: Corrections | None = None,
 ) -> ReplayReport:
     """Judges quarantined records by today's contract and loads those that pass, as a new load.
 
-    load_id: only those that this load rejected. corrections: only these records, with this text.
+    batch_id: only those that this load rejected. corrections: only these records, with this text.
     Raises ConfigError for a correction of a record that is not in quarantine, else as load().
     """
 
     def attempt() -> ReplayReport:
         with project.warehouse(feed, create=False) as tables:
-            records = list(quarantined(tables, load_id))
+            tables.refuse_outdated()
+            records = list(quarantined(tables, batch_id))
         if corrections is not None:
             records = list(_corrected(records, corrections))
         report = ReplayReport(feed.name, len(records))
@@ -84,10 +85,10 @@ def replay(
         files = [(again.file, again.verdict) for again in replays]
         try:
             with project.warehouse(feed) as tables, load_of(tables, feed, files, spool) as rows:
-                report.load = rows[0].load_id
-                for again in replays:
+                report.load = rows[0].batch_id
+                for again, row in zip(replays, rows, strict=True):
                     place = again.rejected_by, again.file.uri
-                    mark_replayed(tables, report.load, *place, again.records)
+                    mark_replayed(tables, row.load_id, *place, again.records)
         except CommitUnknown as error:
             # Not to be tried again: what was replayed is no longer in quarantine to be found.
             raise WarehouseError(
@@ -104,13 +105,13 @@ def _corrected(records: Sequence[Quarantined], corrections: Corrections) -> Iter
     """The records that are corrected, with their new text."""
     left = dict(corrections)
     for record in records:
-        raw = left.pop((record.load_id, record.file, record.record), None)
+        raw = left.pop((record.batch_id, record.file, record.record), None)
         if raw is not None:
             yield replace(record, raw=raw)
-    for load_id, uri, number in left:
+    for batch_id, uri, number in left:
         raise ConfigError(
-            f"record {number} of {uri} is not in quarantine from load {load_id}: no such record, or"
-            " replayed already. `python -m loader rejects` shows what there is."
+            f"record {number} of {uri} is not in quarantine from load {batch_id}: no such record,"
+            " or replayed already. `python -m loader rejects` shows what there is."
         )
 
 
@@ -153,8 +154,9 @@ def _judge_again(
     passed = tuple(r.record for n, r in enumerate(whole, start=1) if n not in again)
     # Never to be copied from the original object: it holds more than what is replayed.
     read = len(passed)
+    verdict = validator.numbered(verdict, passed)
     verdict = replace(verdict, read=read, accepted=read, rejects=RejectLog(), plain=False)
-    file = FileVersion(first.file, 0, first.etag)
+    file = FileVersion(first.file, 0, first.etag, time=first.file_time)
     return _Passed(first.load_id, passed, file, verdict) if passed else None
 
 

@@ -71,12 +71,13 @@ def select_text(
     file_columns: Sequence[str | None],
     names: Sequence[str],
     dialect: Dialect,
+    numbers: Sequence[int] = (),
 ) -> str:
     """SQL that reads well-formed texts with a header: the named columns, as they came.
 
-    file_columns: from left to right; those without a name follow the named ones. A
-    named column that the files lack is NULL, and so is an empty field. The paths must not hold
-    characters of a glob.
+    file_columns: from left to right; those without a name follow the named ones. A named column
+    that the files lack is NULL, and so is an empty field. numbers: of the texts, to be told of each
+    record as _number. The paths must not hold characters of a glob.
     """
     files = ", ".join(literal(str(path)) for path in paths)
     # Read by place, not by name: the file may have any names in its header.
@@ -86,6 +87,10 @@ def select_text(
     quote = literal(chr(dialect.quote))
     selected = [f"{found.get(name, 'null::varchar')} as {identifier(name)}" for name in names]
     selected += [inner[place] for place, name in enumerate(file_columns) if name is None]
+    if numbers:
+        # file_index is the reader's own: the place of the file in the list.
+        listed = ", ".join(map(str, numbers))
+        selected += [f"([{listed}])[file_index::bigint + 1] as _number"]
     return (
         f"select {', '.join(selected)} from read_csv([{files}], auto_detect=false,"
         f" header=true, strict_mode=true, compression='none', new_line='\\n',"

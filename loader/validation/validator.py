@@ -7,11 +7,14 @@ records of one, what it did not clear of the one before is judged.
 
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Self
 
-from loader.contract.feed import Feed
+import numpy as np
+
+from loader.contract.feed import RECORD, Feed
 from loader.errors import DataRefused
 from loader.records import engine
 from loader.records.faults import Fault
@@ -60,6 +63,36 @@ class Validator:
                 return verdict or self._by_segments(reading)
         except DataRefused as error:
             return Verdict(name, refused=str(error))
+
+    def numbered(self, verdict: Verdict, records: Sequence[int] | None = None) -> Verdict:
+        """The verdict with each accepted record's number in its text, if the feed keeps it.
+
+        records: these numbers, in order; without them the records are those of the file, less the
+        rejected ones. Raises StorageError, ReconciliationError.
+        """
+        if not self._feed.options.record_number or verdict.text is None:
+            return verdict
+        if records is None:
+            rejected = sorted({int(row[0]) for row in verdict.rejects.rows()})
+            # The accepted record at place n has the number n + 1 after the first rejected one.
+            jumps = [(record - n, n + 1) for n, record in enumerate(rejected)]
+        else:
+            jumps = [(n, record - n) for n, record in enumerate(records, start=1)]
+        text, names = verdict.text.with_suffix(".numbered"), self._feed.column_names
+        at, by = np.array(jumps or [(1, 0)], np.int64).T
+        self._connection.register("jumps", {"at": at, "by": by})
+        read = engine.select_text([verdict.text], verdict.columns, names, self._feed.dialect)
+        query = (
+            "select * exclude (place, at, by), place + coalesce(by, 0) as _record"
+            f" from (select *, row_number() over () as place from ({read}))"
+            " asof left join (select at, max(by) as by from jumps group by at) on place >= at"
+        )
+        quote, columns = engine.literal(self._feed.options.quote), (*names, RECORD)
+        options = f", delimiter {engine.literal(self._feed.options.delimiter)}"
+        options += f", quote {quote}, escape {quote}"
+        with engine.errors_explained(verdict.file):
+            engine.write_text(self._connection, query, columns, text, options)
+        return replace(verdict, text=text, columns=columns, plain=False)
 
     def write_accepted(self, verdict: Verdict, target: Path) -> None:
         """Write the accepted records as RFC 4180 text, its header in the contract's order.

@@ -7,7 +7,7 @@ from typing import Any
 
 from loader import interrupts
 from loader.contract.feed import Feed
-from loader.errors import CommitUnknown, WarehouseError, WarehouseTransient
+from loader.errors import CommitUnknown, ConfigError, WarehouseError, WarehouseTransient
 from loader.warehouse.dbt_api import database_errors
 
 # The ledger and the quarantine of all feeds, as the project's YAML names them.
@@ -100,10 +100,24 @@ class Warehouse:
         """Whether these tables exist, or all without an argument. Not for use in a transaction."""
         return all(self.exists(self.nodes[table]) for table in tables or self.nodes)
 
-    def ddl(self) -> list[str]:
-        """The statements that create the tables unless they exist."""
-        nodes = self.nodes.values()
-        return [sql for node in nodes for sql in self.render("landing_ddl", source=node)]
+    def ddl(self, create: bool = True) -> list[str]:
+        """The statements that the tables lack: to create one, or to add a column of the loader's.
+
+        create: whether to create one. Not for use in a transaction. Raises WarehouseError.
+        """
+        there = [(node, self.exists(node)) for node in self.nodes.values()]
+        made = [self.render("landing_ddl", source=n, exists=e) for n, e in there if e or create]
+        # As in exists().
+        self._adapter.commit_if_has_connection()
+        return [statement for statements in made for statement in statements]
+
+    def refuse_outdated(self) -> None:
+        """Raises ConfigError for tables of an earlier version of the loader, which lack columns."""
+        if missing := self.ddl(create=False):
+            raise ConfigError(
+                "the loader's tables were made by an earlier version of it and lack what this one"
+                f" writes: {missing[0]}. The next `python -m loader load` adds it."
+            )
 
     def sql(self, macro: str, **arguments: Any) -> Any:
         """The statement that a macro makes for these tables. Raises WarehouseError."""

@@ -3,10 +3,10 @@
 import json
 import shutil
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from loader.contract.feed import Feed
 from loader.files.archives import Compression, compression_of
@@ -19,6 +19,9 @@ from loader.warehouse.work import WorkFolder
 Columns = tuple[str | None, ...]
 Files = Sequence[tuple[FileVersion, Verdict]]
 
+# A column of what is staged: the number of the record's file within the batch, from 0.
+NUMBER = "_number"
+
 # Redshift: "Loading data files", 1 MB to 1 GB after compression. DuckDB counts before it.
 _PART_BYTES = 256 * 1024 * 1024
 
@@ -28,7 +31,8 @@ class CopyGroup:
     """Files that one statement copies: columns in the same places, compressed alike.
 
     columns: of the files, from left to right, None for one that is not loaded. records: how many
-    the files hold. names: the columns of the table that they are for. stage: the view or temporary
+    the files hold. names: the columns of the table that they are for. numbers: of the files within
+    the batch, unless each record has its file's in the column NUMBER. stage: the view or temporary
     table that holds them until they are inserted. manifest: where the list of the files is, for an
     engine that copies from a list.
     """
@@ -37,6 +41,7 @@ class CopyGroup:
     columns: Columns
     records: int
     names: tuple[str, ...]
+    numbers: tuple[int, ...] = ()
     delimiter: str = ","
     quote: str = '"'
     compression: Compression = "none"
@@ -55,26 +60,45 @@ class CopyGroup:
 
 
 def file_group(
-    feed: Feed, path: str, columns: Columns, records: int, compression: Compression = "none"
+    feed: Feed,
+    path: str,
+    columns: Columns,
+    records: int,
+    number: int,
+    compression: Compression = "none",
 ) -> CopyGroup:
-    """One file of a feed, in the feed's own dialect."""
+    """One file of a feed, in the feed's own dialect. number: its own within the batch."""
     dialect = feed.options.delimiter, feed.options.quote
-    return CopyGroup((path,), columns, records, feed.column_names, *dialect, compression)
+    names = feed.landed_names
+    return CopyGroup((path,), columns, records, names, (number,), *dialect, compression)
+
+
+def as_is(feed: Feed, file: FileVersion, settings: Mapping[str, Any]) -> bool:
+    """Whether COPY may read an object itself, if nothing in it stands against that.
+
+    settings: of COPY. A smaller object travels with others in rewritten parts, since a COPY takes
+    its time however little it reads.
+    """
+    large = file.bytes >= settings["as_is_bytes"]
+    return file.uri.startswith("s3://") and large and not feed.options.record_number
 
 
 def merged(feed: Feed, groups: Iterable[CopyGroup], folder: str = "") -> list[CopyGroup]:
     """Fewer groups: those that one statement can copy become one, with a stage and a manifest.
 
-    folder: where the manifests are, for an engine that copies from a list.
+    folder: where the manifests are, for an engine that copies from a list. That cannot tell files
+    apart, so each that is copied as it is stays alone.
     """
     alike: dict[CopyGroup, list[CopyGroup]] = defaultdict(list)
     for group in groups:
-        alike[replace(group, paths=(), records=0)].append(group)
+        numbers = group.numbers if folder else ()
+        alike[replace(group, paths=(), records=0, numbers=numbers)].append(group)
     return [
         replace(
             kind,
             paths=tuple(path for group in members for path in group.paths),
             records=sum(group.records for group in members),
+            numbers=tuple(number for group in members for number in group.numbers),
             stage=f"{feed.table_name}__load_{n}",
             manifest=folder and f"{folder}manifest-{n}.json",
         )
@@ -83,23 +107,29 @@ def merged(feed: Feed, groups: Iterable[CopyGroup], folder: str = "") -> list[Co
 
 
 def copy_groups(
-    feed: Feed, files: Files, rejected: Sequence[CopyGroup], work: WorkFolder | None, spool: Path
+    feed: Feed,
+    files: Files,
+    rejected: Sequence[CopyGroup],
+    work: WorkFolder | None,
+    settings: Mapping[str, Any],
+    spool: Path,
 ) -> Iterator[CopyGroup]:
     """What an engine reads: local files or, with a work folder, objects in S3.
 
-    These are the files themselves unless COPY may misread them, else gzip parts. rejected: the
-    group of the rejected records, in a file on disk. Raises StorageError.
+    These are the files themselves if they are large and COPY cannot misread them, else gzip parts.
+    rejected: the group of the rejected records, in a file on disk. settings: of COPY. Raises
+    StorageError.
     """
     rewritten = []
-    for file, verdict in files:
+    for number, (file, verdict) in enumerate(files):
         if not verdict.accepted:
             continue
-        group = file_group(feed, str(verdict.text), verdict.columns, verdict.accepted)
+        group = file_group(feed, str(verdict.text), verdict.columns, verdict.accepted, number)
         if not work:
             yield group
         # AWS does not document how COPY handles byte order marks, CRLF or empty lines, so a file
         # with any of these is rewritten.
-        elif file.uri.startswith("s3://") and verdict.plain and None not in verdict.columns:
+        elif as_is(feed, file, settings) and verdict.plain and None not in verdict.columns:
             kind = compression_of(file.uri, feed.options.compression)
             yield replace(group, paths=(file.uri,), compression=kind)
         else:
@@ -111,16 +141,18 @@ def copy_groups(
 
 
 def _parts(feed: Feed, files: Iterable[CopyGroup], work: WorkFolder, spool: Path) -> CopyGroup:
-    """The records of local files, as gzip CSV in the contract's order, uploaded."""
+    """The records of files, each with its file's number, as gzip CSV in one order, uploaded."""
     folder = spool / "parts"
     # An earlier try, which the warehouse ended, has left its parts there.
     shutil.rmtree(folder, ignore_errors=True)
-    names, groups = feed.column_names, merged(feed, files)
+    groups, names = merged(feed, files), (*feed.landed_names, NUMBER)
     texts = " union all ".join(
-        engine.select_text(group.paths, group.columns, names, feed.dialect) for group in groups
+        engine.select_text(g.paths, g.columns, feed.landed_names, feed.dialect, g.numbers)
+        for g in groups
     )
     options = f", compression gzip, file_size_bytes {_PART_BYTES}, file_extension 'csv.gz'"
     with engine.connect(spool) as connection, engine.errors_explained(feed.name):
         engine.write_text(connection, texts, names, folder, options)
     uris = tuple(work.upload(path) for path in sorted(folder.iterdir()))
-    return CopyGroup(uris, names, sum(g.records for g in groups), names, compression="gzip")
+    records = sum(g.records for g in groups)
+    return CopyGroup(uris, names, records, feed.landed_names, compression="gzip")

@@ -3,7 +3,7 @@
 Staging brings records to where an INSERT can take them. On Redshift, COPY does it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,8 +32,7 @@ def load_of(
     """
     for _, verdict in files:
         expect(verdict.accepted + verdict.rejected, verdict.read, f"{verdict.file}: judged")
-    lock = tables.sql("lock_ledger")
-    begin = [] if tables.exist() else tables.ddl()
+    lock, begin = tables.sql("lock_ledger"), tables.ddl()
     if lock:
         if begin:
             # Not in the load's transaction, in which the lock has to come first: what it reads
@@ -45,8 +44,9 @@ def load_of(
         tables.execute_all(begin)
         if planned is not None:
             _check_still_true(tables, planned)
-        load_id, status = tables.number("next_load_id"), "replayed" if planned is None else "loaded"
-        rows = [ledger_row(load_id, *file, status) for file in files]
+        (ids,) = tables.rows("next_ids")
+        status = "replayed" if planned is None else "loaded"
+        rows = [ledger_row(ids, n, *file, status) for n, file in enumerate(files)]
         insert(tables, feed, groups, rows)
         yield rows
 
@@ -57,10 +57,9 @@ def _check_still_true(tables: Warehouse, planned: Versions) -> None:
     Any change will do, even one to other files: the next try plans anew, and judges no file twice.
     """
     if changed := planned ^ file_versions(tables):
-        load_id = max(row.load_id for row in changed)
+        uri = max(changed, key=lambda row: row.load_id).uri
         raise errors.WarehouseTransient(
-            f"{tables['feed']}: another loader changed the ledger of this feed meanwhile, at load"
-            f" {load_id}."
+            f"{tables['feed']}: another loader changed the ledger of this feed meanwhile, at {uri}."
         )
 
 
@@ -71,19 +70,22 @@ def insert(
 
     Raises WarehouseError, and ReconciliationError if a count is not what it must be.
     """
-    load_id = rows[0].load_id
     tables.execute_all(load_statements(tables, feed, groups, rows))
-    landed = tables.number("count_load", load_id=load_id)
-    expect(landed, sum(row.records_loaded for row in rows), f"{tables['landing']}: landed")
-    rejected = tables.number("count_rejected", load_id=load_id)
-    what = f"{tables['quarantine']}: quarantined"
-    expect(rejected, sum(row.records_rejected for row in rows), what)
+    batch = {"load_id": rows[0].load_id, "batch_id": rows[0].batch_id}
+    for row in tables.rows("miscounted", **batch):
+        of = f"of {row['uri']}" if row["uri"] else "of no file"
+        landed, quarantined = row["records_landed"], row["records_quarantined"]
+        expect(landed, row["records_loaded"], f"{tables['landing']}: landed {of}")
+        expect(quarantined, row["records_rejected"], f"{tables['quarantine']}: quarantined {of}")
 
 
-def ledger_row(load_id: int, file: FileVersion, verdict: Verdict, status: str) -> LedgerRow:
-    """The row of a file that is loaded."""
+def ledger_row(
+    ids: Mapping[str, int], number: int, file: FileVersion, verdict: Verdict, status: str
+) -> LedgerRow:
+    """The row of a file that is loaded. ids: of the batch, and its first load id."""
     counts = verdict.read, verdict.accepted, verdict.rejected
-    return LedgerRow(load_id, *file.key, file.version, file.bytes, *counts, status)
+    place = ids["load_id"] + number, *file.key, file.version, file.bytes
+    return LedgerRow(*place, *counts, status, ids["batch_id"], file.time)
 
 
 def load_statements(
@@ -102,7 +104,7 @@ def load_statements(
             tables.sql(macros[group.table], group=group, load_id=load_id, loaded_at=now)
             for group in groups
         ),
-        tables.sql("record_files", files=rows, loaded_at=now),
+        *tables.sql("record_files", files=rows, loaded_at=now),
     ]
 
 
@@ -134,7 +136,8 @@ def _staged(tables: Warehouse, feed: Feed, files: Files, spool: Path) -> Iterato
     work = work_folder(tables, feed)
     rejected = write_rejected(spool / "rejected.csv.gz", feed, files)
     try:
-        sources = copy_groups(feed, files, rejected, work, spool)
+        settings = tables.render("copy_settings")
+        sources = copy_groups(feed, files, rejected, work, settings, spool)
         groups = merged(feed, sources, work.uri if work else "")
         for group in groups:
             if work:

@@ -1,6 +1,6 @@
-"""What the ledger has: file versions, by load."""
+"""What the ledger has: file versions, each with its load id."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from loader.warehouse.connection import Warehouse
 
@@ -9,7 +9,10 @@ Key = tuple[str, str]
 
 @dataclass(frozen=True)
 class LedgerRow:
-    """One file version of one load, as the ledger has it. bytes: as stored; 0 for a replay."""
+    """One file version that was loaded, as the ledger has it.
+
+    bytes: as stored; 0 for a replay. batch_id, file_time: only of a row that is being written.
+    """
 
     load_id: int
     uri: str
@@ -20,6 +23,8 @@ class LedgerRow:
     records_loaded: int
     records_rejected: int
     status: str
+    batch_id: int = field(default=0, compare=False)
+    file_time: str = field(default="", compare=False)
 
     @property
     def key(self) -> Key:

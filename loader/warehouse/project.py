@@ -118,10 +118,18 @@ class Project:
             yield Warehouse(adapter, self.source, feed)
 
     def build(self, feed: Feed, quiet: bool) -> dbt_api.BuildResult:
-        """Runs `dbt build` on everything that depends on a feed and on what that needs in turn."""
+        """Runs `dbt build` on everything that depends on a feed and on what that needs in turn.
+
+        Also on what depends on the loader's own tables and on no feed.
+        """
+        own = [s.unique_id for name, s in self._sources.items() if name.startswith("loader.")]
+        reached = {node for source in own for node in _reached(source, self._manifest.child_map)}
+        models = [m for m in map(self._manifest.nodes.get, sorted(reached)) if m and _is_model(m)]
+        of_no_feed = [".".join(model.fqn) for model in models if not self._landings(model)]
         # With a leading @ also the parents of everything downstream, seeds among them. Unit tests
         # are for development and CI; on Redshift they say nothing of the nodes that hold data.
-        selected = [f"@source:{feed.name}", "source:loader+", "--exclude-resource-type=unit_test"]
+        selected = [f"@source:{feed.name}", "source:loader", *of_no_feed]
+        selected += ["--exclude-resource-type=unit_test"]
         return dbt_api.build(self._manifest, [*self._options, "--select", *selected], quiet)
 
     def marts(self, feed: Feed) -> list[Any]:
@@ -130,7 +138,7 @@ class Project:
         return [
             node
             for node in map(self._manifest.nodes.get, sorted(reached))
-            if node and node.resource_type == "model" and "occurrences" in node.columns
+            if node and _is_model(node) and "occurrences" in node.columns
         ]
 
     def counting_tests(self, feed: Feed) -> list[CountingTest]:
@@ -142,11 +150,14 @@ class Project:
         tests = [CountingTest(t.unique_id, t.config.meta) for t in self._tests_of(feed.name)]
         for mart in filter(_is_mart, self.marts(feed)):
             test = self._test("counts_every_record", mart)
-            parents = _reached(mart.unique_id, self._manifest.parent_map)
-            sources = filter(None, map(self._manifest.sources.get, parents))
-            landings = tuple(s.relation_name for s in sources if "feed" in s.config.meta)
-            tests.append(CountingTest(test.unique_id, test.config.meta, mart, landings))
+            tests.append(CountingTest(test.unique_id, test.config.meta, mart, self._landings(mart)))
         return tests
+
+    def _landings(self, node: Any) -> tuple[str, ...]:
+        """The landing tables that a node is made of, as SQL names them."""
+        parents = _reached(node.unique_id, self._manifest.parent_map)
+        sources = filter(None, map(self._manifest.sources.get, parents))
+        return tuple(s.relation_name for s in sources if "feed" in s.config.meta)
 
     def _tests_of(self, feed: str) -> list[Any]:
         """The tests of a feed's source table and the ledger. Raises ConfigError."""
@@ -171,8 +182,7 @@ class Project:
 
     def _test(self, name: str, node: Any) -> Any:
         """The test of a source table or model that looks at all of its rows. Raises ConfigError."""
-        is_model = node.resource_type == "model"
-        place = f"model {node.name}" if is_model else f"source table {_name(node)}"
+        place = f"model {node.name}" if _is_model(node) else f"source table {_name(node)}"
         # dbt notes the node that a test is attached to for models alone.
         source = f"source('{getattr(node, 'source_name', '')}', '{node.name}')"
         for test in self._manifest.nodes.values():
@@ -189,9 +199,13 @@ class Project:
         )
 
 
+def _is_model(node: Any) -> bool:
+    return bool(node.resource_type == "model")
+
+
 def _is_mart(node: Any) -> bool:
     named = {"occurrences", "last_load_id"} <= set(getattr(node, "columns", ()))
-    return node.resource_type == "model" and (named or node.config.incremental_strategy == "newest")
+    return _is_model(node) and (named or node.config.incremental_strategy == "newest")
 
 
 def _name(source: Any) -> str:

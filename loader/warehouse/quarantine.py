@@ -14,7 +14,7 @@ from loader.errors import WarehouseTransient
 from loader.validation import rejects
 from loader.validation.rejects import Reject
 from loader.warehouse.connection import Warehouse
-from loader.warehouse.copy_source import CopyGroup, Files
+from loader.warehouse.copy_source import NUMBER, CopyGroup, Files
 
 # Of gzip: it compresses these texts well at any, and costs the least time at this one.
 _LEVEL = 1
@@ -24,39 +24,42 @@ _RECORDS_PER_STATEMENT = 5000
 
 # What a load stages of each rejected record; load, feed and time come with the INSERT.
 COLUMNS = ("uri", "etag", *rejects.COLUMNS, "header", "contract")
+_STAGED = (NUMBER, *COLUMNS)
 
 
 @dataclass(frozen=True)
 class Quarantined(Reject):
     """A rejected record as the warehouse has it.
 
-    header: the header of its file, None where it cannot be kept. contract: the fingerprint of the
-    rules that rejected it.
+    load_id, batch_id, file_time: of its file, as the ledger has them. header: the header of its
+    file, None where it cannot be kept. contract: the fingerprint of the rules that rejected it.
     """
 
     load_id: int
+    batch_id: int
     etag: str
+    file_time: str
     header: str | None
     contract: str
 
     def to_json(self) -> dict[str, Any]:
         """For machines; the record itself as in NAME.rejects.jsonl."""
-        return {"load": self.load_id, **super().to_json(), "contract": self.contract}
+        return {"load": self.batch_id, **super().to_json(), "contract": self.contract}
 
 
 def write_rejected(path: Path, feed: Feed, files: Files) -> list[CopyGroup]:
-    """Writes the rejected records of files as gzip CSV of COLUMNS; the group of it, if any."""
+    """Writes the rejected records of files as gzip CSV; the group of it, if any."""
     count, contract = 0, feed.fingerprint
     with gzip.open(path, "wt", _LEVEL, encoding="utf-8", newline="") as out:
         writer = csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_ALL)
-        writer.writerow(COLUMNS)
-        for file, verdict in files:
+        writer.writerow(_STAGED)
+        for number, (file, verdict) in enumerate(files):
             too_long = len(verdict.header.encode()) > rejects.TEXT_BYTES
             header = None if too_long or "\0" in verdict.header else verdict.header
             for row in verdict.rejects.rows():
-                writer.writerow((file.uri, file.etag, *row, header, contract))
+                writer.writerow((number, file.uri, file.etag, *row, header, contract))
                 count += 1
-    group = CopyGroup((str(path),), COLUMNS, count, COLUMNS, compression="gzip", table="quarantine")
+    group = CopyGroup((str(path),), _STAGED, count, COLUMNS, compression="gzip", table="quarantine")
     return [group] if count else []
 
 
@@ -76,16 +79,17 @@ def mark_replayed(
 
 
 def quarantined(
-    tables: Warehouse, load_id: int | None = None, uri: str | None = None
+    tables: Warehouse, batch_id: int | None = None, uri: str | None = None
 ) -> Iterator[Quarantined]:
-    """Rejected records of loads that stand, of one load or file if given, not yet replayed."""
+    """Rejected records of loads that stand, of one batch or file if given, not yet replayed."""
     if tables.exist():
-        yield from written_out(tables.rows("quarantined", load_id=load_id, uri=uri))
+        yield from written_out(tables.rows("quarantined", batch_id=batch_id, uri=uri))
 
 
 def written_out(rows: Iterable[dict[str, Any]]) -> Iterator[Quarantined]:
     """Records from rows of the quarantine, ordered by load, file, record and part."""
     for (load_id, uri, _), parts in groupby(rows, key=itemgetter("load_id", "uri", "record")):
         record = list(parts)
-        more = {name: record[0][name] for name in ("etag", "header", "contract")}
+        names = ("batch_id", "etag", "file_time", "header", "contract")
+        more = {name: record[0][name] for name in names}
         yield Quarantined.from_rows(uri, record, load_id=load_id, **more)

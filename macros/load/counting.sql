@@ -112,7 +112,7 @@
     {#- How much of a feed stands, by the ledger alone: what a finding says that it holds for. -#}
     {%- set statement -%}
 select
-    count(distinct load_id) as loads,
+    count(distinct batch_id) as loads,
     count(*) as files,
     coalesce(sum(records_loaded), 0) as records_loaded,
     coalesce(sum(records_rejected), 0) as records_rejected
@@ -123,7 +123,7 @@ where status in ('loaded', 'replayed') and feed = {{ text_literal(tables.feed) }
 {% endmacro %}
 
 
-{% macro mart_progress(mart, landings) %}
+{% macro mart_progress(tables, mart, landings) %}
     {#-
         One row: how many records a mart has counted and up to which load, how many landed since, and the
         newest load that they came in. A mart that waits for its build breaks no rule, so this is no test.
@@ -149,10 +149,20 @@ waiting as (
 select
     mart.records as mart_records,
     mart.load_id as mart_load_id,
+    {{ batch_up_to(tables.ledger, 'mart.load_id', 'mart') }} as mart_batch_id,
     waiting.records as waiting_records,
-    waiting.load_id as newest_load_id
+    {{ batch_up_to(tables.ledger, 'waiting.load_id', 'waiting') }} as newest_batch_id
 from mart
 cross join waiting
     {%- endset -%}
     {{ return(statement) }}
+{% endmacro %}
+
+
+{% macro batch_up_to(ledger, load_id, relation) %}
+    {#- A subquery for the batch of a load id, which people call a load; ids of both grow together. -#}
+    {{ return(
+        '(select max(batch_id) from ' ~ ledger ~ ' where load_id <= (select ' ~ load_id ~ ' from '
+        ~ relation ~ '))'
+    ) }}
 {% endmacro %}

@@ -1,17 +1,20 @@
 {#
     The landing tables, made from the contract alone: the columns that the sources' YAML lists, with
-    the types it gives. They exist before the first load, so a build on an empty warehouse works.
+    the types it gives. They exist before the first load, so a build on an empty warehouse works. The
+    loader's own columns come to a table that was made by an earlier version of it.
 #}
 
 {% macro create_landing_tables() %}
-    {#- Creates whatever landing and loader tables are missing; dbt runs it before every build. -#}
+    {#-
+        Creates whatever landing and loader tables are missing, and whatever column of the loader's;
+        dbt runs it before every build.
+    -#}
     {% if execute %}
         {% for source in graph.sources.values() if is_landing_table(source) %}
-            {% if adapter.get_relation(source.database, source.schema, source.identifier) is none %}
-                {% for statement in landing_ddl(source) %}
-                    {% do run_query(statement) %}
-                {% endfor %}
-            {% endif %}
+            {% set there = adapter.get_relation(source.database, source.schema, source.identifier) %}
+            {% for statement in landing_ddl(source, there is not none) %}
+                {% do run_query(statement) %}
+            {% endfor %}
         {% endfor %}
         {#- Looking for a relation begins a transaction that dbt would roll back after this hook. -#}
         {% do adapter.commit() %}
@@ -25,22 +28,36 @@
 {% endmacro %}
 
 
-{% macro landing_ddl(source) %}
+{% macro landing_ddl(source, exists=false) %}
     {#-
-        The statements that create a source table and its schema unless they exist.
-        source: a node of dbt's graph. A feed's table gets _load_id and _loaded_at, listed or not.
+        The statements that create a source table and its schema, or that add the loader's own columns
+        to one that exists and lacks them.
+        source: a node of dbt's graph. A feed's table gets _load_id, _loaded_at and, where the contract
+        keeps it, _record, listed or not.
     -#}
-    {% set columns = [] %}
-    {% for column in source.columns.values() if column.name not in ('_load_id', '_loaded_at') %}
-        {% do columns.append(quoted(column.name) ~ ' ' ~ column.data_type) %}
-    {% endfor %}
-    {% if 'feed' in source.config.meta %}
-        {% do columns.extend(['_load_id bigint not null', '_loaded_at timestamp not null']) %}
-    {% endif %}
     {% set relation = api.Relation.create(
         database=source.database, schema=source.schema, identifier=source.identifier
     ) %}
-    {% set order = '_load_id' if 'feed' in source.config.meta else 'load_id' %}
+    {% set feed = source.config.meta.get('feed') %}
+    {% set own = {'_load_id': 'bigint', '_loaded_at': 'timestamp'} if feed else {} %}
+    {% if feed and feed.record_number %}
+        {% do own.update({'_record': 'bigint'}) %}
+    {% endif %}
+    {% set columns = [] %}
+    {% for column in source.columns.values() if not (feed and column.name in ('_load_id', '_loaded_at', '_record')) %}
+        {% do columns.append(quoted(column.name) ~ ' ' ~ column.data_type) %}
+        {% if not feed %}
+            {% do own.update({column.name: column.data_type}) %}
+        {% endif %}
+    {% endfor %}
+    {% if exists %}
+        {{ return(cti.add_columns(relation, own)) }}
+    {% endif %}
+    {% for name, type in own.items() if feed %}
+        {#- A contract may keep the record's number for a while. #}
+        {% do columns.append(name ~ ' ' ~ type ~ (' not null' if name != '_record' else '')) %}
+    {% endfor %}
+    {% set order = '_load_id' if feed else 'load_id' %}
     {{ return([
         'create schema if not exists ' ~ relation.without_identifier().include(database=false),
         adapter.dispatch('create_table')(relation, columns, order)
@@ -58,4 +75,24 @@
     {{ return(
         default__create_table(relation, columns, order) ~ ' diststyle even sortkey (' ~ order ~ ')'
     ) }}
+{% endmacro %}
+
+
+{% macro add_columns(relation, columns) %}
+    {#-
+        The statements that add columns which a table lacks. columns: types by name. A ledger of the time
+        when all files of a load shared its id then says of each load that it was its own batch, and that
+        its files are as old as the load.
+    -#}
+    {% set found, statements = [], [] %}
+    {% for column in adapter.get_columns_in_relation(relation) %}
+        {% do found.append(column.name | lower) %}
+    {% endfor %}
+    {% for name, type in columns.items() if name not in found %}
+        {% do statements.append('alter table ' ~ relation.include(database=false) ~ ' add column ' ~ name ~ ' ' ~ type) %}
+    {% endfor %}
+    {% if 'batch_id' in columns and 'batch_id' not in found %}
+        {% do statements.append('update ' ~ relation ~ ' set batch_id = load_id, file_time = loaded_at') %}
+    {% endif %}
+    {{ return(statements) }}
 {% endmacro %}

@@ -1,5 +1,6 @@
 {#
-    The ledger: which file versions were loaded, by which load. Each macro returns one statement.
+    The ledger: which file versions were loaded, and when. A load id is a file version's own; those that
+    were loaded together share a batch. Each macro returns one statement, or a list of them.
     tables: the relations landing, ledger and quarantine, and the name of the feed.
 #}
 
@@ -19,8 +20,15 @@
 {% endmacro %}
 
 
-{% macro next_load_id(tables) %}
-    {{ return('select coalesce(max(load_id), 0) + 1 as load_id from ' ~ tables.ledger) }}
+{% macro next_ids(tables, batch='batch_id') %}
+    {#-
+        One row: the first load id and the batch id that no load has. batch: the column that has batches,
+        another one in a ledger that waits for its columns.
+    -#}
+    {{ return(
+        'select coalesce(max(load_id), 0) + 1 as load_id, coalesce(max(' ~ batch ~ '), 0) + 1 as batch_id from '
+        ~ tables.ledger
+    ) }}
 {% endmacro %}
 
 
@@ -42,25 +50,33 @@ where
 
 
 {% macro record_files(tables, loaded_at, files) %}
-    {#- Writes a load's files into the ledger. files: rows with the ledger's other columns. -#}
-    {%- set rows = [] -%}
-    {%- for file in files -%}
-        {%- do rows.append('(' ~ [
-            file.load_id, text_literal(tables.feed), text_literal(file.uri), text_literal(file.etag),
-            text_literal(file.version), file.bytes, file.records_read, file.records_loaded,
-            file.records_rejected, text_literal(file.status),
-            'cast(' ~ text_literal(loaded_at) ~ ' as timestamp)'
-        ] | join(', ') ~ ')') -%}
-    {%- endfor -%}
-    {%- set statement -%}
+    {#-
+        Writes a batch's files into the ledger. files: rows with the ledger's other columns. Some at a time:
+        a statement of Redshift's ends at 16 MB, and its driver parses each.
+    -#}
+    {%- set statements = [] -%}
+    {%- for some in files | batch(500) -%}
+        {%- set rows = [] -%}
+        {%- for file in some -%}
+            {%- do rows.append('(' ~ [
+                file.load_id, file.batch_id, text_literal(tables.feed), text_literal(file.uri),
+                text_literal(file.etag), text_literal(file.version), file.bytes, file.records_read,
+                file.records_loaded, file.records_rejected, text_literal(file.status),
+                'cast(' ~ text_literal(file.file_time) ~ ' as timestamp)',
+                'cast(' ~ text_literal(loaded_at) ~ ' as timestamp)'
+            ] | join(', ') ~ ')') -%}
+        {%- endfor -%}
+        {%- set statement -%}
 insert into {{ tables.ledger }} (
-    load_id, feed, uri, etag, version, bytes, records_read, records_loaded, records_rejected,
-    status, loaded_at
+    load_id, batch_id, feed, uri, etag, version, bytes, records_read, records_loaded, records_rejected,
+    status, file_time, loaded_at
 )
 values
 {{ rows | join(',\n') }}
-    {%- endset -%}
-    {{ return(statement) }}
+        {%- endset -%}
+        {%- do statements.append(statement) -%}
+    {%- endfor -%}
+    {{ return(statements) }}
 {% endmacro %}
 
 
@@ -78,15 +94,48 @@ values
 {% endmacro %}
 
 
-{% macro count_load(tables, load_id) %}
-    {{ return('select count(*) as records from ' ~ tables.landing ~ ' where _load_id = ' ~ load_id) }}
+{% macro miscounted(tables, load_id, batch_id) %}
+    {#-
+        The files of a new batch of which the tables do not hold what the ledger says, and load ids that
+        only the tables have. load_id: the first of the batch.
+    -#}
+    {%- set statement -%}
+with ledger as (
+    select load_id, uri, records_loaded, records_rejected from {{ tables.ledger }} where batch_id = {{ batch_id }}
+),
+landed as (
+    select _load_id as load_id, count(*) as records from {{ tables.landing }}
+    where _load_id >= {{ load_id }}
+    group by _load_id
+),
+quarantined as (
+    select load_id, count(*) as records from {{ tables.quarantine }}
+    where part = 1 and load_id >= {{ load_id }}
+    group by load_id
+)
+select
+    ledger.uri,
+    coalesce(ledger.records_loaded, 0) as records_loaded,
+    coalesce(landed.records, 0) as records_landed,
+    coalesce(ledger.records_rejected, 0) as records_rejected,
+    coalesce(quarantined.records, 0) as records_quarantined
+from ledger
+full outer join landed on ledger.load_id = landed.load_id
+full outer join quarantined on coalesce(ledger.load_id, landed.load_id) = quarantined.load_id
+where
+    coalesce(ledger.records_loaded, 0) <> coalesce(landed.records, 0)
+    or coalesce(ledger.records_rejected, 0) <> coalesce(quarantined.records, 0)
+order by ledger.uri
+limit 1
+    {%- endset -%}
+    {{ return(statement) }}
 {% endmacro %}
 
 
 {% macro history(tables) %}
     {{ return(
-        'select load_id, feed, uri, records_read, records_loaded, records_rejected, status, loaded_at'
-        ~ ' from ' ~ tables.ledger ~ ' order by load_id, uri'
+        'select batch_id, load_id, feed, uri, file_time, records_read, records_loaded, records_rejected, status,'
+        ~ ' loaded_at from ' ~ tables.ledger ~ ' order by load_id, uri'
     ) }}
 {% endmacro %}
 

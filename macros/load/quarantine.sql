@@ -4,11 +4,11 @@
 #}
 
 {% macro quarantine_staged(tables, group, load_id, loaded_at) %}
-    {#- The statement that moves staged rejected records to the quarantine. -#}
+    {#- The statement that moves staged rejected records to the quarantine; load_id as in insert_staged. -#}
     {%- set statement -%}
 insert into {{ tables.quarantine }} (load_id, feed, {{ group.names | join(', ') }}, rejected_at)
 select
-    {{ load_id }}, {{ text_literal(tables.feed) }}, {{ group.names | join(', ') }},
+    {{ load_id }} + {{ number_within(group) }}, {{ text_literal(tables.feed) }}, {{ group.names | join(', ') }},
     cast({{ text_literal(loaded_at) }} as timestamp)
 from {{ quoted(group.stage) }}
     {%- endset -%}
@@ -16,24 +16,17 @@ from {{ quoted(group.stage) }}
 {% endmacro %}
 
 
-{% macro count_rejected(tables, load_id) %}
-    {{ return(
-        'select count(*) as records from ' ~ tables.quarantine
-        ~ ' where part = 1 and load_id = ' ~ load_id
-    ) }}
-{% endmacro %}
-
-
-{% macro quarantined(tables, load_id, uri) %}
+{% macro quarantined(tables, batch_id, uri) %}
     {#-
         Rejected records, not yet replayed, of loads that are in the landing table; one row for each
-        part of a record. load_id, uri: only those of one load or file.
+        part of a record. batch_id, uri: only those of one batch or file.
     -#}
     {%- set statement -%}
 select
-    rejected.load_id, rejected.uri, rejected.etag, rejected.record, rejected.part, rejected.line,
-    rejected.column_name, rejected.rule, rejected.value, rejected.message, rejected.header,
-    rejected.raw_encoding, rejected.raw_text, rejected.contract
+    rejected.load_id, ledger.batch_id, rejected.uri, rejected.etag,
+    cast(ledger.file_time as varchar(32)) as file_time,
+    rejected.record, rejected.part, rejected.line, rejected.column_name, rejected.rule, rejected.value,
+    rejected.message, rejected.header, rejected.raw_encoding, rejected.raw_text, rejected.contract
 from {{ tables.quarantine }} as rejected
 inner join {{ tables.ledger }} as ledger
     on rejected.load_id = ledger.load_id and rejected.feed = ledger.feed and rejected.uri = ledger.uri
@@ -41,8 +34,8 @@ where
     ledger.status = 'loaded'
     and rejected.replayed_by is null
     and rejected.feed = {{ text_literal(tables.feed) }}
-{%- if load_id is not none %}
-    and rejected.load_id = {{ load_id }}
+{%- if batch_id is not none %}
+    and ledger.batch_id = {{ batch_id }}
 {%- endif %}
 {%- if uri is not none %}
     and rejected.uri = {{ text_literal(uri) }}

@@ -5,8 +5,9 @@
 
 {% macro stage_files(tables, group) %}
     {#-
-        The statements that make group.stage hold the records of a group of files as text.
-        tables: those of the feed, of which group.table is the one they are for. group: a CopyGroup of loader/warehouse/copy_source.py.
+        The statements that make group.stage hold the records of a group of files as text and, unless the
+        group is one file, the file's number within the batch as _number. tables: those of the feed, of
+        which group.table is the one they are for. group: a CopyGroup of loader/warehouse/copy_source.py.
     -#}
     {{ return(adapter.dispatch('stage_files')(tables, group)) }}
 {% endmacro %}
@@ -30,6 +31,11 @@
         {%- set value = 'x' ~ group.columns.index(name) if name in group.columns else 'null::varchar' -%}
         {%- do selected.append(value ~ ' as ' ~ quoted(name)) -%}
     {%- endfor -%}
+    {%- if group.numbers -%}
+        {%- do selected.append('([' ~ group.numbers | join(', ') ~ '])[file_index::bigint + 1] as _number') -%}
+    {%- else -%}
+        {%- do selected.append('x' ~ group.columns.index('_number') ~ '::bigint as _number') -%}
+    {%- endif -%}
     {%- set statement -%}
 create or replace temp view {{ quoted(group.stage) }} as
 select {{ selected | join(', ') }}
@@ -100,6 +106,7 @@ region {{ text_literal(settings.region) }}
     {%- endset -%}
     {{ return([
         'create temp table ' ~ quoted(group.stage) ~ ' as select ' ~ names | join(', ')
+        ~ ('' if group.numbers else ', cast(0 as bigint) as _number')
         ~ ' from ' ~ tables[group.table] ~ ' where false',
         copy
     ]) }}
@@ -109,7 +116,8 @@ region {{ text_literal(settings.region) }}
 {% macro copy_settings() %}
     {#-
         reads: whether the engine copies local files or objects in S3; then also role, region
-        (empty: the cluster's own) and work_location. Override it to take them from elsewhere.
+        (empty: the cluster's own), work_location, and as_is_bytes, from which size on a clean object is
+        copied as it is, by a COPY of its own. Override it to take them from elsewhere.
     -#}
     {{ return(adapter.dispatch('copy_settings')()) }}
 {% endmacro %}
@@ -125,7 +133,8 @@ region {{ text_literal(settings.region) }}
         'reads': 's3',
         'role': env_var('CTI_COPY_ROLE', 'default'),
         'region': env_var('CTI_COPY_REGION', ''),
-        'work_location': env_var('CTI_WORK_LOCATION', '')
+        'work_location': env_var('CTI_WORK_LOCATION', ''),
+        'as_is_bytes': env_var('CTI_COPY_AS_IS_BYTES', '67108864') | int
     }) }}
 {% endmacro %}
 
@@ -173,13 +182,24 @@ limit 1
 
 
 {% macro insert_staged(tables, group, load_id, loaded_at) %}
-    {#- The statement that lands the staged records of a group of files under a load id. -#}
+    {#-
+        The statement that lands the staged records of a group of files.
+        load_id: the batch's first, to which the number of a file within the batch is added.
+    -#}
     {%- set names = [] -%}
     {%- for name in group.names -%}{%- do names.append(quoted(name)) -%}{%- endfor -%}
     {%- set statement -%}
 insert into {{ tables.landing }} ({{ names | join(', ') }}, _load_id, _loaded_at)
-select {{ names | join(', ') }}, {{ load_id }}, cast({{ text_literal(loaded_at) }} as timestamp)
+select
+    {{ names | join(', ') }}, {{ load_id }} + {{ number_within(group) }},
+    cast({{ text_literal(loaded_at) }} as timestamp)
 from {{ quoted(group.stage) }}
     {%- endset -%}
     {{ return(statement) }}
+{% endmacro %}
+
+
+{% macro number_within(group) %}
+    {#- A file's number within its batch, in SQL: that of the only file, or the stage's own column. -#}
+    {{ return(group.numbers[0] if group.numbers | length == 1 else '_number') }}
 {% endmacro %}

@@ -1,22 +1,31 @@
 {#
     The deduplicated rows of a staging model, as the whole SQL of a mart: one row per key, the winner's,
-    with the columns occurrences, how many records the row stands for, and last_load_id, the newest load
-    that brought one of them. An incremental mart reads only what is new and lets it compete with the
-    winners so far. A NULL in a key is a value like any other.
+    with its _file, _file_time and _record, and with the columns occurrences, how many records the row
+    stands for, and last_load_id, the newest load id that brought one of them. An incremental mart reads
+    only what is new and lets it compete with the winners so far. A NULL in a key is a value like any other.
+
+    Who wins never depends on when a record was loaded. Terms of order_by come first; then the newest file
+    wins, the last by name of those that are as new, the last record of a file, and at last the content.
 #}
 
-{% macro newest_by_key(staging, key, columns, order_by, text_columns=[]) %}
+{% macro newest_by_key(staging, key, columns, order_by=[], text_columns=[]) %}
     {#-
-        staging: the relation, with a column _load_id. key: names of columns. columns: the names of the
-        others. order_by: terms of an ORDER BY, the winner first; their columns must be among these.
-        text_columns: names of text columns whose hash decides between records that are alike in all
-        else, so that the same one wins whatever the engine and the order it reads in.
+        staging: the relation, with the columns _load_id, _file, _file_time and _record that landed() gives.
+        key: names of columns. columns: the names of the others. order_by: terms of an ORDER BY that a
+        record wins by before its file counts; their columns must be among these or _file_time.
+        text_columns: names of those of columns that are long texts; a hash of them is compared, which is
+        quicker.
     -#}
-    {% for name, value in {'key': key, 'columns': columns, 'order_by': order_by}.items() %}
-        {% if value is string or value is not sequence or not value %}
+    {% for name, value in {'key': key, 'columns': columns, 'order_by': order_by, 'text_columns': text_columns}.items() %}
+        {% if value is string or value is not sequence or not (value or name in ('order_by', 'text_columns')) %}
             {% do cti.refuse_argument('newest_by_key', name, value, 'a list') %}
         {% endif %}
     {% endfor %}
+    {% if 'last_load_id' in order_by | string or '_load_id' in order_by | string %}
+        {% do cti.refuse_argument(
+            'newest_by_key', 'order_by', order_by, 'terms without a load id; the order of loads says nothing of records'
+        ) %}
+    {% endif %}
     {% if config.get('materialized') == 'incremental' %}
         {#- Each is a mistake that shows only at a later load, as keys that are there twice or are lost. -#}
         {%- set unique_key = config.get('unique_key') -%}
@@ -34,9 +43,13 @@
             ) %}
         {%- endif -%}
     {% endif %}
-    {%- set all_columns = (key + columns) | join(',\n        ') -%}
+    {%- set all_columns = (key + columns + ['_file', '_file_time', '_record']) | join(',\n        ') -%}
     {%- set keys = key | join(', ') -%}
-    {%- set hashed = [cti.row_hash(text_columns)] if text_columns else [] %}
+    {%- set ranking = order_by | list -%}
+    {%- for column in ['_file_time', '_file', '_record'] + (columns | reject('in', text_columns) | list) -%}
+        {%- do ranking.append(column ~ ' desc nulls last') -%}
+    {%- endfor -%}
+    {%- do ranking.extend([cti.row_hash(text_columns)] if text_columns else []) %}
 with new_records as (
 
     select
@@ -47,7 +60,7 @@ with new_records as (
     from {{ staging }}
 
     {% if is_incremental() %}
-    -- Load ids grow in commit order, and every key of a load carries its id: nothing up to this mark
+    -- Load ids grow in commit order, and every key of a file carries its id: nothing up to this mark
     -- is left to be read. A subquery, so that it sees the table as the hook before it left it.
     where _load_id > (select coalesce(max(mart.last_load_id), 0) from {{ this }} as mart)
     {% endif %}
@@ -61,8 +74,7 @@ competing as (
     {% if is_incremental() %}
     union all
 
-    -- The winners so far of the same keys, each standing for all the records it has won against. What
-    -- they won with was in an older load than any new record, and that is all the ranking asks of it.
+    -- The winners so far of the same keys, each standing for all the records it has won against.
     select
         {{ all_columns }},
         last_load_id,
@@ -82,7 +94,7 @@ ranked as (
         max(last_load_id) over (partition by {{ keys }}) as last_load_id,
         row_number() over (
             partition by {{ keys }}
-            order by {{ (order_by + ['last_load_id desc'] + hashed) | join(', ') }}
+            order by {{ ranking | join(', ') }}
         ) as _loader_place
 
     from competing

@@ -15,8 +15,7 @@
         columns=['source', 'confidence', 'first_seen', 'last_seen', 'description'],
         order_by=[
             'greatest(coalesce(last_seen, first_seen), coalesce(first_seen, last_seen)) desc nulls last',
-            'last_seen desc nulls last',
-            'first_seen desc nulls last',
+            '_file_time desc nulls last',
             'confidence desc nulls last',
         ],
         text_columns=['source', 'description'],

@@ -5,6 +5,7 @@ with loads as (
     select
         feed,
         load_id,
+        max(batch_id) as batch_id,
         cast(sum(records_loaded) as bigint) as records,
         max(loaded_at) as loaded_at
     from {{ source('loader', '_loaded_files') }}
@@ -34,6 +35,7 @@ final as (
     select
         feed,
         load_id,
+        batch_id,
         loaded_at,
         records,
         cast('loaded' as varchar(16)) as outcome,
@@ -46,6 +48,7 @@ final as (
     select
         loads.feed,
         loads.load_id,
+        loads.batch_id,
         loads.loaded_at,
         rejected.records,
         cast('rejected' as varchar(16)) as outcome,

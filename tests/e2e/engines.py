@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pytest
-from e2e.oracle import COLUMNS, Row, Winner, expected_mart, read_aliases
+from e2e.oracle import COLUMNS, Row, Winner, expected_mart, read_aliases, stem
 
 if TYPE_CHECKING:
     from redshift.cluster import Cluster
@@ -58,20 +58,33 @@ class Tables:
         assert self.count("raw._loaded_files") == 0
 
     def assert_landed(self, loads: Iterable[tuple[int, list[Row]]]) -> None:
-        """The landing table holds exactly these records, raw, each under its load."""
+        """The landing table holds exactly these records, raw, each under its batch and file."""
         expected = Counter(
-            (*(row[name] for name in COLUMNS), load_id) for load_id, rows in loads for row in rows
+            (*(row[name] for name in COLUMNS), batch_id, row["_file"])
+            for batch_id, rows in loads
+            for row in rows
         )
         columns = ", ".join(COLUMNS)
-        landed = Counter(self.rows(f"select {columns}, _load_id from raw.indicators"))
-        assert landed == expected
+        landed = self.rows(
+            f"select {columns}, batch_id, uri from raw.indicators"
+            " inner join raw._loaded_files on _load_id = load_id"
+        )
+        assert Counter((*row[:-1], stem(row[-1])) for row in landed) == expected
 
     def assert_mart(self, loads: Iterable[tuple[int, list[Row]]]) -> None:
-        """The mart is what the oracle makes of these loads, row for row."""
-        expected = expected_mart(loads, self._aliases)
+        """The mart is what the oracle makes of these batches, row for row."""
+        files = {
+            (batch_id, stem(uri)): (time, uri)
+            for batch_id, uri, time in self.rows(
+                "select batch_id, uri, file_time from raw._loaded_files"
+            )
+        }
+        expected = expected_mart(loads, self._aliases, files)
         found = self.rows(
             "select indicator_type, indicator, source, confidence, first_seen, last_seen,"
-            " description, occurrences, last_load_id from analytics.indicators"
+            " description, occurrences, batch_id from analytics.indicators"
+            " left join (select distinct load_id, batch_id from raw._loaded_files) as ledger"
+            " on last_load_id = load_id"
         )
         keys = [row[:2] for row in found]
         assert len(keys) == len(set(keys))
@@ -99,4 +112,4 @@ class RedshiftTables(Tables):
 
 
 def _is_winner(row: tuple[Any, ...], winner: Winner) -> bool:
-    return row[2:7] in winner.candidates and row[7:] == (winner.occurrences, winner.last_load_id)
+    return row[2:7] in winner.candidates and row[7:] == (winner.occurrences, winner.last_batch_id)

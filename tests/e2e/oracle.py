@@ -33,6 +33,8 @@ _TIMESTAMP = re.compile(
 
 Row = Mapping[str, str | None]
 Key = tuple[str, str]
+# When a file is from, and its address, by batch and the beginning of its name.
+Files = Mapping[tuple[int, str], tuple[datetime, str]]
 # source, confidence, first_seen, last_seen, description
 Facts = tuple[str | None, int | None, datetime | None, datetime | None, str | None]
 
@@ -42,7 +44,7 @@ class Winner:
     """A row of the mart. candidates: those between which nothing but the hash decides."""
 
     occurrences: int = 0
-    last_load_id: int = 0
+    last_batch_id: int = 0
     rank: tuple[object, ...] = ()
     candidates: set[Facts] = field(default_factory=set)
 
@@ -57,7 +59,13 @@ def read_rows(path: Path, data: bytes | None = None) -> list[Row]:
     rows = [line for line in lines if line]
     assert all(len(row) == len(header) for row in rows), path
     found = [dict(zip(header, row, strict=True)) for row in rows]
-    return [{name: row.get(name) or None for name in COLUMNS} for row in found]
+    file = {"_file": stem(path.name)}
+    return [{name: row.get(name) or None for name in COLUMNS} | file for row in found]
+
+
+def stem(name: str) -> str:
+    """What a file's name begins with, which says which file it is when it is packed as well."""
+    return name.rpartition("/")[2].partition(".")[0]
 
 
 def read_sample(path: Path) -> list[Row]:
@@ -78,11 +86,11 @@ def read_aliases(seed: Path) -> dict[str, str]:
 
 
 def expected_mart(
-    loads: Iterable[tuple[int, Iterable[Row]]], aliases: Mapping[str, str]
+    loads: Iterable[tuple[int, Iterable[Row]]], aliases: Mapping[str, str], files: Files
 ) -> dict[Key, Winner]:
-    """The mart by indicator_type and indicator. loads: load ids and the rows each brought."""
+    """The mart by indicator_type and indicator. loads: batch ids and the rows each brought."""
     mart: dict[Key, Winner] = {}
-    for load_id, rows in loads:
+    for batch_id, rows in loads:
         for row in rows:
             kind, name = _clean(row["indicator_type"]), _clean(row["indicator"])
             assert kind is not None
@@ -96,11 +104,12 @@ def expected_mart(
             )
             winner = mart.setdefault((aliases.get(kind, kind), name), Winner())
             winner.occurrences += 1
-            winner.last_load_id = max(winner.last_load_id, load_id)
+            winner.last_batch_id = max(winner.last_batch_id, batch_id)
             sighted = max((moment for moment in facts[2:4] if moment), default=None)
+            time, uri = files[batch_id, row["_file"] or ""]
             rank = (
-                *(_newest(sighted), _newest(facts[3]), _newest(facts[2])),
-                *(_highest(facts[1]), load_id),
+                *(_newest(sighted), time, _highest(facts[1]), uri),
+                *(_newest(facts[2]), _newest(facts[3])),
             )
             if not winner.rank or rank > winner.rank:
                 winner.rank, winner.candidates = rank, {facts}

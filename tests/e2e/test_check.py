@@ -105,23 +105,23 @@ def test_nothing_loaded_is_nothing_wrong(loader: Loader, project: Path) -> None:
         (
             "delete from raw.indicators where indicator in ('a-1.example', 'a-2.example')",
             "landing",
-            "load 1 (loaded): 297 records by the ledger, 295 landed",
+            "load 1 (loaded), feed/a.csv: 297 records by the ledger, 295 landed",
         ),
         (
             "insert into raw.indicators select * from raw.indicators where _load_id = 2",
             "landing",
-            "load 2 (replayed): 1 records by the ledger, 2 landed",
+            "load 2 (replayed), feed/a.csv: 1 records by the ledger, 2 landed",
         ),
         (
             "insert into raw.indicators select * replace (9 as _load_id) from raw.indicators"
             " where _load_id = 2",
             "landing",
-            "load 9 (not in the ledger): 0 records by the ledger, 1 landed",
+            "_load_id 9 (not in the ledger), no file: 0 records by the ledger, 1 landed",
         ),
         (
             "update raw._loaded_files set status = 'rolled back' where load_id = 1",
             "landing",
-            "load 1 (rolled back): 0 records by the ledger, 297 landed",
+            "load 1 (rolled back), feed/a.csv: 0 records by the ledger, 297 landed",
         ),
         (
             "delete from raw._rejected_records where record = 300",
@@ -131,7 +131,7 @@ def test_nothing_loaded_is_nothing_wrong(loader: Loader, project: Path) -> None:
         (
             "update raw._rejected_records set load_id = 7 where record = 300",
             "quarantine",
-            "load 7 (not in the ledger), feed/a.csv: 0 rejected records by the ledger, 1 in",
+            "_load_id 7 (not in the ledger), feed/a.csv: 0 rejected records by the ledger, 1 in",
         ),
         (
             "update raw._rejected_records set replayed_by = null",
@@ -141,7 +141,7 @@ def test_nothing_loaded_is_nothing_wrong(loader: Loader, project: Path) -> None:
         (
             "update raw._rejected_records set replayed_by = 8 where record = 300",
             "replays",
-            "load 8 (not in the ledger): 0 records replayed by the ledger, 1 marked",
+            "_load_id 8 (not in the ledger): 0 records replayed by the ledger, 1 marked",
         ),
         (
             "update raw._loaded_files set records_read = 299 where load_id = 1",
@@ -150,7 +150,8 @@ def test_nothing_loaded_is_nothing_wrong(loader: Loader, project: Path) -> None:
         ),
         (
             "insert into raw._loaded_files select * replace (0 as records_read, 3 as load_id,"
-            " 0 as records_loaded, 0 as records_rejected) from raw._loaded_files where load_id = 1",
+            " 3 as batch_id, 0 as records_loaded, 0 as records_rejected) from raw._loaded_files"
+            " where load_id = 1",
             "once",
             "2 times, from load 1 to load 3",
         ),

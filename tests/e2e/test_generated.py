@@ -117,4 +117,4 @@ def test_the_oracle_is_not_asleep(feed_folder: Path) -> None:
     out = io.StringIO()
     csv.writer(out).writerows([COLUMNS, ["a"] * len(COLUMNS)])
     (feed_folder / "x.csv").write_text(out.getvalue())
-    assert read_rows(feed_folder / "x.csv") == [dict.fromkeys(COLUMNS, "a")]
+    assert read_rows(feed_folder / "x.csv") == [dict.fromkeys(COLUMNS, "a") | {"_file": "x"}]

@@ -36,8 +36,11 @@ select
     {{ clean_text('town') }} as town,
     {{ clean_text('place') }} as place,
     {{ clean_decimal('rent', 9, 2) }} as rent,
-    _load_id
-from {{ source('market', 'stalls') }}
+    _load_id,
+    _file,
+    _file_time,
+    _record
+from {{ landed('market', 'stalls') }}
 """
 
 MART = """
@@ -54,7 +57,6 @@ MART = """
         ref('stg_market__stalls'),
         key=['town', 'place'],
         columns=['rent'],
-        order_by=['last_load_id desc', 'rent desc nulls last'],
     )
 }}
 """
@@ -177,7 +179,8 @@ def test_urls_that_only_the_case_of_their_path_tells_apart(
     [
         ("key=['town', 'place']", "key='town'"),
         ("columns=['rent']", "columns=[]"),
-        ("order_by=['last_load_id desc', 'rent desc nulls last']", "order_by=none"),
+        ("columns=['rent']", "columns=['rent'], order_by=none"),
+        ("columns=['rent']", "columns=['rent'], order_by=['last_load_id desc']"),
         ("unique_key=['town', 'place']", "unique_key='town'"),
         ("incremental_strategy='newest'", "incremental_strategy='merge'"),
         ("pre_hook=", "post_hook="),

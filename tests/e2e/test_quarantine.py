@@ -278,7 +278,7 @@ def test_a_rejected_record_that_gets_lost_on_its_way_undoes_the_load(
     macro.write_text(broken)
     # WHEN it is loaded THEN nothing is
     done = loader("load", code=1)
-    assert "quarantined 2 records, but 3 are expected. Nothing was loaded." in done.output
+    assert "quarantined of feed/dirty.csv 2 records, but 3 are expected. Nothing" in done.output
     tables.assert_nothing_loaded()
 
 

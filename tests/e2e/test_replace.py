@@ -60,12 +60,12 @@ def test_the_landing_table_follows_the_files(
     tables.assert_mart([(2, current(replacing))])
     # AND the ledger remembers all of it
     assert tables.rows(
-        "select load_id, uri, status from raw._loaded_files order by load_id, uri"
+        "select batch_id, load_id, uri, status from raw._loaded_files order by 2"
     ) == [
-        (1, "feed/a.csv", "replaced"),
-        (1, "feed/b.csv", "replaced"),
-        (2, "feed/a.csv", "loaded"),
-        (2, "feed/c.csv", "loaded"),
+        (1, 1, "feed/a.csv", "replaced"),
+        (1, 2, "feed/b.csv", "replaced"),
+        (2, 3, "feed/a.csv", "loaded"),
+        (2, 4, "feed/c.csv", "loaded"),
     ]
     # WHEN nothing has changed THEN nothing is loaded
     assert "nothing new" in loader("load").stdout

@@ -18,7 +18,7 @@ from e2e.meddler import Meddler
 from faults.extent import some
 
 from loader.jobs import load as pipeline
-from loader.jobs.rollback import roll_back
+from loader.jobs.rollback import Taken, roll_back
 from loader.warehouse.project import Project
 
 if TYPE_CHECKING:
@@ -304,7 +304,7 @@ def test_a_loader_that_planned_before_does_not_bring_it_back(
     def overtake() -> None:
         if not overtaken:
             overtaken.append(pipeline.Load(opened, feed, quiet).run().load or 0)
-            roll_back(opened, feed, overtaken[0], quiet)
+            roll_back(opened, feed, Taken(overtaken[0]), quiet)
 
     # WHEN the first one goes on THEN it finds that somebody did not want the file
     try:
@@ -328,7 +328,7 @@ def test_a_commit_whose_answer_was_lost_is_not_an_error(
     opened = Project(project)
     quiet = Meddler("never", lambda: None)
     try:
-        deleted = roll_back(opened, opened.feed("indicators"), 1, quiet)
+        deleted = roll_back(opened, opened.feed("indicators"), Taken(1), quiet)
     finally:
         DuckDBConnectionManager.close_all_connections()
     assert (lost, deleted) == (["commit"], (3, 2, 0))

@@ -47,7 +47,8 @@ def test_from_s3_to_the_mart(
         raw.put(f"raw/{path.name}", path.read_bytes())
     late = samples[-1]
     plain = late.read_bytes() if late.suffix == ".csv" else gzip.decompress(late.read_bytes())
-    raw.put("raw/late.csv.zst", zstd.compress(plain))
+    name = f"raw/{late.name.partition('.')[0]}.csv.zst"
+    raw.put(name, zstd.compress(plain))
     raw.put("raw/readme.txt", b"not a feed")
     raw.put("other/x.csv", HEADER + record("other"))
     # WHEN they are loaded and built
@@ -62,18 +63,18 @@ def test_from_s3_to_the_mart(
     # AND a second load finds nothing, until an object is new or another one
     assert json.loads(loader("load", "--json").stdout)["load"] is None
     raw.put("raw/new.csv", HEADER + record("new") * 2)
-    raw.put("raw/late.csv.zst", zstd.compress(HEADER + record("late")))
+    raw.put(name, zstd.compress(HEADER + record("late")))
     again = json.loads(loader("load", "--json").stdout)
     assert (again["load"], again["files"], again["records_loaded"]) == (2, 2, 3)
     # AND the ledger knows each version by its ETag
     ledger = tables.rows(
         "select uri, etag, bytes, records_read from raw._loaded_files"
-        " where load_id = 2 order by uri"
+        " where batch_id = 2 order by uri"
     )
     listed = raw.client.list_objects_v2(Bucket=raw.bucket, Prefix=f"{raw.prefix}raw/")["Contents"]
     etags = {f"s3://{raw.bucket}/{o['Key']}": (o["ETag"].strip('"'), o["Size"]) for o in listed}
     assert ledger == [
-        (raw.uri("raw/late.csv.zst"), *etags[raw.uri("raw/late.csv.zst")], 1),
+        (raw.uri(name), *etags[raw.uri(name)], 1),
         (raw.uri("raw/new.csv"), *etags[raw.uri("raw/new.csv")], 2),
     ]
 

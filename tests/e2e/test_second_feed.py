@@ -63,7 +63,7 @@ STAGING = """
 
 with source as (
 
-    select * from {{ source('shop', 'orders') }}
+    select * from {{ landed('shop', 'orders') }}
 
 )
 
@@ -78,7 +78,10 @@ select
     {{ clean_timestamp('"at"') }} as ordered_at,
     {{ clean_timestamp('sent', 'YYYYMMDD HH24.MI.SS') }} as sent_at,
     {{ clean_text('size') }} as size,
-    _load_id
+    _load_id,
+    _file,
+    _file_time,
+    _record
 from source
 """
 
@@ -162,7 +165,7 @@ def test_yaml_and_a_staging_model_are_all_it_needs(
     assert (summary["feed"], summary["records_loaded"]) == ("shop.orders", len(lines))
     assert summary["tests_failed"] == 0
     found = tables.rows("select * from analytics.stg_shop__orders")
-    assert {row[0]: row[1:-1] for row in found} == expected
+    assert {row[0]: row[1:-4] for row in found} == expected
     # AND the landing table has the raw text
     raw = tables.rows(
         """select "Order ID", "at", size from raw.orders where "Order ID" like ' AB9%'"""
@@ -184,7 +187,7 @@ def test_a_record_that_it_lost_is_found_by_check_and_by_dbt_alone(
     # WHEN it is checked THEN the feed is named, and what became of it
     result = loader("check", "--select", "orders", code=1)
     assert "shop.orders: differs: not so: 2 records of 1 loads" in result.stdout
-    assert "load 2 (loaded): 2 records by the ledger, 1 landed" in result.stdout
+    assert "load 2 (loaded), orders/a.txt: 2 records by the ledger, 1 landed" in result.stdout
     loader("check", "--select", "indicators")
     # AND dbt finds it with no loader beside it.
     with pytest.raises(AssertionError, match="source_ledger_matches_landing_shop_orders_"):
@@ -260,7 +263,7 @@ def test_what_the_loader_accepts_casts_in_dbt(
     loader("load", "--select", "orders")
     dbt("run", "--select", "stg_shop__orders")
     # THEN every one of them casts, and to the value that the loader takes it for
-    found = {row[0]: row[1:-1] for row in tables.rows("select * from analytics.stg_shop__orders")}
+    found = {row[0]: row[1:-4] for row in tables.rows("select * from analytics.stg_shop__orders")}
     assert set(found) == {key.lower() for key in keys}
     for number, value in enumerate(hostile):
         for place, name in enumerate(VALUES):

@@ -6,7 +6,7 @@
 
 with landing as (
 
-    select * from {{ source('cti', 'indicators') }}
+    select * from {{ landed('cti', 'indicators') }}
 
 ),
 
@@ -27,7 +27,10 @@ cleaned as (
         {{ clean_text('last_seen') }} as last_seen,
         {{ clean_text('description') }} as description,
         _load_id,
-        _loaded_at
+        _loaded_at,
+        _file,
+        _file_time,
+        _record
 
     from landing
 
@@ -59,7 +62,10 @@ typed as (
 
         -- where it came from
         cleaned._load_id,
-        cleaned._loaded_at
+        cleaned._loaded_at,
+        cleaned._file,
+        cleaned._file_time,
+        cleaned._record
 
     from cleaned
     left join aliases on cleaned.indicator_type = aliases.alias

@@ -10,11 +10,11 @@
         'check': 'mart {name}',
         'holds': '{name} counts all {mart_records:,} landed records',
         'unbuilt': '{name}: not built yet',
-        'never filled': '{name}: not built yet: {waiting_records:,} records wait, up to load {newest_load_id}',
-        'behind': '{name}: not built yet since load {mart_load_id}: {waiting_records:,} records wait, up to load {newest_load_id}',
-        'replaced': '{name}: not built yet since load {mart_load_id} was replaced',
-        'rolled back': '{name}: not built yet since load {mart_load_id} was rolled back',
-        'differs': '{name} counts {mart_records:,} records up to load {mart_load_id}; {landed_records:,} are landed',
+        'never filled': '{name}: not built yet: {waiting_records:,} records wait, up to load {newest_batch_id}',
+        'behind': '{name}: not built yet since load {mart_batch_id}: {waiting_records:,} records wait, up to load {newest_batch_id}',
+        'replaced': '{name}: not built yet since load {mart_batch_id} was replaced',
+        'rolled back': '{name}: not built yet since load {mart_batch_id} was rolled back',
+        'differs': '{name} counts {mart_records:,} records up to load {mart_batch_id}; {landed_records:,} are landed',
         'advice': '`python -m loader run` rebuilds a mart that has the hook forget_if_miscounted; any other needs `dbt build --full-refresh --select {model}`.',
     }) }}
     {%- set landed = [landed] if landed is mapping or landed is not sequence or landed is string else landed %}

@@ -10,7 +10,7 @@
         'line': '{load}, {uri}: {records_read:,} read, {records_loaded:,} loaded, {records_rejected:,} rejected',
         'advice': cti.restore() ~ '.',
     }) }}
-    select feed, load_id, uri, status, records_read, records_loaded, records_rejected
+    select feed, load_id, batch_id, uri, status, records_read, records_loaded, records_rejected
     from {{ model }}
     where
         (

@@ -16,6 +16,7 @@
             feed,
             load_id,
             uri,
+            max(batch_id) as batch_id,
             max(status) as status,
             sum(case when status <> 'rolled back' then records_rejected else 0 end) as records
         from {{ model }}
@@ -35,6 +36,7 @@
         coalesce(ledger.feed, quarantine.feed) as feed,
         coalesce(ledger.load_id, quarantine.load_id) as load_id,
         coalesce(ledger.uri, quarantine.uri) as uri,
+        ledger.batch_id,
         ledger.status,
         coalesce(ledger.records, 0) as ledger_records,
         coalesce(quarantine.records, 0) as quarantine_records

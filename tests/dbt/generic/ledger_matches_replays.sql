@@ -22,6 +22,7 @@
         select
             files.feed,
             files.load_id,
+            max(files.batch_id) as batch_id,
             max(files.status) as status,
             sum(case when files.status <> 'rolled back' then files.records_loaded else 0 end) as records
         from {{ model }} as files
@@ -35,6 +36,7 @@
     select
         coalesce(ledger.feed, marked.feed) as feed,
         coalesce(ledger.load_id, marked.load_id) as load_id,
+        ledger.batch_id,
         ledger.status,
         coalesce(ledger.records, 0) as ledger_records,
         coalesce(marked.records, 0) as quarantine_records

@@ -6,14 +6,14 @@
     {{ config(meta={
         'check': 'once',
         'holds': 'no file version stands twice',
-        'line': '{uri}, ETag {etag}: {times} times, from load {first_load_id} to load {last_load_id}',
+        'line': '{uri}, ETag {etag}: {times} times, from load {first_batch_id} to load {last_batch_id}',
         'advice': 'Roll the later load back (`python -m loader rollback LOAD`); what else it had comes again with `python -m loader load --reload FILE`.',
         'replacing': cti.restore('replace'),
     }) }}
     select
         feed,
-        min(load_id) as first_load_id,
-        max(load_id) as last_load_id,
+        min(batch_id) as first_batch_id,
+        max(batch_id) as last_batch_id,
         uri,
         etag,
         count(*) as times

@@ -24,8 +24,10 @@ def quarantined(number: int, raw: bytes) -> Quarantined:
         value="v",
         message="m",
         raw=raw,
-        load_id=7,
+        load_id=12,
+        batch_id=7,
         etag="etag",
+        file_time="2026-01-01 00:00:00",
         header="a,b",
         contract="fingerprint",
     )

@@ -18,20 +18,28 @@ if TYPE_CHECKING:
     from loader.conftest import MakeFeed
 
 A_B, B_A = ("a", "b"), ("b", "a")
+SETTINGS = {"as_is_bytes": 8}
 
 
 def test_files_that_look_alike_are_copied_together(make_feed: MakeFeed) -> None:
     groups = [
-        CopyGroup(("1",), A_B, 10, A_B),
-        CopyGroup(("2",), B_A, 20, A_B),
-        CopyGroup(("3",), A_B, 30, A_B),
-        CopyGroup(("4",), A_B, 40, A_B, compression="gzip"),
+        CopyGroup(("1",), A_B, 10, A_B, (0,)),
+        CopyGroup(("2",), B_A, 20, A_B, (1,)),
+        CopyGroup(("3",), A_B, 30, A_B, (2,)),
+        CopyGroup(("4",), A_B, 40, A_B, (3,), compression="gzip"),
     ]
-    assert [(group.paths, group.records) for group in merged(make_feed({"a": {}}), groups)] == [
-        (("1", "3"), 40),
-        (("2",), 20),
-        (("4",), 40),
+    feed = make_feed({"a": {}})
+    assert [(group.paths, group.records, group.numbers) for group in merged(feed, groups)] == [
+        (("1", "3"), 40, (0, 2)),
+        (("2",), 20, (1,)),
+        (("4",), 40, (3,)),
     ]
+    # COPY does not say which file a record is from, so with it each is alone.
+    alone = merged(feed, groups, "s3://work/")
+    assert [(group.paths, group.numbers) for group in alone] == [
+        ((str(n),), (n - 1,)) for n in range(1, 5)
+    ]
+    assert len({group.manifest for group in alone}) == 4
 
 
 class FakeWork(WorkFolder):
@@ -54,22 +62,24 @@ def work(tmp_path: Path) -> FakeWork:
 
 
 @pytest.mark.parametrize(
-    ("uri", "columns", "plain", "rewritten"),
+    ("uri", "columns", "plain", "size", "rewritten"),
     [
-        ("s3://raw/a.csv", A_B, True, False),
-        ("s3://raw/a.csv", B_A, True, False),
-        ("s3://raw/a.csv", A_B, False, True),
-        ("s3://raw/a.csv", ("a", None), True, True),
-        ("in/a.csv", A_B, True, True),
+        ("s3://raw/a.csv", A_B, True, 8, False),
+        ("s3://raw/a.csv", B_A, True, 8, False),
+        ("s3://raw/a.csv", A_B, True, 7, True),
+        ("s3://raw/a.csv", A_B, False, 8, True),
+        ("s3://raw/a.csv", ("a", None), True, 8, True),
+        ("in/a.csv", A_B, True, 8, True),
     ],
 )
-def test_copy_reads_an_object_itself_only_if_it_cannot_misread_it(
+def test_copy_reads_an_object_itself_only_if_it_is_large_and_cannot_be_misread(
     make_feed: MakeFeed,
     tmp_path: Path,
     work: FakeWork,
     uri: str,
     columns: tuple[str | None, ...],
     plain: bool,
+    size: int,
     rewritten: bool,
 ) -> None:
     # GIVEN a file with one accepted record
@@ -77,20 +87,28 @@ def test_copy_reads_an_object_itself_only_if_it_cannot_misread_it(
     text.write_text("x,y\n1,2\n")
     verdict = Verdict(uri, read=1, accepted=1, text=text, columns=columns, plain=plain)
     # WHEN it is to be copied
+    empty = FileVersion("s3://raw/empty.csv", 4, "e"), Verdict("s3://raw/empty.csv")
     (group,) = copy_groups(
-        make_feed({"a": {}, "b": {}}), [(FileVersion(uri, 8, "e"), verdict)], [], work, tmp_path
+        make_feed({"a": {}, "b": {}}),
+        [empty, (FileVersion(uri, size, "e"), verdict)],
+        [],
+        work,
+        SETTINGS,
+        tmp_path,
     )
     # THEN a manifest lists it, or a part in the contract's order that holds the record
     listed = json.loads(group.manifest_text())["entries"]
     assert listed == [{"url": path, "mandatory": True} for path in group.paths]
     assert group.records == 1
     if not rewritten:
-        assert (group.paths, group.columns) == ((uri,), columns)
+        assert (group.paths, group.columns, group.numbers) == ((uri,), columns, (1,))
         return
     (part,) = (work.folder / path.removeprefix("s3://work/") for path in group.paths)
     kept = "1," if None in columns else "1,2"
-    assert gzip.decompress(part.read_bytes()).decode() == f"a,b\n{kept}\n"
-    assert (group.columns, group.compression) == (A_B, "gzip")
+    # Each record says which file of the batch it is from.
+    assert gzip.decompress(part.read_bytes()).decode() == f"a,b,_number\n{kept},1\n"
+    assert (group.names, group.columns, group.numbers) == (A_B, (*A_B, "_number"), ())
+    assert group.compression == "gzip"
 
 
 def test_rejected_records_are_a_group_of_their_own(
@@ -99,6 +117,6 @@ def test_rejected_records_are_a_group_of_their_own(
     path = tmp_path / "rejected.csv.gz"
     path.write_bytes(gzip.compress(b"x\n1\n"))
     rejected = CopyGroup((str(path),), ("x",), 1, ("x",), compression="gzip", table="quarantine")
-    (group,) = copy_groups(make_feed({"a": {}}), [], [rejected], work, tmp_path)
+    (group,) = copy_groups(make_feed({"a": {}}), [], [rejected], work, SETTINGS, tmp_path)
     assert (group.table, group.compression) == ("quarantine", "gzip")
     assert gzip.decompress((work.folder / "rejected.csv.gz").read_bytes()) == b"x\n1\n"

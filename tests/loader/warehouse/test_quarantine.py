@@ -37,7 +37,7 @@ def kept(feed: Any, folder: Path, *raws: bytes, value: str | None = "v") -> list
     with gzip.open(written, "rt", encoding="utf-8", newline="") as text:
         found = list(csv.DictReader(text))
     assert len(found) == group.records
-    assert list(found[0]) == list(COLUMNS)
+    assert list(found[0]) == ["_number", *COLUMNS]
     for row in found:
         # Redshift: VARCHAR holds at most 65,535 bytes, none of them NUL.
         assert len(row["raw_text"].encode()) <= 65_535
@@ -49,6 +49,8 @@ def kept(feed: Any, folder: Path, *raws: bytes, value: str | None = "v") -> list
                 **{name: cell or None for name, cell in row.items()},
                 **{name: int(row[name]) for name in numbers},
                 "load_id": 7,
+                "batch_id": 3,
+                "file_time": "2026-01-01 00:00:00",
             }
             for row in found
         )
