@@ -107,8 +107,9 @@ class Warehouse:
         """
         there = [(node, self.exists(node)) for node in self.nodes.values()]
         made = [self.render("landing_ddl", source=n, exists=e) for n, e in there if e or create]
-        # As in exists().
-        self._adapter.commit_if_has_connection()
+        if any(exists for _, exists in there):
+            # As in exists().
+            self._adapter.commit_if_has_connection()
         return [statement for statements in made for statement in statements]
 
     def refuse_outdated(self) -> None:
