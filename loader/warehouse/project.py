@@ -3,7 +3,6 @@
 A manifest is dbt's object; only its sources, nodes, child_map and parent_map are read.
 """
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from loader.contract.feed import Feed, parse_feed
+from loader.contract.written import check_written
 from loader.errors import ConfigError
 from loader.warehouse import dbt_api
 from loader.warehouse.connection import LEDGER, Warehouse
@@ -64,32 +64,15 @@ class Project:
     @cached_property
     def feeds(self) -> dict[str, Feed]:
         """The contracts by name, in the order of their names. Raises ConfigError."""
-        sources = self._sources.values()
-        nodes = [source.to_dict() for source in sources if "feed" in source.config.meta]
-        for node in nodes:
-            self._check_listed_once(node)
+        nodes = {n: s.to_dict() for n, s in self._sources.items() if "feed" in s.config.meta}
+        # A table that is meant to be a feed may be in any file of the project.
+        package = self._manifest.metadata.project_name
+        own = (s for s in self._sources.values() if s.package_name == package)
+        for file in sorted({source.original_file_path for source in own}):
+            check_written(file, (self.project_dir / file).read_text(encoding="utf-8"), nodes)
         self._refuse_uncounted()
-        feeds = sorted(map(parse_feed, nodes), key=lambda feed: feed.name)
+        feeds = sorted(map(parse_feed, nodes.values()), key=lambda feed: feed.name)
         return {feed.name: feed for feed in feeds}
-
-    def _check_listed_once(self, node: dict[str, Any]) -> None:
-        """Raises ConfigError for a column that is listed twice: dbt keeps one and says nothing."""
-        import yaml
-
-        written = yaml.safe_load((self.project_dir / node["original_file_path"]).read_text())
-        columns = Counter(
-            column["name"]
-            for source in written["sources"]
-            if source["name"] == node["source_name"]
-            for table in source["tables"]
-            if table["name"] == node["name"]
-            for column in table.get("columns") or ()
-        )
-        if repeated := [name for name, times in columns.items() if times > 1]:
-            raise ConfigError(
-                f"{node['original_file_path']}: source table {node['source_name']}."
-                f"{node['name']}: column {repeated[0]} is listed twice"
-            )
 
     def feed(self, name: str) -> Feed:
         """The feed of a name, with or without its source. Raises ConfigError."""

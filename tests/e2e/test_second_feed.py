@@ -55,7 +55,7 @@ sources:
           - name: sent
             data_type: varchar(60)
             config: {meta: {type: timestamp, format: YYYYMMDD HH24.MI.SS}}
-          - {name: size, data_type: varchar(9), config: {meta: {accepted_values: [S, m, 10]}}}
+          - {name: size, data_type: varchar(9), config: {meta: {accepted_values: [S, m, '10']}}}
 """
 
 STAGING = """
