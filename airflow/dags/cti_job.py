@@ -49,6 +49,7 @@ ENVIRONMENT: Mapping[str, tuple[str, ...]] = {
     "session_token": ("AWS_SESSION_TOKEN",),
     "sslmode": ("REDSHIFT_SSLMODE",),
     "duckdb_path": ("CTI_DUCKDB_PATH",),
+    "raw_schema": ("CTI_RAW_SCHEMA",),
 }
 # Key: what of the task or its container it sets.
 RESOURCES: Mapping[str, str] = {
@@ -63,7 +64,7 @@ RESOURCES: Mapping[str, str] = {
 OPTIONAL = frozenset(
     {
         *("target", "location", "work_location", "rejects_location", "region", "endpoint"),
-        *("session_token", "sslmode", "duckdb_path", "image", "volume", "network"),
+        *("session_token", "sslmode", "duckdb_path", "raw_schema", "image", "volume", "network"),
     }
 )
 SECRETS = frozenset({"access_key", "secret_key", "session_token", "password"})

@@ -58,6 +58,9 @@ _COPY_REFUSED = re.compile(r"not authorized|Error (AccessDenied|PermanentRedirec
 # What the driver of Redshift says where it gets no connection at all.
 _UNREACHED = re.compile(r"'communication error', \w+\((?:-?\d+, )?['\"](.+?)['\"]\)")
 
+# What one of the project's macros refuses. The message says it all; which macro says it does not.
+_REFUSED = re.compile(r"Error in macro refuse_\w+ \(.*?\)\n(.*?)\n\s*> in macro", re.DOTALL)
+
 # PostgreSQL: "Error and Notice Message Fields"; S is the severity.
 _FIELDS = re.compile(r"\{'S': .*\}", re.DOTALL)
 
@@ -224,7 +227,8 @@ def warehouse_error(text: str) -> WarehouseError | ConfigError:
 
 def _paragraph(text: str) -> str:
     """A message of several lines as one paragraph, without dbt's heading."""
-    lines = [line.strip() for line in _without_fields(text).splitlines()]
+    refused = _REFUSED.search(text)
+    lines = [line.strip() for line in (refused or [text, _without_fields(text)])[1].splitlines()]
     if lines and lines[0].endswith("Error") and len(lines) > 1:
         lines = lines[1:]
     return " ".join(line for line in lines if line)

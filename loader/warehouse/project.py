@@ -70,7 +70,6 @@ class Project:
         own = (s for s in self._sources.values() if s.package_name == package)
         for file in sorted({source.original_file_path for source in own}):
             check_written(file, (self.project_dir / file).read_text(encoding="utf-8"), nodes)
-        self._refuse_uncounted()
         feeds = sorted(map(parse_feed, nodes.values()), key=lambda feed: feed.name)
         return {feed.name: feed for feed in feeds}
 
@@ -95,10 +94,12 @@ class Project:
         """dbt's own connection to the target, with the tables of a feed if one is given.
 
         create: whether a DuckDB file may stay that connecting to it has created. Raises
-        ConfigError, WarehouseError.
+        ConfigError, also for what refuse_misconfigured (macros/load) refuses, and WarehouseError.
         """
         with dbt_api.connected_adapter(self._manifest, create) as adapter:
-            yield Warehouse(adapter, self.source, feed)
+            warehouse = Warehouse(adapter, self.source, feed)
+            warehouse.render("refuse_misconfigured")
+            yield warehouse
 
     def build(self, feed: Feed, quiet: bool) -> dbt_api.BuildResult:
         """Runs `dbt build` on everything that depends on a feed and on what that needs in turn.
@@ -150,18 +151,6 @@ class Project:
     def compiled(self, test: str) -> str:
         """The SQL of a test, which returns what fails it. Raises WarehouseError."""
         return dbt_api.compiled(self._manifest, test)
-
-    def _refuse_uncounted(self) -> None:
-        """Raises ConfigError that names a feed, a ledger or a mart without its counting test.
-
-        The macro refuse_uncounted does the same where dbt runs alone.
-        """
-        for name, source in self._sources.items():
-            if "feed" in source.config.meta:
-                self._tests_of(name)
-        for node in self._manifest.nodes.values():
-            if _is_mart(node):
-                self._test("counts_every_record", node)
 
     def _test(self, name: str, node: Any) -> Any:
         """The test of a source table or model that looks at all of its rows. Raises ConfigError."""

@@ -22,9 +22,8 @@
 
 {% macro refuse_uncounted() %}
     {#-
-        Refuses a feed, a ledger or a mart that no test counts, by name; dbt runs it before every build.
-        A mart is a model that newest_by_key writes, or whose YAML has the columns occurrences and
-        last_load_id. The loader refuses the same (loader/warehouse/project.py).
+        Refuses a feed, a ledger or a mart that no test counts, by name. A mart is a model that
+        newest_by_key writes, or whose YAML has the columns occurrences and last_load_id.
     -#}
     {% if execute %}
         {% for source in graph.sources.values() if 'feed' in source.config.meta %}

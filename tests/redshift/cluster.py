@@ -228,7 +228,7 @@ class Cluster:
         connection = self.connect()
         connection.autocommit = True
         cursor = connection.cursor()
-        for schema in ("analytics", "raw"):
+        for schema in ("analytics", "raw", "lake_dev"):
             cursor.execute(f"{TEST_MARK}drop schema if exists {schema} cascade")
         connection.close()
 
