@@ -121,9 +121,7 @@ class Load:
     def _attempt(self) -> LoadReport:
         """One try. No connection is open while files are fetched and judged, which may be long."""
         with self.project.warehouse(self.feed) as tables:
-            if outdated := tables.ddl(create=False):
-                with tables.transaction():
-                    tables.execute_all(outdated)
+            tables.bring_up_to_date(create=False)
             plan = make_plan(self.feed, self.store, tables, self.reloads)
             # A mistake in its location is told before anything is fetched.
             work_folder(tables, self.feed)

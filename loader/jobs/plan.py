@@ -127,9 +127,10 @@ def plan_load(
     staging = [
         statement for group in groups for statement in tables.sql("stage_files", group=group)
     ]
-    before = [*(["begin", *ddl, "commit"] if ddl else []), *staging, "begin", lock]
     statements = [
-        *(before if lock else [*staging, "begin", *ddl]),
+        *(["begin", *ddl, "commit"] if ddl else []),
+        *staging,
+        *(["begin", lock] if lock else ["begin"]),
         tables.sql("next_ids"),
         *load_statements(tables, feed, groups, rows),
         tables.sql("miscounted", **ids),

@@ -60,21 +60,23 @@ def roll_back(
     ReconciliationError; in each case the warehouse is as it was.
     """
     found: LoadRecords | None = None
+    which = taken._asdict()
 
     def attempt() -> LoadRecords:
         nonlocal found
-        with project.warehouse(feed, create=False) as tables, tables.transaction():
-            tables.run("lock_ledger")
-            rows = tables.rows("ledger_rows", **taken._asdict()) if found else []
-            if found and not any(_stands(row) for row in rows):
-                return found  # the try before lost its connection at COMMIT, which was done
-            loads = _standing(project, tables, taken, feed)
-            found = _count(tables, taken)
-            if not damaged:
-                _expect(taken, found, loads.records)
-            tables.run("delete_loads", **taken._asdict())
-            _expect(taken, _count(tables, taken), LoadRecords(0, 0, 0))
-            tables.run("mark_rolled_back", **taken._asdict())
+        with project.warehouse(feed, create=False) as tables:
+            tables.bring_up_to_date()
+            with tables.locked():
+                rows = tables.rows("ledger_rows", **which) if found else []
+                if found and not any(_stands(row) for row in rows):
+                    return found  # the try before lost its connection at COMMIT, which was done
+                loads = _standing(project, tables, taken, feed)
+                found = _count(tables, taken)
+                if not damaged:
+                    _expect(taken, found, loads.records)
+                tables.run("delete_loads", **which)
+                _expect(taken, _count(tables, taken), LoadRecords(0, 0, 0))
+                tables.run("mark_rolled_back", **which)
         return found
 
     return retried(feed, observer, attempt)

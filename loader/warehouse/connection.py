@@ -12,14 +12,16 @@ from loader.warehouse.dbt_api import database_errors
 
 # The ledger and the quarantine of all feeds, as the project's YAML names them.
 LEDGER, QUARANTINE = "loader._loaded_files", "loader._rejected_records"
+# What a load, a rollback and the build of a mart lock, so that they take turns; it holds no rows.
+LOCK = "loader._load_lock"
 
 
 class Warehouse:
     """The target's connection, with the landing table of a feed, the ledger and the quarantine.
 
     All its SQL comes from the project's macros. They take the tables as one argument `tables` with
-    the relations `landing`, `ledger` and `quarantine` and the feed's name, `feed`. Without a feed
-    there are only the loader's own two.
+    the relations `landing`, `ledger`, `quarantine` and `lock` and the feed's name, `feed`. Without
+    a feed there are only the loader's own.
     """
 
     def __init__(
@@ -31,7 +33,8 @@ class Warehouse:
         names |= {"ledger": LEDGER, "quarantine": QUARANTINE}
         self.nodes = {table: source(name) for table, name in names.items()}
         relation = adapter.Relation.create_from
-        self._tables = {t: relation(adapter.config, node) for t, node in self.nodes.items()}
+        self._all_nodes = {**self.nodes, "lock": source(LOCK)}
+        self._tables = {t: relation(adapter.config, node) for t, node in self._all_nodes.items()}
         self._tables["feed"] = feed.name if feed else None
 
     def of(self, feed: Feed) -> "Warehouse":
@@ -92,25 +95,38 @@ class Warehouse:
                 self.execute("rollback")
             raise
 
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """A transaction that begins once no other loader or build of a mart is in one."""
+        with self.transaction():
+            self.run("lock_ledger")
+            yield
+
     def __getitem__(self, table: str) -> str:
         """The name of a table in SQL; under `feed` the feed's."""
         return str(self._tables[table])
 
     def exist(self, *tables: str) -> bool:
         """Whether these tables exist, or all without an argument. Not for use in a transaction."""
-        return all(self.exists(self.nodes[table]) for table in tables or self.nodes)
+        return all(self.exists(self._all_nodes[table]) for table in tables or self._all_nodes)
 
     def ddl(self, create: bool = True) -> list[str]:
         """The statements that the tables lack: to create one, or to add a column of the loader's.
 
         create: whether to create one. Not for use in a transaction. Raises WarehouseError.
         """
-        there = [(node, self.exists(node)) for node in self.nodes.values()]
+        there = [(node, self.exists(node)) for node in self._all_nodes.values()]
         made = [self.render("landing_ddl", source=n, exists=e) for n, e in there if e or create]
         if any(exists for _, exists in there):
             # As in exists().
             self._adapter.commit_if_has_connection()
         return [statement for statements in made for statement in statements]
+
+    def bring_up_to_date(self, create: bool = True) -> None:
+        """Runs ddl(), all of it or nothing."""
+        if statements := self.ddl(create):
+            with self.transaction():
+                self.execute_all(statements)
 
     def refuse_outdated(self) -> None:
         """Raises ConfigError for tables of an earlier version of the loader, which lack columns."""

@@ -32,16 +32,10 @@ def load_of(
     """
     for _, verdict in files:
         expect(verdict.accepted + verdict.rejected, verdict.read, f"{verdict.file}: judged")
-    lock, begin = tables.sql("lock_ledger"), tables.ddl()
-    if lock:
-        if begin:
-            # Not in the load's transaction, in which the lock has to come first: what it reads
-            # must be newer than any load that committed before the lock was given.
-            with tables.transaction():
-                tables.execute_all(begin)
-        begin = [lock]
-    with _staged(tables, feed, files, spool) as groups, tables.transaction():
-        tables.execute_all(begin)
+    # Not in the load's transaction, in which the lock has to come first: what it reads must be
+    # newer than any load that committed before the lock was given.
+    tables.bring_up_to_date()
+    with _staged(tables, feed, files, spool) as groups, tables.locked():
         if planned is not None:
             _check_still_true(tables, planned)
         (ids,) = tables.rows("next_ids")

@@ -82,7 +82,7 @@ def quarantined(
     tables: Warehouse, batch_id: int | None = None, uri: str | None = None
 ) -> Iterator[Quarantined]:
     """Rejected records of loads that stand, of one batch or file if given, not yet replayed."""
-    if tables.exist():
+    if tables.exist(*tables.nodes):
         yield from written_out(tables.rows("quarantined", batch_id=batch_id, uri=uri))
 
 

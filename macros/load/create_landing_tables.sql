@@ -57,7 +57,7 @@
         {#- A contract may keep the record's number for a while. #}
         {% do columns.append(name ~ ' ' ~ type ~ (' not null' if name != '_record' else '')) %}
     {% endfor %}
-    {% set order = '_load_id' if feed else 'load_id' %}
+    {% set order = '_load_id' if feed else source.columns | first %}
     {{ return([
         'create schema if not exists ' ~ relation.without_identifier().include(database=false),
         adapter.dispatch('create_table')(relation, columns, order)

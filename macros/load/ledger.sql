@@ -1,11 +1,14 @@
 {#
     The ledger: which file versions were loaded, and when. A load id is a file version's own; those that
     were loaded together share a batch. Each macro returns one statement, or a list of them.
-    tables: the relations landing, ledger and quarantine, and the name of the feed.
+    tables: the relations landing, ledger, quarantine and lock, and the name of the feed.
 #}
 
 {% macro lock_ledger(tables) %}
-    {#- Keeps other loaders out until the transaction ends; none on an engine with a single writer. -#}
+    {#-
+        Keeps other loaders, and builds of marts, out until the transaction ends; none on an engine with a
+        single writer. LOCK makes readers wait as well, so it is on a table that nobody reads.
+    -#}
     {{ return(adapter.dispatch('lock_ledger')(tables)) }}
 {% endmacro %}
 
@@ -16,7 +19,7 @@
 
 
 {% macro redshift__lock_ledger(tables) %}
-    {{ return('lock ' ~ tables.ledger.include(database=false)) }}
+    {{ return('lock ' ~ tables.lock.include(database=false)) }}
 {% endmacro %}
 
 

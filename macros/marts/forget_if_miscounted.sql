@@ -4,6 +4,9 @@
     is emptied, in the transaction of its build, so its mark falls to 0 and the same statement rebuilds
     it from all there is, and readers never see it empty.
 
+    Two builds at once would both find a key to be new. So on Redshift, which has several writers, the
+    build first waits for every other one, and for loads and rollbacks, until its own transaction ends.
+
     For the pre_hook of an incremental model with the columns occurrences and last_load_id. The check
     reads one column each of landing table and mart. It cannot see a landing row that was altered in
     place: for that, and for a change to the model or its aliases, build with --full-refresh.
@@ -14,6 +17,7 @@
         {% do cti.refuse_argument('forget_if_miscounted', 'landing', landing, 'a relation, such as source() gives') %}
     {% endif %}
     {% do cti.feed_of(landing, 'forget_if_miscounted', 'landing') %}
+    {% do cti.take_turns() %}
     {% if is_incremental() %}
         delete from {{ this }}
         where

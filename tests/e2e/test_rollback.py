@@ -43,6 +43,24 @@ def state(tables: Tables) -> list[list[tuple[Any, ...]]]:
     return [sorted(tables.rows(f"select * from raw.{name}"), key=repr) for name in names]
 
 
+@on_both_engines
+def test_a_warehouse_of_an_earlier_version_has_no_lock(
+    loader: Loader, loads: Path, tables: Tables
+) -> None:
+    # GIVEN one that was loaded before there was a table to lock
+    tables.rows("drop table raw._load_lock")
+    # THEN what only looks works as before, and a rollback makes it
+    loader("check")
+    assert "rule" in loader("rejects").output
+    loader("rollback", "2", "--yes")
+    assert [status for _, _, status in ledger(tables)] == ["loaded", "rolled back"]
+    # AND a load, too
+    tables.rows("drop table raw._load_lock")
+    write(loads, "c", "four")
+    loader("load")
+    assert [status for _, _, status in ledger(tables)] == ["loaded", "rolled back", "loaded"]
+
+
 def ledger(tables: Tables) -> list[tuple[Any, ...]]:
     return tables.rows("select load_id, uri, status from raw._loaded_files order by 1, 2")
 

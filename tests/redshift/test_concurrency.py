@@ -11,10 +11,12 @@ from collections.abc import Callable
 import pytest
 
 from redshift.cluster import TEST_MARK
-from redshift.commands import Outcome
+from redshift.commands import Outcome, Running
 from redshift.site import Site, indicators
 
 pytestmark = pytest.mark.slow
+
+_BUILD = ("run", "--select", "indicators")
 
 
 def _second_target(site: Site) -> str:
@@ -74,7 +76,7 @@ def test_loaders_that_wait_for_the_ledger_take_turns(built: Site) -> None:
     # GIVEN a transaction that holds the ledger, and two loaders that have copied the same files
     built.put("in/turns.csv", indicators("turns"))
     holder = built.connect()
-    holder.cursor().execute(f"{TEST_MARK}lock raw._loaded_files")
+    holder.cursor().execute(f"{TEST_MARK}lock raw._load_lock")
     loaders = [
         built.start_load(impatient=True),
         built.start_load(impatient=True, DBT_TARGET_PATH=_second_target(built)),
@@ -86,6 +88,40 @@ def test_loaders_that_wait_for_the_ledger_take_turns(built: Site) -> None:
     # THEN one loads the file and the other finds that it is loaded.
     assert sorted(outcome.objects[0]["files"] for outcome in outcomes) == [0, 1]
     assert [name for name, _ in built.landed()].count("turns") == 1
+
+
+def test_who_reads_the_ledger_delays_no_load_and_no_build(built: Site) -> None:
+    # GIVEN sessions that have read what people look at, in transactions that they leave open
+    for table in ("raw._loaded_files", "raw._rejected_records"):
+        reader = built.connect().cursor()
+        reader.execute(f"{TEST_MARK}begin")
+        reader.execute(f"{TEST_MARK}select count(*) from {table}")
+    # WHEN a file is loaded and the mart is built THEN neither waits
+    built.put("in/read.csv", indicators("read"))
+    _not_waiting(built, built.start_load()).done()
+    mart = built.start("dbt", "run", "--select", "indicators")
+    _not_waiting(built, mart).done()
+    assert "read" in _mart(built)
+    built.close()
+
+
+def test_two_builds_at_once_give_each_key_one_row(built: Site) -> None:
+    rig = built.cluster.rig_only("holds a build between two of its statements")
+    # GIVEN a build that is about to merge a new key
+    built.put("in/twice.csv", indicators("twice", "twice"))
+    built.load().done()
+    held, go_on = _held_before(built, "merge into")
+    first = built.start("dbt", *_BUILD)
+    assert held.wait(60)
+    # WHEN another one comes THEN it waits, and the key is one row
+    second = built.start("dbt", *_BUILD, more={"DBT_TARGET_PATH": _second_target(built)})
+    _wait_until(lambda: second.ended or _waiting_for_locks(built) == 1)
+    go_on.set()
+    for running in (first, second):
+        running.wait().done()
+    assert _mart(built).count("twice") == 1
+    built.loader("check").done()
+    rig.calm()
 
 
 def test_a_load_that_starts_earlier_and_ends_later_is_not_stepped_over(built: Site) -> None:
@@ -114,7 +150,7 @@ def test_a_load_that_starts_earlier_and_ends_later_is_not_stepped_over(built: Si
     rig.calm()
 
 
-def test_a_build_during_an_open_load_does_not_step_over_it(built: Site) -> None:
+def test_a_build_during_an_open_load_waits_for_it(built: Site) -> None:
     built.cluster.rig_only("holds a loader between two of its statements")
     built.clear("in/")
     # GIVEN a loader in the middle of its transaction, its number already taken
@@ -125,17 +161,25 @@ def test_a_build_during_an_open_load_does_not_step_over_it(built: Site) -> None:
     # WHEN the mart is built, and another loader comes
     built.put("in/next.csv", indicators("next"))
     second = built.start_load(impatient=True, DBT_TARGET_PATH=_second_target(built))
-    built.dbt("run", "--select", "indicators").done()
+    build = built.start("dbt", "run", "--select", "indicators")
+    # THEN both wait until the first is done, and both loads end in the mart.
+    _wait_until(lambda: _waiting_for_locks(built) == 2)
     assert "open" not in _mart(built)
-    # THEN that one waits until the first is done, and both end in the mart.
-    _wait_until(lambda: _waiting_for_locks(built) == 1)
     go_on.set()
-    first.wait().done()
-    second.wait().done()
+    for running in (first, second, build):
+        running.wait().done()
+    assert "open" in _mart(built)
     loads = dict(built.landed())
     assert loads["next"] > loads["open"]
     built.dbt("run", "--select", "indicators").done()
     assert {"open", "next"} <= set(_mart(built))
+
+
+def _not_waiting(site: Site, running: Running) -> Outcome:
+    """What becomes of a command, which must not wait for a lock."""
+    _wait_until(lambda: running.ended or bool(_waiting_for_locks(site)))
+    assert running.ended
+    return running.wait()
 
 
 def _waiting_for_locks(site: Site) -> int:

@@ -86,7 +86,7 @@ def test_a_kill_leaves_all_as_it_was(site: Site, rig: WatchedRig, statement: str
     go_on.set()
     # THEN nothing has changed, once the server has let go of its lock; a COMMIT may have arrived
     holder = site.connect()
-    holder.cursor().execute(f"{TEST_MARK}lock raw._loaded_files")
+    holder.cursor().execute(f"{TEST_MARK}lock raw._load_lock")
     holder.rollback()
     found = (_landed(site, load_id), _status(site, load_id))
     assert found == (2, ["loaded"]) or (statement == _COMMIT and found == (0, ["rolled back"]))

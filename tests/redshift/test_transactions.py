@@ -34,7 +34,7 @@ def test_each_connection_lists_the_tables_once_and_keeps_no_transaction(
     assert sum(sql.startswith("select load_id, uri, etag, version") for sql in executed) == 2
     begun = [sql for sql in executed if sql in ("begin", "commit")]
     assert begun == ["begin", "commit"] * 3
-    assert executed[executed.index('lock "raw"."_loaded_files"') - 1] == "begin"
+    assert executed[executed.index('lock "raw"."_load_lock"') - 1] == "begin"
 
 
 def test_the_lock_comes_first_whatever_the_profile_says(
