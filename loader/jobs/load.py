@@ -1,7 +1,7 @@
 """Loading a feed: find what is new, fetch, validate, land; all of it or nothing."""
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -145,25 +145,30 @@ class Load:
         folder = Path(tempfile.mkdtemp(dir=self.spool))
         name = f"{self.feed.name}: validating {len(plan.new):,} files"
         with self.observer.step(name, total), Validator(self.feed, folder) as validator:
-            for listed in plan.new:
-                file, path = self.store.fetch(listed, self.spool)
-                # A local file that was only touched shows its old ETag once it is read.
-                status = None if replaces else plan.status_of(file)
-                if status == "loaded":
-                    self.report.files_loaded_before += 1
-                elif status == "rolled back":
-                    self.report.files_rolled_back_before += 1
-                else:
-                    if file.key not in self.verdicts:
-                        self.verdicts[file.key] = judge_file(
-                            validator, self.feed, file.uri, path, folder, self.observer
-                        )
-                    files.append((file, self.verdicts[file.key]))
+            for file, path in validator.ahead(self._fetched(plan)):
+                if file.key not in self.verdicts:
+                    self.verdicts[file.key] = judge_file(
+                        validator, self.feed, file.uri, path, folder, self.observer
+                    )
+                files.append((file, self.verdicts[file.key]))
         unchanged = replaces and {file.key for file, _ in files} == plan.loaded_keys
         if unchanged and not self.reloads:
             self.report.files_loaded_before += len(files)
             return []
         return files
+
+    def _fetched(self, plan: LoadPlan) -> Iterator[tuple[FileVersion, Path]]:
+        """The new files, without those that are not new once they are read."""
+        for listed in plan.new:
+            file, path = self.store.fetch(listed, self.spool)
+            # A local file that was only touched shows its old ETag once it is read.
+            status = None if self.feed.options.mode == "replace" else plan.status_of(file)
+            if status == "loaded":
+                self.report.files_loaded_before += 1
+            elif status == "rolled back":
+                self.report.files_rolled_back_before += 1
+            else:
+                yield file, path
 
     def _refuse_too_many(self, verdicts: Sequence[Verdict]) -> None:
         """Raises RecordsRefused for more in a file than the feed allows, once they are written."""

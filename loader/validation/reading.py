@@ -91,22 +91,24 @@ class Reading:
         link.symlink_to(self.path.absolute())
         return link
 
-    def select(self, text: Path) -> str:
-        """SQL that reads a text with this file's columns."""
-        return engine.select_text([text], self.columns, self.feed.column_names, self.feed.dialect)
+    def select(self, *texts: Path) -> str:
+        """SQL that reads texts with this file's columns."""
+        return engine.select_text(texts, self.columns, self.feed.column_names, self.feed.dialect)
 
     def is_plain(self) -> bool:
         """Whether every reader of CSV sees the same records in a file without CRLF."""
         one_line = self.header.data_line == 2 and b"\n" not in self.header.raw
-        return one_line and not (self.header.has_bom or self.has_empty or self._rest())
+        return one_line and not (self.header.has_bom or self.has_empty or self._rest)
 
     def engine_takes(self) -> bool:
         """Whether the engine sees no further record in the empty lines after the last."""
-        rest = self._rest()
+        rest = self._rest
         # In a file of one column an empty line, even at the end, is a record to the engine.
         return not rest or (len(self.columns) > 1 and b"\r" not in rest)
 
+    @cached_property
     def _rest(self) -> bytes:
+        """What follows the last record; first asked for while the file is open."""
         self._file.seek(self.end)
         return self._file.read()
 

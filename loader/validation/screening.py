@@ -1,8 +1,9 @@
 """Runs the screen: the engine reads a text, and has to see what the strict reader sees in it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 from typing import NamedTuple
 
 import duckdb
@@ -80,24 +81,29 @@ class Screening:
             if ahead:
                 yield ahead[0], ahead[1].result()
 
-    def unclear_rows(self, reading: Reading, blocks: list[Block]) -> Positions:
+    def unclear_rows(
+        self, reading: Reading, blocks: Sequence[Block], files: Sequence[Path] = ()
+    ) -> Positions:
         """Which rows of the blocks the screen does not clear, in ascending order.
 
-        Raises ReconciliationError unless the engine reads the very rows of the strict reader.
+        files: hold the blocks and nothing else, so the engine reads them as they are. Without any,
+        it reads the well-formed records from a text that is written for it. Raises
+        ReconciliationError unless the engine reads the very rows of the strict reader.
         """
-        text = reading.stem.with_suffix(f".{blocks[0].first_record}")
-        with text.open("wb") as out:
-            out.write(reading.header.raw + b"\n")
-            for block in blocks:
-                out.write(block.without(sorted(block.faults)))
+        text = reading.stem.with_suffix(".segment")
+        if not files:
+            with text.open("wb") as out:
+                out.write(reading.header.raw + b"\n")
+                for block in blocks:
+                    out.write(block.without(sorted(block.faults)))
         [(records, size, unclear)] = self._connection.execute(
             f"select count(*), coalesce(sum({_ROW} * size), 0),"
             f" list({_ROW}) filter (where not clear)"
             f" from (select row_number() over () as {_ROW}, {_size(reading)} as size,"
-            f" {self._clear} as clear from ({reading.select(text)}))"
+            f" {self._clear} as clear from ({reading.select(*(files or [text]))}))"
         ).fetchall()
-        text.unlink()
-        sizes = np.concatenate([block.cut.value_bytes[block.sound] for block in blocks])
+        text.unlink(missing_ok=True)
+        sizes = np.concatenate([np.zeros(0, int), *(b.cut.value_bytes[b.sound] for b in blocks)])
         # Each size times its row, so that the order counts too.
         expected = Seen(len(sizes), int(sizes @ np.arange(1, len(sizes) + 1)))
         reconcile(reading.name, Seen(records, int(size)), expected)

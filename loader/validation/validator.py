@@ -6,17 +6,23 @@ records of one, what it did not clear of the one before is judged.
 """
 
 import shutil
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
+from itertools import groupby, islice
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
 from loader.contract.feed import RECORD, Feed
-from loader.errors import DataRefused
+from loader.errors import DataRefused, LoaderError
+from loader.files.archives import plain_text
+from loader.files.version import FileVersion
 from loader.records import engine
+from loader.records.cut import Positions
 from loader.records.faults import Fault
 from loader.records.reader import Block
 from loader.validation.judge import Judge
@@ -26,6 +32,12 @@ from loader.validation.screening import Screening, Seen, reconcile
 
 # The beginning of a longer file is tried first: a file with rejects mostly has some there.
 _TRIED_BYTES = 16 * 1024 * 1024
+
+# So many files of up to so many bytes are judged together, and are in memory meanwhile.
+_TOGETHER, _SMALL_BYTES = 100, 64 * 1024
+
+FilePath = tuple[FileVersion, Path]
+Segments = Iterable[tuple[list[Block], Positions]]
 
 
 class Validator:
@@ -39,6 +51,7 @@ class Validator:
         # With a cursor of its own: it screens in another thread while the judge asks for patterns.
         self._screening = Screening(feed, self._connection.cursor())
         self._count = 0
+        self._ahead: dict[Path, Verdict] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -54,15 +67,59 @@ class Validator:
         ReconciliationError if the engine reads it unlike the strict reader, OSError if it cannot be
         read or the spool cannot be written.
         """
-        self._count += 1
-        stem = self._spool / f"{self._count:06d}"
+        if known := self._ahead.pop(path, None):
+            return known
         try:
-            with path.open("rb") as file, engine.errors_explained(name):
-                reading = Reading(name, path, file, stem, self._feed, advance)
+            with self._reading(name, path, advance) as reading:
                 verdict = self._as_it_is(reading) if self._begins_clean(reading) else None
-                return verdict or self._by_segments(reading)
+                return verdict or self._judged(reading, self._screening.by_segments(reading))
         except DataRefused as error:
             return Verdict(name, refused=str(error))
+
+    def ahead(self, files: Iterable[FilePath]) -> Iterator[FilePath]:
+        """The same files, as they are stored; small ones are judged together, ahead of validate().
+
+        It returns their verdicts when it is called for them. The engine takes longer to start than
+        to read a small file.
+        """
+        for small, group in groupby(files, lambda pair: pair[0].bytes <= _SMALL_BYTES):
+            while members := list(islice(group, _TOGETHER if small else 1)):
+                if small:
+                    self._judge_ahead(members)
+                yield from members
+
+    def _judge_ahead(self, files: Sequence[FilePath]) -> None:
+        """Judge small files; the engine screens those whose columns are in the same places at once.
+
+        validate() judges those that are left out, and says why: they are refused, or the engine
+        reads one of them unlike the strict reader, or they cannot be read.
+        """
+        alike = defaultdict[Any, list[tuple[Reading, list[Block]]]](list)
+        for file, path in files:
+            with suppress(DataRefused, OSError):
+                text = plain_text(file.uri, path, self._spool, self._feed.options.compression)
+                if text.stat().st_size <= _SMALL_BYTES:
+                    with self._reading(file.uri, text, lambda _: None) as reading:
+                        blocks = list(reading.blocks())
+                        as_it_is = reading.engine_takes() and not reading.has_crlf
+                        as_it_is &= not any(block.faults for block in blocks)
+                        alike[reading.columns, as_it_is].append((reading, blocks))
+        for (_, as_they_are), members in alike.items():
+            blocks = [block for _, blocks in members for block in blocks]
+            links = [reading.link for reading, _ in members if as_they_are]
+            with suppress(LoaderError), engine.errors_explained(self._feed.name):
+                rows = self._screening.unclear_rows(members[0][0], blocks, links)
+                for reading, blocks in members:
+                    self._ahead[reading.path] = self._judged(reading, [(blocks, rows)])
+                    rows = rows - sum(len(block.sound) for block in blocks)
+
+    @contextmanager
+    def _reading(self, name: str, path: Path, advance: Advance) -> Iterator[Reading]:
+        """Begin to read a file. Raises as validate(), and DataRefused."""
+        self._count += 1
+        stem = self._spool / f"{self._count:06d}"
+        with path.open("rb") as file, engine.errors_explained(name):
+            yield Reading(name, path, file, stem, self._feed, advance)
 
     def numbered(self, verdict: Verdict, records: Sequence[int] | None = None) -> Verdict:
         """The verdict with each accepted record's number in its text, if the feed keeps it.
@@ -135,12 +192,15 @@ class Validator:
         reconcile(reading.name, seen, Seen(reading.records, reading.value_bytes))
         return None if unclear else reading.verdict()
 
-    def _by_segments(self, reading: Reading) -> Verdict:
-        """The verdict on a file that has, or may have, records to reject."""
+    def _judged(self, reading: Reading, segments: Segments) -> Verdict:
+        """The verdict on a file that has, or may have, records to reject.
+
+        segments: its blocks; rows of them, counted from 1, that the screen does not clear.
+        """
         text = reading.stem.with_suffix(".csv")
         with text.open("wb") as out:
             out.write(reading.header.raw + b"\n")
-            for blocks, unclear in self._screening.by_segments(reading):
+            for blocks, unclear in segments:
                 first = 0
                 for block in blocks:
                     rows = unclear[(unclear > first) & (unclear <= first + len(block.sound))]
