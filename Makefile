@@ -2,10 +2,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-slow test-rig test-fuzz test-large test-faults test-redshift test-airflow test-deploy test-demo redshift-local bench lint format lock clean
+.PHONY: help setup run test test-slow test-rig test-arrangements test-fuzz test-large test-faults test-redshift test-airflow test-deploy test-demo redshift-local bench lint format lock clean
 
 help: ## Show this help
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: .venv/runtime profiles.yml ## Set up what the loader and dbt need, and do nothing with it
 
@@ -20,6 +20,9 @@ test-slow: .venv/dev profiles.yml ## Run the other tests: all that needs Redshif
 
 test-rig: .venv/dev profiles.yml ## Test the local stand-in for Redshift, after a change to it
 	$(BIN)/python -m pytest -n 2 --dist loadfile tests/rig
+
+test-arrangements: .venv/dev profiles.yml ## Load the same files in 300 ways, on Redshift in 60; all must make the same marts
+	ARRANGEMENTS=75 $(BIN)/python -m pytest tests/arrangements
 
 test-fuzz: .venv/dev profiles.yml ## Throw new hostile files at the loader; FUZZ="--fuzz-seconds 600" for longer
 	$(BIN)/python -m pytest tests/fuzz --fuzz-seed fresh --fuzz-seconds 120 $(FUZZ)
