@@ -136,13 +136,14 @@ class Validator:
         else:
             jumps = [(n, record - n) for n, record in enumerate(records, start=1)]
         text, names = verdict.text.with_suffix(".numbered"), self._feed.column_names
-        at, by = np.array(jumps or [(1, 0)], np.int64).T
-        self._connection.register("jumps", {"at": at, "by": by})
+        first, shift = np.array(jumps or [(1, 0)], np.int64).T
+        self._connection.register("jumps", {"first": first, "shift": shift})
         read = engine.select_text([verdict.text], verdict.columns, names, self._feed.dialect)
         query = (
-            "select * exclude (place, at, by), place + coalesce(by, 0) as _record"
-            f" from (select *, row_number() over () as place from ({read}))"
-            " asof left join (select at, max(by) as by from jumps group by at) on place >= at"
+            "select text.* exclude (_record), text._record + coalesce(jumps.shift, 0) as _record"
+            f" from (select *, row_number() over () as _record from ({read})) as text"
+            " asof left join (select first, max(shift) as shift from jumps group by first) as jumps"
+            " on text._record >= jumps.first"
         )
         quote, columns = engine.literal(self._feed.options.quote), (*names, RECORD)
         options = f", delimiter {engine.literal(self._feed.options.delimiter)}"
