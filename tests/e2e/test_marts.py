@@ -122,7 +122,7 @@ def test_increments_and_a_full_refresh_give_the_same(
     dbt("run", "--full-refresh", "--select", "stalls")
     rebuilt = tables.rows("select * from analytics.stalls")
     assert sorted(increments, key=str) == sorted(rebuilt, key=str)
-    assert sum(int(row[3]) for row in rebuilt) == 160
+    assert int(tables.rows("select sum(occurrences) from analytics.stalls")[0][0]) == 160
 
 
 def test_a_mart_is_counted_by_its_landing_table(
@@ -198,7 +198,8 @@ def test_a_mistake_in_a_mart_is_refused_by_name(
     path.write_text(MART.replace(wrong, said))
     (stalls / "a.csv").write_text("town,place,rent\nYork,,10\n")
     result = loader("run", "--select", "stalls", code=2)
-    argument = wrong.partition("=")[0].replace("unique_key", "key")
+    argument = "order_by" if "order_by" in said else wrong.partition("=")[0]
+    argument = argument.replace("unique_key", "key")
     if "forget" in wrong:
         assert "forget_if_miscounted: landing must be a feed's source table" in result.output
     else:
