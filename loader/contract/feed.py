@@ -43,7 +43,9 @@ _DECIMAL = re.compile(r"decimal\s*\(\s*([0-9]+)\s*,\s*([0-9]+)\s*\)")
 _PRECISION_MAX, _SCALE_MAX = 38, 37
 _TYPES = "text, integer, decimal(p,s), boolean, date, timestamp"
 # `config.meta` of a column.
-COLUMN_KEYS = ("type", "format", "required", "accepted_values", "pattern", "minimum", "maximum")
+COLUMN_KEYS = (
+    *("type", "format", "required", "unicode", "accepted_values", "pattern", "minimum", "maximum"),
+)
 _COMPARABLE = ("integer", "decimal", "date", "timestamp")
 
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -190,6 +192,8 @@ class Column(_Frozen):
     pattern: Annotated[str, Field(min_length=1), AfterValidator(_check_pattern)] | None = None
     minimum: Annotated[_Text, AfterValidator(_check_bound)] | None = None
     maximum: Annotated[_Text, AfterValidator(_check_bound)] | None = None
+    # Not in the fingerprint of a contract without it, which is older than the word.
+    unicode: Literal["nfc"] | None = Field(default=None, exclude_if=lambda form: form is None)
 
     @cached_property
     def accepted_words(self) -> list[str]:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
+from unicodedata import is_normalized
 
 from pydantic import BeforeValidator, Field, ValidationError, create_model
 from pydantic_core import ErrorDetails, PydanticCustomError
@@ -81,6 +82,8 @@ def _aspects(column: Column, matches: Callable[[str, str], bool]) -> Iterator[tu
         if size > max_bytes:
             raise PydanticCustomError("max_bytes", "is too long", {"size": size})
         text = raw.strip()
+        if column.unicode and not is_normalized("NFC", text):
+            raise PydanticCustomError("unicode", "is not in normal form C")
         return parse(text) if text else None
 
     def like(raw: str | None) -> str | None:

@@ -8,6 +8,7 @@ from loader.records.faults import Rule
 
 MAX_BYTES = Rule("max_bytes", "{column.name} has {size:,} bytes; the limit is {column.max_bytes:,}")
 REQUIRED = Rule("required", "{column.name} is empty, but required")
+UNICODE = Rule("unicode", "{column.name} is not in Unicode's normal form C (unicode: nfc)")
 # What a value of each type is, and so what is wrong with one that is none, says contract/text.py.
 TYPES = {
     kind: Rule(kind, "{column.name} {error}")
@@ -19,7 +20,7 @@ MINIMUM = Rule("minimum", "{column.name} is below the minimum, {column.minimum}"
 MAXIMUM = Rule("maximum", "{column.name} is above the maximum, {column.maximum}")
 
 VALUE_RULES = (
-    *(MAX_BYTES, REQUIRED, *TYPES.values()),
+    *(MAX_BYTES, REQUIRED, UNICODE, *TYPES.values()),
     *(ACCEPTED_VALUES, PATTERN, MINIMUM, MAXIMUM),
 )
 
@@ -27,6 +28,7 @@ VALUE_RULES = (
 # a text that cannot be parsed.
 BY_ERROR = {
     "max_bytes": MAX_BYTES,
+    "unicode": UNICODE,
     # None is no value of a required column's type.
     **dict.fromkeys(("string_type", "int_type", "is_instance_of", "bool_type"), REQUIRED),
     **dict.fromkeys(("date_type", "datetime_type"), REQUIRED),

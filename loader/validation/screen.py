@@ -55,6 +55,10 @@ def _clauses(column: Column) -> list[str]:
         # What begins with a printable ASCII character is the usual case, and cheap to see.
         printable = f"{name} >= '!' and {name} < '\x7f'"
         clauses.append(_either(printable, f"regexp_matches({name}, {literal(_NOT_BLANK)})"))
+    if column.unicode:
+        # U+0300 is the first combining character; by any version of Unicode, all below it stay.
+        below = _matches(name, "[^\\x{300}-\\x{10FFFF}]*")
+        clauses.append(f"{name} is null or {below}")
     if column.accepted_values:
         clauses.append(_present(column, _matches(name, _any_case(column.accepted_words))))
     if column.pattern:

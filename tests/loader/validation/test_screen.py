@@ -67,6 +67,7 @@ RULES: dict[str, dict[str, Any]] = {
     "text accepted": {"accepted_values": ["yes", "Straße", "ΟΔΟΣ", "ok", "it's", "İ", " pad "]},
     "text accepted required": {"accepted_values": ["ok", "K"], "required": True},
     "text accepted blank": {"accepted_values": ["", " ", "ok"], "required": True},
+    "text nfc": {"unicode": "nfc"},
     "text pattern": {"pattern": "[a-k]+.?[0-9]*"},
     "text pattern any": {"pattern": "(?i)k.*|", "required": True},
     "text pattern lines": {"pattern": "^a$|(?s)b.+"},
@@ -250,6 +251,7 @@ def test_both_lanes_read_a_pattern_alike(
     [
         ("text required", ["x", " x", "é"]),
         ("text accepted", ["ok", "OK", " ok ", "straße"]),
+        ("text nfc", ["caf\u00e9", "plain", " \u2000x"]),
         ("text pattern", ["ab1"]),
         ("integer bounds", ["0", "-5", "+7", "100", "\u300042\t", None, "\u00a0 "]),
         ("decimal", ["1", "-12.34", "+1.5 "]),
