@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,6 +26,8 @@ from loader.warehouse.work import check_folder, keep
 
 # Where the rejected records of a refused load are written unless an option names another place.
 _REJECTS_FOLDER = "rejects"
+# How many files are asked for at once; boto3 keeps ten connections open.
+_SIDE_BY_SIDE = 10
 
 
 @dataclass
@@ -203,16 +206,19 @@ class Load:
                 self.project.warehouse(self.feed) as tables,
                 load_of(tables, self.feed, files, self.spool, plan.versions) as self.landed,
             ):
-                for file, _ in files:
-                    self.store.check_unchanged(file)
+                self._check_unchanged(files)
             return self.landed
         except errors.WarehouseTransient:
             raise
         except (errors.ConfigError, errors.WarehouseError, errors.ReconciliationError):
             # Report a file that was overwritten meanwhile instead: that is why.
-            for file, _ in files:
-                self.store.check_unchanged(file)
+            self._check_unchanged(files)
             raise
+
+    def _check_unchanged(self, files: Files) -> None:
+        """Raises FileChanged. Side by side: the ledger is locked, and S3 takes time for each."""
+        with ThreadPoolExecutor(_SIDE_BY_SIDE) as pool:
+            list(pool.map(self.store.check_unchanged, (file for file, _ in files)))
 
     def _reported(self, rows: Sequence[LedgerRow], verdicts: Sequence[Verdict]) -> LoadReport:
         """The report on what was committed, once the rejected records are written as asked."""
