@@ -11,19 +11,26 @@
         together.
     -#}
     {%- set landing, ledger = source(source_name, table_name), source('loader', '_loaded_files') -%}
-    {%- set kept = namespace(it=false) -%}
+    {#- By name: a table that has numbers keeps the column when the contract wants them no more. -#}
+    {%- set selected = [] -%}
     {%- if execute -%}
         {#- There is no graph in a unit test. -#}
         {%- for node in graph.get('sources', {}).values() if node.relation_name == landing | string -%}
-            {%- set kept.it = node.config.meta.get('feed', {}).get('record_number') -%}
+            {%- for name in node.columns if name not in ('_load_id', '_loaded_at', '_record') -%}
+                {%- do selected.append('landing.' ~ quoted(name)) -%}
+            {%- endfor -%}
+            {%- do selected.extend(['landing._load_id', 'landing._loaded_at']) -%}
+            {%- if node.config.meta.get('feed', {}).get('record_number') -%}
+                {%- do selected.append('landing._record') -%}
+            {%- endif -%}
         {%- endfor -%}
+    {%- endif -%}
+    {%- if 'landing._record' not in selected -%}
+        {%- set selected = (selected or ['landing.*']) + ['cast(null as bigint) as _record'] -%}
     {%- endif -%}
     (
         select
-            landing.*,
-            {% if not kept.it %}
-            cast(null as bigint) as _record,
-            {% endif %}
+            {{ selected | join(',\n            ') }},
             files._file,
             files._file_time
         from {{ landing }} as landing
