@@ -125,6 +125,12 @@ def _standing(
             " without it the table would be empty. Put the right files at"
             f" {options.location} and load; they take its place."
         )
+    if shared := [str(row["batch_id"]) for row in stand if taken.uri not in (None, row["uri"])]:
+        raise ConfigError(
+            f"{what}: an early version of the loader gave it and other files one load id, so its"
+            f" records cannot be told from theirs. Roll back the whole load: python -m loader"
+            f" rollback {shared[-1]}"
+        )
     later = tables.of(project.feed(name)).rows("later_replays", **taken._asdict())
     if batches := [str(row["batch_id"]) for row in later]:
         raise ConfigError(

@@ -6,13 +6,18 @@
 #}
 
 {% macro ledger_rows(tables, batch_id=none, uri=none, load_id=none) %}
-    {#- The ledger's rows of one batch, file or load, whatever their feed and status. -#}
+    {#-
+        The ledger's rows of one batch, file or load, whatever their feed and status; of a file, also those
+        of others that share a load id with it.
+    -#}
     {% set conditions = [] %}
     {% for name, value in {'batch_id': batch_id, 'load_id': load_id}.items() if value is not none %}
         {% do conditions.append(name ~ ' = ' ~ value) %}
     {% endfor %}
     {% if uri is not none %}
-        {% do conditions.append('uri = ' ~ text_literal(uri)) %}
+        {% do conditions.append(
+            'load_id in (select load_id from ' ~ tables.ledger ~ ' where uri = ' ~ text_literal(uri) ~ ')'
+        ) %}
     {% endif %}
     {{ return(
         'select load_id, batch_id, feed, uri, status, records_loaded, records_rejected from '

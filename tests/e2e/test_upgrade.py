@@ -1,0 +1,238 @@
+"""A warehouse of an earlier version, whose loads gave all their files one id, is altered once."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from e2e.engines import on_both_engines
+
+if TYPE_CHECKING:
+    from conftest import Loader
+    from e2e.conftest import Dbt
+    from e2e.engines import Tables
+
+ROOT = Path(__file__).resolve().parents[2]
+HEADER = "indicator,indicator_type,source,confidence,first_seen\n"
+# From a warehouse of today to what an earlier version would have made of the same loads.
+OLDER = (
+    "update raw.indicators set _load_id = ledger.batch_id from raw._loaded_files as ledger"
+    " where _load_id = ledger.load_id",
+    "update raw._rejected_records set load_id = ledger.batch_id from raw._loaded_files as ledger"
+    " where raw._rejected_records.load_id = ledger.load_id",
+    "update raw._rejected_records set replayed_by = ledger.batch_id"
+    " from raw._loaded_files as ledger where replayed_by = ledger.load_id",
+    "update raw._loaded_files set load_id = batch_id",
+    "alter table raw._loaded_files drop column batch_id",
+    "alter table raw._loaded_files drop column file_time",
+)
+ALTERED = ("add column batch_id bigint", "add column file_time timestamp", "set batch_id = load_id")
+
+
+def write(folder: Path, name: str, *indicators: str, rejected: int = 0) -> None:
+    """A file of these indicators, and of records that are rejected."""
+    records = [f"{i}.example,domain,{name},5,2026-01-01\n" for i in indicators]
+    records += [f"{name}-{n}.example,domain,{name},much,2026-01-01\n" for n in range(rejected)]
+    (folder / f"{name}.csv").write_text(HEADER + "".join(records))
+
+
+def state(tables: Tables) -> list[Any]:
+    """The columns and the rows of all that a load writes to."""
+    columns = tables.rows(
+        "select table_name, column_name from information_schema.columns"
+        " where table_schema = 'raw' order by 1, 2"
+    )
+    names = ("indicators", "_rejected_records", "_loaded_files")
+    rows = [sorted(tables.rows(f"select * from raw.{name}"), key=repr) for name in names]
+    return [columns, *rows]
+
+
+def ledger(tables: Tables) -> list[tuple[Any, ...]]:
+    return tables.rows("select load_id, uri, status from raw._loaded_files order by 1, 2, 3")
+
+
+def staged(tables: Tables) -> list[tuple[Any, ...]]:
+    """Every record with its load, and with its file if that is known."""
+    return tables.rows(
+        "select staged.indicator, staged._load_id, staged._file, staged._record"
+        " from analytics.stg_cti__indicators as staged order by 1, 2"
+    )
+
+
+@pytest.fixture
+def older(loader: Loader, tables: Tables, project: Path, feed_folder: Path) -> Path:
+    """Three loads of an earlier version: of two files, of one, and a replay; the feed's folder."""
+    contract = project / "models/staging/cti/_cti__sources.yml"
+    contract.write_text(contract.read_text().replace("max_fraction: 0.01", "max_fraction: 0.5"))
+    write(feed_folder, "a", "one", "both", rejected=1)
+    write(feed_folder, "b", "two", "both", rejected=2)
+    loader("load")
+    write(feed_folder, "c", "three")
+    loader("load")
+    replay(loader, 1)
+    for statement in OLDER:
+        tables.rows(statement)
+    assert ledger(tables) == [
+        *((1, "feed/a.csv", "loaded"), (1, "feed/b.csv", "loaded"), (2, "feed/c.csv", "loaded")),
+        (3, "feed/b.csv", "replayed"),
+    ]
+    return feed_folder
+
+
+def replay(loader: Loader, records: int) -> None:
+    """Corrects the first records in quarantine of the file b and loads them."""
+    exported = loader("rejects", "--csv", "--file", "feed/b.csv").stdout
+    rows = list(csv.reader(io.StringIO(exported, newline="")))[: records + 1]
+    with Path("fixed.csv").open("w", newline="", encoding="utf-8") as out:
+        csv.writer(out).writerows([[cell.replace("much", "50") for cell in row] for row in rows])
+    loader("replay", "--from", "fixed.csv")
+
+
+@on_both_engines
+def test_it_is_altered_by_a_load_and_by_nothing_that_only_reads(
+    loader: Loader, dbt: Dbt, tables: Tables, older: Path
+) -> None:
+    before = state(tables)
+    # WHEN somebody only looks THEN it is said which column is missing, and nothing changes
+    for command in (
+        *(["history"], ["check"], ["rejects"], ["replay"], ["rollback", "2", "--yes"]),
+        ["rollback", "--file", "feed/c.csv", "--yes"],
+    ):
+        told = loader(*command, code=2).stderr
+        assert "add column batch_id" in told
+        assert "python -m loader load" in told
+    # WHEN it is planned THEN the statements are shown, whether there is something new or not
+    assert all(words in loader("plan").stdout for words in ALTERED)
+    write(older, "d", "four")
+    assert all(words in loader("plan").stdout for words in ALTERED)
+    (shown,) = map(json.loads, loader("plan", "--json").stdout.splitlines())
+    assert all(any(words in sql for sql in shown["sql"]) for words in ALTERED)
+    assert state(tables) == before
+    # WHEN it is loaded THEN each old load is its own batch, and its files are as old as it
+    assert "load 4: 1 files" in loader("load").stdout
+    assert tables.rows(
+        "select batch_id, load_id, uri, file_time = loaded_at from raw._loaded_files order by 2, 3"
+    ) == [
+        (1, 1, "feed/a.csv", True),
+        (1, 1, "feed/b.csv", True),
+        (2, 2, "feed/c.csv", True),
+        (3, 3, "feed/b.csv", True),
+        (4, 4, "feed/d.csv", False),
+    ]
+    # AND where files share an id nobody knows whose a record is
+    loader("run", code=0)
+    assert staged(tables) == [
+        ("b-0.example", 3, "feed/b.csv", None),
+        ("both.example", 1, None, None),
+        ("both.example", 1, None, None),
+        ("four.example", 4, "feed/d.csv", None),
+        ("one.example", 1, None, None),
+        ("three.example", 2, "feed/c.csv", None),
+        ("two.example", 1, None, None),
+    ]
+    assert tables.rows(
+        "select count(*) from analytics.stg_cti__indicators as staged"
+        " inner join raw._loaded_files as ledger"
+        " on staged._load_id = ledger.load_id and staged._file_time <> ledger.file_time"
+    ) == [(0,)]
+    # AND another load or build alters nothing
+    write(older, "e", "five")
+    assert "alter table" not in loader("plan").stdout
+    altered = state(tables)[0]
+    loader("run")
+    assert state(tables)[0] == altered
+    assert all(f.get("state") != "differs" for f in checked(loader))
+
+
+def checked(loader: Loader) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in loader("check", "--json").stdout.splitlines()]
+
+
+@pytest.mark.slow
+@on_both_engines
+def test_what_earlier_loads_brought_can_be_replayed_and_rolled_back(
+    loader: Loader, tables: Tables, older: Path
+) -> None:
+    loader("load")
+    # WHEN one of several files that share an id is to go THEN that is refused, and says why
+    before = state(tables)
+    loader("run")
+    for more in ([], ["--damaged"]):
+        told = loader("rollback", "--file", "feed/a.csv", "--yes", *more, code=2).stderr
+        assert "rollback 1" in told
+        assert state(tables) == before
+    # WHEN the rest of the quarantine is replayed THEN each record is known by its load and file
+    replay(loader, 1)
+    assert ("b-1.example", 4, "feed/b.csv", None) in staged(tables)
+    # WHEN the loads go, the replays first THEN what is left is what the others brought
+    for number in ("4", "3", "1"):
+        loader("rollback", number, "--yes")
+    assert staged(tables) == [("three.example", 2, "feed/c.csv", None)]
+    # A file with an id of its own can be named.
+    loader("rollback", "--file", "feed/c.csv", "--yes")
+    assert staged(tables) == []
+    loader("check")
+
+
+@pytest.mark.slow
+@on_both_engines
+def test_a_build_alters_it_too(loader: Loader, dbt: Dbt, tables: Tables, older: Path) -> None:
+    dbt("build", "--exclude-resource-type", "unit_test")
+    assert tables.rows(
+        "select distinct batch_id = load_id, file_time = loaded_at from raw._loaded_files"
+    ) == [(True, True)]
+    assert "nothing new" in loader("load").stdout
+    assert "alter table" not in loader("plan").stdout
+    loader("check")
+
+
+@pytest.mark.slow
+@on_both_engines
+@pytest.mark.parametrize("killed_in", ["load", "build"])
+@pytest.mark.parametrize("after", ["add column batch_id", "add column file_time", "set batch_id"])
+def test_a_kill_between_two_statements_does_no_harm(
+    loader: Loader, tables: Tables, project: Path, older: Path, killed_in: str, after: str
+) -> None:
+    before = state(tables)
+    write(older, "d", "four")
+    # GIVEN a load or a build that the kernel ends after one of the statements
+    program = {
+        "load": "from loader.cli.main import main\nmain()\n",
+        "build": "from dbt.cli.main import cli\ncli()\n",
+    }[killed_in]
+    code = (
+        "import os, sys\n"
+        "from dbt.adapters.sql.connections import SQLConnectionManager\n"
+        "add_query = SQLConnectionManager.add_query\n"
+        "def killed(self, sql, *arguments, **options):\n"
+        "    result = add_query(self, sql, *arguments, **options)\n"
+        f"    if {after!r} in sql:\n"
+        "        os.kill(os.getpid(), 9)\n"
+        "    return result\n"
+        "SQLConnectionManager.add_query = killed\n" + program
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    arguments = {"load": ["load"], "build": ["run", "--select", "stg_cti__indicators"]}[killed_in]
+    ended = subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        cwd=project,
+        env=environment,
+        timeout=120,
+        check=False,
+        capture_output=True,
+    )
+    assert ended.returncode == -9, (ended.stdout, ended.stderr)
+    # THEN nothing has changed, and the next load makes up for it
+    assert state(tables) == before
+    assert "load 4: 1 files" in loader("load").stdout
+    assert tables.rows(
+        "select count(*) from raw._loaded_files where batch_id is null or file_time is null"
+    ) == [(0,)]
+    loader("run")
