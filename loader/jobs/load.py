@@ -148,7 +148,7 @@ class Load:
         folder = Path(tempfile.mkdtemp(dir=self.spool))
         name = f"{self.feed.name}: validating {len(plan.new):,} files"
         with self.observer.step(name, total), Validator(self.feed, folder) as validator:
-            for file, path in validator.ahead(self._fetched(plan)):
+            for file, path in validator.ahead(self._fetched(plan), self.verdicts):
                 if file.key not in self.verdicts:
                     self.verdicts[file.key] = judge_file(
                         validator, self.feed, file.uri, path, folder, self.observer

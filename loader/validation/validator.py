@@ -7,7 +7,7 @@ records of one, what it did not clear of the one before is judged.
 
 import shutil
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
@@ -76,16 +76,16 @@ class Validator:
         except DataRefused as error:
             return Verdict(name, refused=str(error))
 
-    def ahead(self, files: Iterable[FilePath]) -> Iterator[FilePath]:
+    def ahead(self, files: Iterable[FilePath], known: Container[object]) -> Iterator[FilePath]:
         """The same files, as they are stored; small ones are judged together, ahead of validate().
 
         It returns their verdicts when it is called for them. The engine takes longer to start than
-        to read a small file.
+        to read a small file. known: keys of files that need no verdict.
         """
         for small, group in groupby(files, lambda pair: pair[0].bytes <= _SMALL_BYTES):
             while members := list(islice(group, _TOGETHER if small else 1)):
                 if small:
-                    self._judge_ahead(members)
+                    self._judge_ahead([pair for pair in members if pair[0].key not in known])
                 yield from members
 
     def _judge_ahead(self, files: Sequence[FilePath]) -> None:

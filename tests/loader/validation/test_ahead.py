@@ -107,7 +107,7 @@ def test_verdicts_are_those_of_files_judged_one_by_one(
         files = listed(spools[0], contents)
         alone, ahead = (stack.enter_context(Validator(feed, spool)) for spool in spools[1:])
         expected = [told(alone, spools[1], *file) for file in files]
-        found = [told(ahead, spools[2], *file) for file in ahead.ahead(files)]
+        found = [told(ahead, spools[2], *file) for file in ahead.ahead(files, ())]
     assert found == expected
 
 
@@ -125,7 +125,7 @@ def test_verdicts_on_files_of_one_column_too(make_feed: MakeFeed, contents: list
         files = listed(spools[0], [b"v\n" + content for content in contents])
         alone, ahead = (stack.enter_context(Validator(feed, spool)) for spool in spools[1:])
         expected = [told(alone, spools[1], *file) for file in files]
-        found = [told(ahead, spools[2], *file) for file in ahead.ahead(files)]
+        found = [told(ahead, spools[2], *file) for file in ahead.ahead(files, ())]
     assert found == expected
 
 
@@ -168,8 +168,10 @@ def test_the_engine_is_asked_once_for_files_of_a_kind(
     with Validator(make_feed(COLUMNS), spool) as validator:
         verdicts = [
             validator.validate(file.uri, plain_text(file.uri, path, spool))
-            for file, path in validator.ahead(files)
+            for file, path in validator.ahead(files, ())
         ]
+        # AND are not judged again when a load is tried again
+        assert list(validator.ahead(files, {file.key for file, _ in files})) == files
     # THEN the engine has read at once those as they are, those to be written anew, the reordered
     assert calls == ["unclear_rows"] * 3
     assert [(v.accepted, v.rejected) for v in verdicts[:6]] == [
@@ -206,7 +208,7 @@ def test_a_file_that_the_readers_take_differently_is_named_and_the_others_are_ju
     # WHEN they are judged THEN it is reported, by its name, and it alone
     unlike = pytest.raises(ReconciliationError, match=r"^001\.csv: the engine reads 2 records")
     with Validator(make_feed(COLUMNS), spool) as validator:
-        for file, path in validator.ahead(files):
+        for file, path in validator.ahead(files, ()):
             with unlike if path == second else nullcontext():
                 assert validator.validate(file.uri, path).accepted == 2
 
@@ -231,7 +233,7 @@ def test_files_are_fetched_when_it_is_their_turn(
 
     waiting = list[int]()
     with Validator(make_feed(COLUMNS), spool) as validator:
-        for number, (file, _) in enumerate(validator.ahead(fetch())):
+        for number, (file, _) in enumerate(validator.ahead(fetch(), ())):
             assert file is files[number][0]
             waiting.append(len(fetched) - number - 1)
     assert max(sizes[0], sizes[3]) <= 50 < sizes[2]
