@@ -15,6 +15,7 @@ from loader.warehouse.copy_source import NUMBER, CopyGroup, as_is, file_group, m
 from loader.warehouse.landing import ledger_row, load_statements
 from loader.warehouse.ledger import Key, Versions, file_versions
 from loader.warehouse.project import Project
+from loader.warehouse.standing import check_tables
 from loader.warehouse.work import feed_folder
 
 
@@ -54,10 +55,12 @@ def make_plan(
 
     reloads: uris of files to be loaded although they were rolled back. A feed in replace mode takes
     all its current files if any is named, even if none has changed. Raises ConfigError for a uri
-    that is not listed, DataRefused for a new file whose name lacks the date that it should have.
+    that is not listed and as check_tables, DataRefused for a new file whose name lacks the date
+    that it should have.
     """
     files = store.find()
     versions = file_versions(tables) if tables.exist("ledger") else frozenset()
+    check_tables(feed, tables, bool(versions))
     listed = {file.uri for file in files}
     if gone := sorted(reloads - listed):
         raise ConfigError(

@@ -19,6 +19,7 @@ from loader.validation.validator import Validator
 from loader.warehouse.landing import expect, load_of
 from loader.warehouse.project import Project
 from loader.warehouse.quarantine import Quarantined, mark_replayed, quarantined
+from loader.warehouse.standing import check_tables
 
 # The bytes of a record by batch, file and number.
 Corrections = dict[tuple[int, str, int], bytes]
@@ -66,6 +67,7 @@ def replay(
         with project.warehouse(feed, create=False) as tables:
             tables.refuse_outdated()
             records = list(quarantined(tables, batch_id))
+            check_tables(feed, tables, known=True)
         if corrections is not None:
             records = list(_corrected(records, corrections))
         report = ReplayReport(feed.name, len(records))
