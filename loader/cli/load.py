@@ -107,8 +107,19 @@ def build(settings: Settings, feed: Feed, done: dict[str, Any], told: str, start
     done: what was done before, for the summary; told: the same for an error message. Raises
     DataRefused for a test or check that failed, WarehouseError for a failed build.
     """
+    try:
+        _build(settings, feed, done, told, started)
+    finally:
+        # For a machine: what was done before is committed, whatever became of the rest.
+        if settings.as_json:
+            output.print_json({**done, "seconds": round(time.monotonic() - started, 1)})
+
+
+def _build(settings: Settings, feed: Feed, done: dict[str, Any], told: str, started: float) -> None:
+    """As build; adds to what was done, and prints it for a person."""
     from loader.jobs.check import check_feed
 
+    load = done["load"]
     result = settings.project.build(feed, quiet=settings.as_json)
     interrupts.check()
     if result.errors:
@@ -118,14 +129,22 @@ def build(settings: Settings, feed: Feed, done: dict[str, Any], told: str, start
     # dbt does not build a mart on a table whose tests failed.
     marts = [] if result.failed else [m.relation_name for m in settings.project.marts(feed)]
     with settings.project.warehouse() as warehouse:
+        if load and "records_loaded" in done:
+            rows = warehouse.rows("ledger_rows", batch_id=load) if warehouse.exist("ledger") else []
+            files = [row["records_loaded"] for row in rows if row["feed"] == feed.name]
+            # The target may have a load of this number that is another's.
+            if (len(files), sum(files)) != (done["files"], done["records_loaded"]):
+                raise DataRefused(
+                    f"{told}, but load {load} is not in {warehouse['ledger']} after the build. Has"
+                    " the target changed, or were its tables replaced? See where the profile leads."
+                )
         size = warehouse.query(warehouse.render("mart_size", marts=marts)) if marts else []
         findings = check_feed(settings.project, feed, warehouse, result.passed)
     failed = [finding for finding in findings if finding.state == "differs"]
     # A counting test is one of the checks, which have better words for it.
     counted, worded = {finding.test for finding in findings}, {finding.test for finding in failed}
     failures = [message for test, message in result.failed.items() if test not in worded]
-    summary = {
-        **done,
+    done |= {
         **dict(*size),
         "tests_passed": len((result.passed | result.warned) - counted),
         "tests_failed": len(failures),
@@ -133,12 +152,10 @@ def build(settings: Settings, feed: Feed, done: dict[str, Any], told: str, start
         "checks_failed": len(failed),
         "seconds": round(time.monotonic() - started, 1),
     }
-    if settings.as_json:
-        output.print_json(summary)
-    else:
+    if not settings.as_json:
         if any(finding.state != "holds" for finding in findings):
             output.print_findings(feed.name, findings)
-        cells = [(n.replace("_", " "), "none" if v is None else v) for n, v in summary.items()]
+        cells = [(n.replace("_", " "), "none" if v is None else v) for n, v in done.items()]
         output.print_table("", ("summary", ""), cells)
     problems = [f"{len(failures)} tests of the tables failed"] if failures else []
     problems += [f"{len(failed)} checks do not hold"] if failed else []

@@ -14,8 +14,6 @@ from loader.errors import ConfigError
 # dbt's own choice, so that a scalar has the type here that it has there.
 _YamlLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _READER = yaml.constructor.SafeConstructor()
-# It takes what is no number for NaN, which equals nothing.
-_NO_TRAPS = Context(traps=[])
 # How like a word of the contract another must be to be taken for it, as `metas` or `requierd`.
 _LIKENESS = 0.85
 # Where dbt and the loader look for a word: those of any table, of a feed, of a column.
@@ -32,12 +30,10 @@ def check_written(file: str, text: str, feeds: Collection[str]) -> None:
     feeds: the source tables that are feeds, by source and table name.
     """
     for source in _plain(file, yaml.compose(text, Loader=_YamlLoader))["sources"]:
-        name = source["name"].value
-        _check_words(f"{file}: source {name}", source, _ANY)
+        _check_words(f"{file}: source {source['name'].value}", source, _ANY)
         for table in source.get("tables", ()):
-            table_name = f"{name}.{table['name'].value}"
-            place = f"{file}: source table {table_name}"
-            is_feed = table_name in feeds or "{{" in table_name
+            name = f"{source['name'].value}.{table['name'].value}"
+            place, is_feed = f"{file}: source table {name}", name in feeds or "{{" in name
             _check_words(place, table, _FEED if is_feed else _ANY)
             if is_feed:
                 options = [_meta(part).get("feed", {}) for part in (source, table)]
@@ -70,12 +66,12 @@ def _check_words(place: str, part: Mapping[str, Any], homes: Mapping[str, str]) 
 def _check_values(place: str, key: str, value: Any) -> None:
     """Raises ConfigError for a scalar that YAML reads as another value than it is written as."""
     if not isinstance(value, yaml.ScalarNode):
-        inner = value.items() if isinstance(value, dict) else ((key, item) for item in value)
-        for name, item in inner:
+        for name, item in value.items() if isinstance(value, dict) else [(key, i) for i in value]:
             _check_values(place, name, item)
         return
     kind, text, read = value.tag.rpartition(":")[2], value.value, _READER.construct_object(value)
-    is_other = kind in ("int", "float") and Decimal(text, _NO_TRAPS) != Decimal(str(read))
+    # Without traps, what is no number is NaN, which equals nothing.
+    is_other = kind in ("int", "float") and Decimal(text, Context(traps=[])) != Decimal(str(read))
     if is_other or (key == "accepted_values" and kind != "str"):
         line = value.start_mark.line + 1
         raise ConfigError(

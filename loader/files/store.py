@@ -33,7 +33,9 @@ class LocalStore:
         # A set: where ** stands twice in a pattern, a path matches in several ways.
         paths = sorted(set(glob.glob(self._pattern, recursive=True)))
         with file_errors():
-            return [self._describe(Path(path)) for path in paths if not os.path.isdir(path)]
+            files = [self._describe(Path(path)) for path in paths if not os.path.isdir(path)]
+        # A link may lead to a file that is listed itself.
+        return list({file.uri: file for file in files}.values())
 
     def fetch(self, file: FileVersion, spool: Path) -> tuple[FileVersion, Path]:
         """Hash the file where it lies; return it with its ETag, and its path.
@@ -64,9 +66,11 @@ class LocalStore:
         status = path.stat()
         if not path.is_file():
             raise ConfigError(f"{path}: not a regular file; narrow the location so it is left out")
-        inside = path.is_relative_to(self._base)
-        # A path within the project stays the same file when the project is moved.
-        uri = path.relative_to(self._base).as_posix() if inside else path.as_posix()
+        resolved = path.resolve()
+        if resolved.suffix != path.suffix:
+            # A link into a store whose names say nothing, not even how a file is compressed.
+            resolved = path.parent.resolve() / path.name
+        uri, listed_as = self._uri(resolved), self._uri(path)
         try:
             uri.encode()
         except UnicodeEncodeError:
@@ -75,7 +79,12 @@ class LocalStore:
         stamp = (status.st_ino, status.st_ctime_ns)
         written = datetime(1970, 1, 1) + timedelta(microseconds=status.st_mtime_ns // 1000)
         time = written.isoformat(" ")
-        return FileVersion(uri, status.st_size, version=version, time=time, stamp=stamp)
+        return FileVersion(uri, status.st_size, None, version, time, stamp, listed_as)
+
+    def _uri(self, path: Path) -> str:
+        """A path within the project stays the same file when the project is moved."""
+        inside = path.is_relative_to(self._base)
+        return (path.relative_to(self._base) if inside else path).as_posix()
 
 
 Store = LocalStore | S3Store

@@ -144,12 +144,18 @@ class Load:
     def _fetched_and_judged(self, plan: LoadPlan) -> list[tuple[FileVersion, Verdict]]:
         """The new files and their verdicts, without files that are not new once they are read."""
         files, replaces = [], self.feed.options.mode == "replace"
+        landed = {row.etag: row for row in plan.versions if row.status == "loaded" and not replaces}
         total = sum(file.bytes for file in plan.new)
         folder = Path(tempfile.mkdtemp(dir=self.spool))
         name = f"{self.feed.name}: validating {len(plan.new):,} files"
         with self.observer.step(name, total), Validator(self.feed, folder) as validator:
             for file, path in validator.ahead(self._fetched(plan), self.verdicts):
                 if file.key not in self.verdicts:
+                    if same := landed.get(file.etag or ""):
+                        self.observer.note(
+                            f"{file.uri} has the same bytes as {same.uri}, loaded with load_id"
+                            f" {same.load_id}; its records are loaded again."
+                        )
                     self.verdicts[file.key] = judge_file(
                         validator, self.feed, file.uri, path, folder, self.observer
                     )

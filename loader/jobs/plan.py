@@ -58,8 +58,13 @@ def make_plan(
     that is not listed and as check_tables, DataRefused for a new file whose name lacks the date
     that it should have.
     """
-    files = store.find()
     versions = file_versions(tables) if tables.exist("ledger") else frozenset()
+    known = {row.uri for row in versions}
+    # 0.1.0 named local files as the location spells them, through links and `..`.
+    files = [
+        replace(f, uri=f.listed_as) if f.listed_as in known and f.uri not in known else f
+        for f in store.find()
+    ]
     check_tables(feed, tables, bool(versions))
     listed = {file.uri for file in files}
     if gone := sorted(reloads - listed):

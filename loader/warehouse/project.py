@@ -128,10 +128,11 @@ class Project:
     def counting_tests(self, feed: Feed) -> list[CountingTest]:
         """The tests that count a feed's records, those of its marts last.
 
-        A mart that knows its newest load, too, has to account for every record. Raises ConfigError
-        if a test is missing.
+        A mart that knows its newest load, too, has to account for every record.
         """
-        tests = [CountingTest(t.unique_id, t.config.meta) for t in self._tests_of(feed.name)]
+        places = {"ledger_matches_landing": feed.name, **dict.fromkeys(_OF_THE_LEDGER, LEDGER)}
+        found = [self._test(name, self.source(source)) for name, source in places.items()]
+        tests = [CountingTest(test.unique_id, test.config.meta) for test in found]
         for mart in filter(_is_mart, self.marts(feed)):
             test = self._test("counts_every_record", mart)
             tests.append(CountingTest(test.unique_id, test.config.meta, mart, self._landings(mart)))
@@ -143,31 +144,20 @@ class Project:
         sources = filter(None, map(self._manifest.sources.get, parents))
         return tuple(s.relation_name for s in sources if "feed" in s.config.meta)
 
-    def _tests_of(self, feed: str) -> list[Any]:
-        """The tests of a feed's source table and the ledger. Raises ConfigError."""
-        places = [("ledger_matches_landing", feed), *((name, LEDGER) for name in _OF_THE_LEDGER)]
-        return [self._test(name, self.source(source)) for name, source in places]
-
     def compiled(self, test: str) -> str:
         """The SQL of a test, which returns what fails it. Raises WarehouseError."""
         return dbt_api.compiled(self._manifest, test)
 
     def _test(self, name: str, node: Any) -> Any:
-        """The test of a source table or model that looks at all of its rows. Raises ConfigError."""
-        place = f"model {node.name}" if _is_model(node) else f"source table {_name(node)}"
+        """The test of a source table or model that looks at all its rows; see refuse_uncounted."""
         # dbt notes the node that a test is attached to for models alone.
         source = f"source('{getattr(node, 'source_name', '')}', '{node.name}')"
-        for test in self._manifest.nodes.values():
-            metadata = getattr(test, "test_metadata", None)
-            if not metadata or metadata.name != name:
-                continue
-            in_part = "since" in metadata.kwargs or test.config.where or test.config.limit
-            attached = test.attached_node == node.unique_id or source in metadata.kwargs["model"]
-            if attached and not in_part:
-                return test
-        raise ConfigError(
-            f"{node.original_file_path}: {place}: nothing counts its records; add the test {name}"
-            " to its data_tests"
+        return next(
+            test
+            for test in self._manifest.nodes.values()
+            if (metadata := getattr(test, "test_metadata", None)) and metadata.name == name
+            if not ("since" in metadata.kwargs or test.config.where or test.config.limit)
+            if test.attached_node == node.unique_id or source in metadata.kwargs["model"]
         )
 
 

@@ -14,17 +14,14 @@ def check_tables(feed: Feed, tables: Warehouse, known: bool) -> None:
     """
     if not tables.exist("landing"):
         return
-    found, node = tables.rows("landing_columns"), tables.nodes["landing"]
-    if changes := tables.sql("landing_changes", source=node, found=found):
+    sides = {"source": tables.nodes["landing"], "found": tables.rows("landing_columns")}
+    what, cure = f"is not as {feed.file} says", tables.sql("landing_changes", **sides)
+    for row in tables.rows("earlier_names") if not (cure or known) and tables.exist() else ():
+        what = f"has records of {row['feed']}, which no contract names any more"
+        cure = tables.sql("rename_feed", earlier=row["feed"])
+    if cure:
         raise ConfigError(
-            f"{feed.name}: the table {tables['landing']} is not as {feed.file} says. Nothing was"
-            " loaded. Change the contract or, by these statements, the table, and run again:",
-            [f"{change};" for change in changes],
-        )
-    for row in [] if known or not tables.exist() else tables.rows("earlier_names"):
-        raise ConfigError(
-            f"{feed.name}: the table {tables['landing']} has records of {row['feed']}, which no"
-            " contract names any more. Was it renamed? Nothing was loaded, since its files would be"
-            " loaded again. Name it as before or, by these statements, rename its loads, too:",
-            [f"{statement};" for statement in tables.sql("rename_feed", earlier=row["feed"])],
+            f"{feed.name}: the table {tables['landing']} {what}. Nothing was loaded. Restore the"
+            " contract or, if it is meant to be so, run these statements, and load again:",
+            [f"{statement};" for statement in cure],
         )

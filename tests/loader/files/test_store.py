@@ -126,3 +126,56 @@ def test_a_local_file_that_changes_is_noticed(folder: Path, tmp_path: Path, chan
 def test_an_unknown_scheme_is_named(tmp_path: Path, location: str) -> None:
     with pytest.raises(ConfigError, match=r"is not known; use s3:// or a path"):
         open_store(location, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "data/../data/a.csv",
+        "link/a.csv",
+        "link/../data/a.csv",
+        "data/deep/../a.csv",
+        "*/a.csv",
+        "data/[a].csv",
+        "data/link-to-a.csv",
+        "data/*a.csv",
+        "link/**/*a.csv",
+    ],
+)
+def test_a_file_has_one_name_however_it_is_reached(folder: Path, location: str) -> None:
+    # Under two names it would be loaded twice.
+    (folder / "link").symlink_to(folder / "data", target_is_directory=True)
+    (folder / "data/link-to-a.csv").symlink_to("a.csv")
+    store = open_store(location, folder)
+    assert names(store) == ["data/a.csv"]
+    (file,) = store.find()
+    fetched, path = store.fetch(file, folder)
+    assert path.read_bytes() == b"a.csv"
+    assert fetched.etag == hashlib.sha256(b"a.csv").hexdigest()
+    store.check_unchanged(fetched)
+
+
+def test_a_project_that_is_reached_through_a_link(folder: Path) -> None:
+    # As on macOS, where /tmp is a link to /private/tmp.
+    link = folder / "link"
+    link.symlink_to(folder / "data", target_is_directory=True)
+    assert names(open_store(str(link / "a.csv"), link)) == ["a.csv"]
+    assert names(open_store(str(link / "a.csv"), folder / "data")) == ["a.csv"]
+    assert names(open_store(str(folder / "data/a.csv"), link)) == ["a.csv"]
+
+
+def test_a_folder_outside_of_the_project(
+    folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    project = tmp_path_factory.mktemp("project")
+    (project / "data").symlink_to(folder / "data", target_is_directory=True)
+    (file,) = open_store("data/a.csv", project).find()
+    assert file.uri == (folder / "data/a.csv").as_posix()
+    assert file.listed_as == "data/a.csv"
+
+
+def test_a_link_into_a_store_of_nameless_files(folder: Path) -> None:
+    # How a file is compressed is told by its name, which such a store does not keep.
+    (folder / "5f2a").write_bytes(b"x")
+    (folder / "data/x.csv.gz").symlink_to(folder / "5f2a")
+    assert names(open_store("data/x.csv.gz", folder)) == ["data/x.csv.gz"]
