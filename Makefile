@@ -21,8 +21,8 @@ test-slow: .venv/dev profiles.yml ## Run the other tests: all that needs Redshif
 test-rig: .venv/dev profiles.yml ## Test the local stand-in for Redshift, after a change to it
 	$(BIN)/python -m pytest -n 2 --dist loadfile tests/rig
 
-test-arrangements: .venv/dev profiles.yml ## Load the same files in 300 ways, on Redshift in 60; all must make the same marts
-	ARRANGEMENTS=75 $(BIN)/python -m pytest tests/arrangements
+test-arrangements: .venv/dev profiles.yml ## Load the same files in 200 ways, on Redshift in 40; all must make the same marts
+	ARRANGEMENTS=50 $(BIN)/python -m pytest tests/arrangements -n 2 --dist worksteal
 
 test-fuzz: .venv/dev profiles.yml ## Throw new hostile files at the loader; FUZZ="--fuzz-seconds 600" for longer
 	$(BIN)/python -m pytest tests/fuzz --fuzz-seed fresh --fuzz-seconds 120 $(FUZZ)

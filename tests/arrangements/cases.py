@@ -81,6 +81,10 @@ class Load:
     commit_lost: bool = False
     killed_at: int = 0
 
+    def __str__(self) -> str:
+        lost = ", the answer to COMMIT is lost" * self.commit_lost
+        return f"load {' '.join(self.files)}{lost}{_killed(self.killed_at)}"
+
 
 @dataclass(frozen=True)
 class Build:
@@ -93,6 +97,9 @@ class Build:
     killed_at: int = 0
     whole: bool = False
 
+    def __str__(self) -> str:
+        return f"build{_killed(self.killed_at)}"
+
 
 @dataclass(frozen=True)
 class Rollback:
@@ -101,12 +108,18 @@ class Rollback:
     file: str
     alone: bool = False
 
+    def __str__(self) -> str:
+        return f"roll back {'' if self.alone else 'the load of '}{self.file}"
+
 
 @dataclass(frozen=True)
 class Replay:
     """Corrections of rejected records of these files are replayed."""
 
     files: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"replay {' '.join(self.files)}"
 
 
 Step = Load | Build | Rollback | Replay
@@ -144,17 +157,16 @@ class Case:
         return "\n".join(lines)
 
     def smaller(self) -> Iterator[Case]:
-        """Cases with one thing less, what takes the longest first."""
-        if len(self.arrangements) > 1:
-            for less in _without_one(self.arrangements):
-                yield replace(self, arrangements=less)
+        """Cases with something less, what takes the longest first."""
+        for less in filter(None, _less(self.arrangements)):
+            yield replace(self, arrangements=less)
         for number, arrangement in enumerate(self.arrangements):
             if arrangement.whole:  # which takes the longest
                 yield self._with(number, replace(arrangement, whole=False))
-        for less_files in _without_one(self.files):
+        for less_files in _less(self.files):
             yield replace(self, files=less_files)
         for number, arrangement in enumerate(self.arrangements):
-            for steps in _without_one(arrangement.steps):
+            for steps in _less(arrangement.steps):
                 yield self._with(number, replace(arrangement, steps=steps))
             for place, step in enumerate(arrangement.steps):
                 calm = Load(step.files) if isinstance(step, Load) else Build()
@@ -162,7 +174,7 @@ class Case:
                     steps = (*arrangement.steps[:place], calm, *arrangement.steps[place + 1 :])
                     yield self._with(number, replace(arrangement, steps=steps))
         for number, file in enumerate(self.files):
-            for records in _without_one(file.records):
+            for records in _less(file.records):
                 changed = replace(file, records=records)
                 yield replace(
                     self, files=(*self.files[:number], changed, *self.files[number + 1 :])
@@ -173,5 +185,14 @@ class Case:
         return replace(self, arrangements=changed)
 
 
-def _without_one(things: tuple[_Thing, ...]) -> Iterator[tuple[_Thing, ...]]:
-    return (things[:n] + things[n + 1 :] for n in range(len(things)))
+def _killed(statement: int) -> str:
+    return f", killed at statement {statement}" if statement else ""
+
+
+def _less(things: tuple[_Thing, ...]) -> Iterator[tuple[_Thing, ...]]:
+    """These things without half of them, a quarter, an eighth and so on, and without one."""
+    size = (len(things) + 1) // 2
+    while size:
+        for start in range(0, len(things), size):
+            yield things[:start] + things[start + size :]
+        size //= 2

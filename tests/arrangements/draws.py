@@ -23,7 +23,7 @@ __all__ = ["draw_case"]
 
 _NEW_YEAR = datetime(2026, 1, 1)
 # About as many statements as a load of some files, and a build of the marts, have.
-_OF_A_LOAD, _OF_A_BUILD = 25, 12
+_OF_A_LOAD, _OF_A_BUILD = 15, 12
 
 
 def draw_case(number: int, arrangements: int) -> Case:
@@ -36,7 +36,7 @@ def draw_case(number: int, arrangements: int) -> Case:
     draw.shuffle(feeds)
     files = tuple(_file(draw, *named) for named in zip(names, feeds, strict=True))
     drawn = (_arrangement(draw, names) for _ in range(arrangements - 1))
-    return Case(files, (Arrangement(whole=_happens(draw, 0.4)), *drawn))
+    return Case(files, (Arrangement(whole=_happens(draw, 0.2)), *drawn))
 
 
 def _happens(draw: random.Random, probability: float) -> bool:
@@ -67,7 +67,7 @@ def _arrangement(draw: random.Random, names: Sequence[str]) -> Arrangement:
         killed_at = draw.randint(1, _OF_A_LOAD) if _happens(draw, 0.2) else 0
         commit_lost = not killed_at and _happens(draw, 0.2)
         steps.append(Load(tuple(some), commit_lost, killed_at))
-        steps += [step for step in _happenings(draw, arrived) if _happens(draw, 0.3)]
+        steps += [step for step in _happenings(draw, arrived) if _happens(draw, 0.35)]
         steps += [Build()] if _happens(draw, 0.6) else []
     return Arrangement(tuple(steps), whole=_happens(draw, 0.1))
 
@@ -77,4 +77,3 @@ def _happenings(draw: random.Random, arrived: Sequence[str]) -> Iterator[Step]:
     yield Rollback(draw.choice(arrived), alone=_happens(draw, 0.5))
     yield Build(draw.choice([0, 0, draw.randint(1, _OF_A_BUILD)]))
     yield Load(tuple(arrived))
-    yield Replay(tuple(arrived))
