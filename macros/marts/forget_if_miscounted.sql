@@ -4,12 +4,16 @@
     is emptied, in the transaction of its build, so its mark falls to 0 and the same statement rebuilds
     it from all there is, and readers never see it empty.
 
+    The same is done when a rule has changed since the mart was built: its own SQL, a macro or a variable
+    in it, a model that it reads, or the rows of a seed. Otherwise the rows that are there would go by the
+    old rules and new ones by the new. macros/models/rules.sql says how that is known.
+
     Two builds at once would both find a key to be new. So on Redshift, which has several writers, the
     build first waits for every other one, and for loads and rollbacks, until its own transaction ends.
 
     For the pre_hook of an incremental model with the columns occurrences and last_load_id. The check
     reads one column each of landing table and mart. It cannot see a landing row that was altered in
-    place: for that, and for a change to the model or its aliases, build with --full-refresh.
+    place: for that, build with --full-refresh.
 #}
 
 {% macro forget_if_miscounted(landing) %}
@@ -17,14 +21,39 @@
         {% do cti.refuse_argument('forget_if_miscounted', 'landing', landing, 'a relation, such as source() gives') %}
     {% endif %}
     {% do cti.feed_of(landing, 'forget_if_miscounted', 'landing') %}
-    {% do cti.take_turns() %}
-    {% if is_incremental() %}
-        delete from {{ this }}
-        where
-            (
-                select count(*) from {{ landing }}
-                where _load_id <= (select max(last_load_id) from {{ this }})
-            )
-            <> (select sum(occurrences) from {{ this }})
+    {% if execute %}
+        {% do cti.take_turns() %}
+        {% set rules, before = cti.rules_now(), cti.rules_before().get(cti.built_name(this)) %}
+        {% if is_incremental() and rules == before %}
+            delete from {{ this }}
+            where
+                (
+                    select count(*) from {{ landing }}
+                    where _load_id <= (select max(last_load_id) from {{ this }})
+                )
+                <> (select sum(occurrences) from {{ this }})
+        {% elif is_incremental() %}
+            {% do log(cti.why_rebuilt(rules, before), info=true) %}
+            delete from {{ this }};
+        {% endif %}
+        {% if rules != before %}
+            {{ cti.write_rules(rules) }}
+        {% endif %}
     {% endif %}
+{% endmacro %}
+
+
+{% macro why_rebuilt(rules, before) %}
+    {#- What to say when a mart is rebuilt because its rules are not those that it was built by. -#}
+    {% set changed = [] %}
+    {% for name in (rules | list + (before or {}) | list) | unique %}
+        {% if rules.get(name) != (before or {}).get(name) %}
+            {% do changed.append(name) %}
+        {% endif %}
+    {% endfor %}
+    {% set why = 'nobody noted by what rules it was built' %}
+    {% if before %}
+        {% set why = 'its rules have changed since it was built: ' ~ changed | join(', ') %}
+    {% endif %}
+    {{ return(cti.built_name(this) ~ ' is rebuilt from all landed records; ' ~ why) }}
 {% endmacro %}

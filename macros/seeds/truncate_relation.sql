@@ -4,6 +4,8 @@
 #}
 
 {% macro redshift__truncate_relation(relation) %}
+    {#- Two runs at once would conflict, as both delete the same rows. #}
+    {% do cti.take_turns() %}
     {% call statement('truncate_relation') -%}
         delete from {{ relation }}
     {%- endcall %}

@@ -1,9 +1,3 @@
-{#
-    Unbound from its tables on Redshift (a late-binding view), so that the landing table can be altered
-    or swapped under it; DuckDB's views are that anyway, and know no such setting.
-#}
-{{ config(bind=false) }}
-
 with landing as (
 
     select * from {{ landed('cti', 'indicators') }}

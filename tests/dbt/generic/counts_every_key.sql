@@ -2,8 +2,7 @@
     For a mart with the columns occurrences and last_load_id: the sum over all keys can be right while two
     keys are wrong, so each is compared. Every key that landed is in the mart, the mart has no other, and
     for each it knows how many records came and the newest load that brought one, from which the next build
-    goes on. After a change to the aliases or to how keys are cleaned, this fails until a build
-    --full-refresh.
+    goes on. After a change to the aliases or to how keys are cleaned, this fails until the next build.
     landed: the staging model, such as ref('stg_cti__indicators'). key: a list of columns.
     since: a load id; only keys that have records of newer loads are compared.
 #}
