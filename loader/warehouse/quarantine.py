@@ -83,7 +83,8 @@ def quarantined(
 ) -> Iterator[Quarantined]:
     """Rejected records of loads that stand, of one batch or file if given, not yet replayed."""
     if tables.exist(*tables.nodes):
-        yield from written_out(tables.rows("quarantined", batch_id=batch_id, uri=uri))
+        rows = tables.rows("quarantined", batch_id=batch_id, uri=uri)
+        yield from written_out(sorted(rows, key=itemgetter("load_id", "uri", "record", "part")))
 
 
 def written_out(rows: Iterable[dict[str, Any]]) -> Iterator[Quarantined]:

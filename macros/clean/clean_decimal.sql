@@ -11,7 +11,9 @@
     {% endif %}
     {#- Noughts behind the last digit that fits need no rounding. -#}
     {%- set fraction = '[0-9]{1,' ~ scale ~ '}0*' if scale else '0+' -%}
-    {%- set pattern = '[+-]?([0-9]+([.](' ~ fraction ~ ')?)?|[.]' ~ fraction ~ ')' -%}
+    {#- No cast is given more than 38 digits that count. -#}
+    {%- set whole = '0*[0-9]{1,' ~ (precision - scale) ~ '}' if precision > scale else '0+' -%}
+    {%- set pattern = '[+-]?(' ~ whole ~ '([.](' ~ fraction ~ ')?)?|[.]' ~ fraction ~ ')' -%}
     {%- set digits = "replace(" ~ text ~ ", '+', '')" -%}
     {%- set what = 'a decimal(' ~ precision ~ ', ' ~ scale ~ ')' -%}
     cast(

@@ -28,7 +28,8 @@
     {%- set pattern = date ~ '([t ]' ~ time ~ zone ~ ')?' -%}
     {#- The first 16 characters are the date and, midnight where none is given, hours and minutes;
         behind them, up to a sign or z, are the seconds. -#}
-    {%- set rest = 'substring(' ~ text ~ ', 17)' -%}
+    {#- Three arguments: Redshift takes a text of two for one that goes on without an end. -#}
+    {%- set rest = 'substring(' ~ text ~ ', 17, 65535)' -%}
     {%- set wall_clock -%}
         replace(left({{ text }} || ' 00:00', 16), 't', ' ')
                 || split_part(split_part(split_part({{ rest }}, 'z', 1), '+', 1), '-', 1)

@@ -19,7 +19,8 @@ from {{ quoted(group.stage) }}
 {% macro quarantined(tables, batch_id, uri) %}
     {#-
         Rejected records, not yet replayed, of loads that are in the landing table; one row for each
-        part of a record. batch_id, uri: only those of one batch or file.
+        part of a record, in no order: Redshift would sort rows of 155 KB as declared, which may be too
+        wide for it. batch_id, uri: only those of one batch or file.
     -#}
     {%- set statement -%}
 select
@@ -40,7 +41,6 @@ where
 {%- if uri is not none %}
     and rejected.uri = {{ text_literal(uri) }}
 {%- endif %}
-order by rejected.load_id, rejected.uri, rejected.record, rejected.part
     {%- endset -%}
     {{ return(statement) }}
 {% endmacro %}

@@ -204,3 +204,19 @@ def test_a_mistake_in_a_mart_is_refused_by_name(
         assert "forget_if_miscounted: landing must be a feed's source table" in result.output
     else:
         assert f"newest_by_key: {argument} must be " in result.output
+
+
+@on_both_engines
+@pytest.mark.parametrize(
+    ("number", "type_"), [("1" * 20, (19, 0)), ("100.0", (3, 1)), ("-1.0", (1, 1))]
+)
+def test_a_number_too_long_for_its_type_reaches_no_cast(
+    project: Path, dbt: Dbt, number: str, type_: tuple[int, int]
+) -> None:
+    # An engine that rounds, cuts or overflows would make another number of it.
+    (project / "models/marts/number.sql").write_text(
+        "{{ config(materialized='table') }}\n"
+        f"""select {{{{ clean_decimal("'{number}'", {type_[0]}, {type_[1]}) }}}} as n"""
+    )
+    with pytest.raises(AssertionError, match="not a decimal"):
+        dbt("run", "--select", "number")

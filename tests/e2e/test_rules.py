@@ -53,7 +53,7 @@ def test_an_alias_that_is_added_is_enough(
     (feed_folder / "a.csv").write_text(HEADER + "a.example/A,link,Source,1,2026-01-01\n")
     loader("run", code=1)
     assert mart(tables, "indicator_type") == ["link"]
-    # WHEN it is added THEN the next run rebuilds the mart and says why, and the one after it does not
+    # WHEN it is added THEN the next run rebuilds the mart and says why, the one after it does not
     change(project, ALIASES, "uri,url\n", "uri,url\nlink,url\n")
     said = loader("run").stdout
     why = "; its rules have changed since it was built: indicator_type_aliases"
@@ -82,7 +82,7 @@ def test_an_alias_that_is_added_is_enough(
             *("stg_cti__indicators", "indicator", ["a.example/a"]),
         ),
         (
-            *("macros/clean/row_hash.sql", 'return("md5("', 'return("md5(\'salt\' || "'),
+            *("macros/clean/row_hash.sql", 'return("md5("', "return(\"md5('salt' || \""),
             *("indicators", "indicator", ["a.example/a", "b.example"]),
         ),
     ],

@@ -50,10 +50,10 @@ def test_views_and_what_is_granted_on_them_stay(built: Site) -> None:
     [
         (f"{_VIEW}.sql", "select * from typed", "select * from typed where true"),
         (f"{_VIEW}.yml", "nothing is\n      left out", "nothing at all is\n      left out"),
-        (f"{_VIEW}.yml", "    description: >\n", "    config: {grants: {select: [public]}}\n    description: >\n"),
+        (f"{_VIEW}.yml", "    desc", "    config: {grants: {select: [public]}}\n    desc"),
     ],
     ids=["sql", "description", "grants"],
-)  # fmt: skip
+)
 def test_a_view_that_changes_is_made_anew(built: Site, file: str, old: str, new: str) -> None:
     before = _id(built)
     path = built.project / _FOLDER / file
@@ -75,3 +75,21 @@ def test_a_view_is_made_anew_if_asked_or_dropped(built: Site) -> None:
     built.query(f"drop view analytics.{_VIEW}")
     built.dbt("run", "--select", _VIEW).done()
     assert _id(built) != again
+
+
+def test_a_description_may_have_any_character(built: Site) -> None:
+    # The driver takes a % for a parameter, but only in a statement that has some.
+    rig = built.cluster.rig_only("looks at a comment past dbt")
+    path = built.project / _FOLDER / f"{_VIEW}.yml"
+    before = path.read_text()
+    try:
+        path.write_text(before.replace("One row per record", "100% it's; a\\b $$ {x} %s", 1))
+        built.dbt("run", "--select", _VIEW).done()
+    finally:
+        path.write_text(before)
+    query = (
+        "select description from pg_description as d join pg_class as c on c.oid = d.objoid"
+        f" where c.relname = '{_VIEW}' and objsubid = 0"
+    )
+    ((comment,),) = rig.admin_query(query, built.cluster.database)
+    assert str(comment).startswith("100% it's; a\\b $$ {x} %s of the landing table")
