@@ -83,6 +83,25 @@ def test_readers_see_whole_tables(site: Site, full: bool) -> None:
     assert min(reader.count for reader in readers) > 20
 
 
+def test_readers_see_a_whole_mart_while_a_rule_changes(site: Site) -> None:
+    # GIVEN a reader of a mart, and another rule
+    reader = Reader(site.connect(), _MART)
+    path = site.project / "models/staging/cti/stg_cti__indicators.sql"
+    text = path.read_text()
+    assert "select * from typed" in text
+    # WHEN it is rebuilt THEN the reader sees it as it was and as it is
+    try:
+        path.write_text(text.replace("select * from typed", "select * from typed where true"))
+        selected = ("indicators", "stg_cti__indicators")
+        outcome = site.dbt("run", "--select", *selected).done()
+    finally:
+        path.write_text(text)
+    reader.stop()
+    assert "analytics.indicators is rebuilt from all landed records" in outcome.text
+    assert len(reader.seen) == 1
+    assert reader.count > 20
+
+
 def test_readers_never_see_an_empty_seed(site: Site) -> None:
     rig = site.cluster.rig
     if rig is None:
