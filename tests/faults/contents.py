@@ -20,8 +20,8 @@ _TABLES = {
         " _load_id"
     ),
     "raw._loaded_files": (
-        "load_id, feed, uri, etag, version, bytes, records_read, records_loaded,"
-        " records_rejected, status"
+        "load_id, batch_id, feed, uri, etag, version, bytes, records_read, records_loaded,"
+        " records_rejected, status, file_time"
     ),
     "raw._rejected_records": (
         "load_id, feed, uri, etag, record, part, line, column_name, rule, value, message, header,"
@@ -29,7 +29,7 @@ _TABLES = {
     ),
     "analytics.indicators": (
         "indicator, indicator_type, source, confidence, first_seen, last_seen, description,"
-        " occurrences, last_load_id"
+        " _file, _file_time, occurrences, last_load_id"
     ),
 }
 

@@ -102,7 +102,10 @@ class S3Feed:
         if not (self.project / "cti.duckdb").exists():
             return Counter()
         there = self.rows("select 1 from information_schema.tables where table_name = 'indicators'")
-        query = "select indicator, source, _load_id from raw.indicators"
+        query = (
+            "select indicator, source, batch_id from raw.indicators"
+            " inner join raw._loaded_files on _load_id = load_id"
+        )
         return Counter(self.rows(query)) if there else Counter()
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
@@ -121,7 +124,7 @@ class S3Feed:
         if not must:
             return
         ledger = self.rows(
-            "select load_id, count(*), sum(records_loaded) from raw._loaded_files group by 1"
+            "select batch_id, count(*), sum(records_loaded) from raw._loaded_files group by 1"
         )
         assert sorted((load, files, int(records)) for load, files, records in ledger) == [
             (number, len(sources), len(sources) * _RECORDS)

@@ -85,9 +85,11 @@ select
     {{ clean_date('day_dmy', 'DD/MM/YYYY') }} as day_dmy,
     {{ clean_timestamp('seen_at') }} as seen_at,
     {{ clean_timestamp('logged_at', 'DD.MM.YYYY HH24:MI:SS') }} as logged_at,
-    _load_id
+    _load_id,
+    _file,
+    _file_time
 
-from {{ source('lab', 'measurements') }}
+from {{ landed('lab', 'measurements') }}
 """,
     "stg_lab__prices.sql": """
 {{ config(bind=false) }}
@@ -95,9 +97,11 @@ from {{ source('lab', 'measurements') }}
 select
     {{ clean_text('article') }} as article,
     {{ clean_decimal('price', 8, 2) }} as price,
-    _load_id
+    _load_id,
+    _file,
+    _file_time
 
-from {{ source('lab', 'prices') }}
+from {{ landed('lab', 'prices') }}
 """,
 }
 

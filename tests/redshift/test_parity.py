@@ -95,7 +95,7 @@ def test_what_the_loader_accepts_casts_to_what_it_means(whole_run: WholeRun, tar
         tuple(_meant(columns[name], value) for name, value in zip(header, record, strict=True))
         for record in records
     ]
-    _assert_same([row[:-1] for row in whole_run.first[target]["lab staging"]], expected)
+    _assert_same([row[:-3] for row in whole_run.first[target]["lab staging"]], expected)
 
 
 def test_the_generated_values_are_worth_the_name(whole_run: WholeRun) -> None:
@@ -131,9 +131,10 @@ def test_a_replay_marks_its_records_and_changes_no_other(whole_run: WholeRun, ta
 def test_two_rollbacks_take_the_records_of_two_loads(whole_run: WholeRun, target: str) -> None:
     was, left = whole_run.second[target], whole_run.rolled_back[target]
     # The replay, and the load of the samples, which was the feed's first.
-    loads = {row[0] for row in was["ledger"] if row[8] == "replayed"}
-    loads.add(min(row[0] for row in was["ledger"] if row[1] == "cti.indicators"))
-    assert len(loads) == 2
+    batches = {row[9] for row in was["ledger"] if row[8] == "replayed"}
+    batches.add(min(row[9] for row in was["ledger"] if row[1] == "cti.indicators"))
+    assert len(batches) == 2
+    loads = {row[0] for row in was["ledger"] if row[9] in batches}
     for table, load_id in (("landing", -1), ("staging", -1), ("quarantine", 0)):
         expected = [row for row in was[table] if row[load_id] not in loads]
         assert len(expected) < len(was[table])

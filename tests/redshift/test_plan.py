@@ -25,8 +25,15 @@ def _known(sql: str) -> str:
     return " ".join(sql.split())
 
 
-def test_plan_tells_the_sql_and_changes_nothing(site: Site) -> None:
-    # GIVEN an empty warehouse, and files in two orders of columns
+@pytest.mark.parametrize(
+    ("as_is_bytes", "read", "copies"), [("1", "as it is", 2), ("10000", "in parts", 1)]
+)
+def test_plan_tells_the_sql_and_changes_nothing(
+    whole_site: Site, as_is_bytes: str, read: str, copies: int
+) -> None:
+    # GIVEN an empty warehouse, and files that COPY is to read as they are, or that are too small
+    site = whole_site
+    site.empty()
     uris = [
         site.put("in/a.csv", indicators("a", "b")),
         site.put("in/b.csv.gz", packed(indicators("c"))),
@@ -36,25 +43,31 @@ def test_plan_tells_the_sql_and_changes_nothing(site: Site) -> None:
     if rig:
         rig.forget()
     # WHEN it is planned, for people and for machines
-    outcome = site.loader("plan", "--select", "indicators").done()
-    (report,) = site.loader("plan", "--json", "--select", "indicators").done().objects
+    outcome = site.loader("plan", "--select", "indicators", CTI_COPY_AS_IS_BYTES=as_is_bytes).done()
+    planning = site.loader(
+        "plan", "--json", "--select", "indicators", CTI_COPY_AS_IS_BYTES=as_is_bytes
+    )
+    (report,) = planning.done().objects
     # THEN nothing has changed
     assert site.keys() == keys
     assert (
         site.query("select nspname from pg_namespace where nspname in ('raw', 'analytics')") == []
     )
     assert rig is None or [sql for sql in rig.sent() if _CHANGES.match(sql.strip())] == []
-    # and everything is told: the files, the manifest of each group, the SQL
+    # and everything is told: the files, how each is read, the manifest of each COPY, the SQL
+    assert [(file["uri"], file["read"]) for file in report["new"]] == [(uri, read) for uri in uris]
+    assert outcome.out.count(read) == 2
     for uri in uris:
         assert uri in outcome.out
-        assert f'"url": "{uri}"' in outcome.out
+        assert (f'"url": "{uri}"' in outcome.out) is (read == "as it is")
+    assert ("<part>.csv.gz" in outcome.out) is (read == "in parts")
     assert '"mandatory": true' in outcome.out
-    assert outcome.out.count("copy ") == 2
+    assert outcome.out.count("copy ") == len(report["manifests"]) == copies
     # and is what the load then sends.
     planned = [_known(sql) for sql in report["sql"]]
     if rig:
         rig.forget()
-        site.load().done()
+        site.load(CTI_COPY_AS_IS_BYTES=as_is_bytes).done()
         sent = [_known(sql) for sql in rig.sent()]
         assert [sql for sql in planned if sql in sent] == planned
         changes = [sql for sql in sent if _CHANGES.match(sql)]

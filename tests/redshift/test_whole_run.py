@@ -60,7 +60,7 @@ def test_docs_know_every_table_and_its_types(whole_run: WholeRun) -> None:
     view = catalog["nodes"]["model.cti.stg_cti__indicators"]
     assert list(view["columns"]) == [
         *("indicator", "indicator_type", "source", "description", "confidence"),
-        *("first_seen", "last_seen", "_load_id", "_loaded_at"),
+        *("first_seen", "last_seen", "_load_id", "_loaded_at", "_file", "_file_time", "_record"),
     ]
     assert {"source.cti.cti.indicators", "source.cti.loader._loaded_files"} <= set(
         catalog["sources"]

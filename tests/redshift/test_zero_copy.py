@@ -1,4 +1,4 @@
-"""Clean objects are copied as they lie in S3; what is not clean is written once, and cleaned up."""
+"""Large clean objects are copied as they lie in S3; others are written once, and cleaned up."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from redshift.site import COLUMNS, Site, indicators, packed
 
 pytestmark = pytest.mark.slow
 
+# So that no object is too small to be copied as it is.
+_ANY_SIZE = "1"
 _OTHER_ORDER = ("source", "indicator", "first_seen", "indicator_type")
 
 
@@ -28,7 +30,9 @@ def rig(site: Site) -> WatchedRig:
 
 
 def _parts(copy: SentCopy) -> bytes:
-    """The records of the parts that a COPY reads, header lines left out."""
+    """The records of the parts that a COPY reads, header lines left out; the last field is a
+    file's number within the batch.
+    """
     texts = [gzip.decompress(copy.parts[key]) for key in sorted(copy.parts)]
     return b"".join(text.split(b"\n", 1)[1] for text in texts)
 
@@ -46,28 +50,29 @@ def test_clean_objects_are_copied_as_they_are(site: Site, rig: WatchedRig) -> No
     for name, data in files.items():
         site.put(name, data)
     # WHEN they are loaded
-    (report,) = site.load().done().objects
+    (report,) = site.load(CTI_COPY_AS_IS_BYTES=_ANY_SIZE).done().objects
     assert (report["files"], report["records_loaded"]) == (6, 6)
-    # THEN each group is one COPY with its own list of columns, of the objects themselves
-    copies = {tuple(Path(url).name for url in copy.urls): copy for copy in rig.copies}
-    assert sorted(copies) == [("a.csv", "b.csv"), ("c.csv",), ("d.csv.gz",), ("e.csv.zst",)]
-    for names, copy in copies.items():
-        order = _OTHER_ORDER if names == ("c.csv",) else COLUMNS
-        assert "({})".format(", ".join(f'"{name}"' for name in order)) in copy.sql
-        assert copy.entries == [
-            {"url": site.uri(f"in/{name}"), "mandatory": True} for name in names
-        ]
+    # THEN each that has records is a COPY of its own with its list of columns
+    copies = {Path(copy.urls[0]).name: copy for copy in rig.copies}
+    assert [Path(copy.urls[0]).name for copy in rig.copies] == [
+        *("a.csv", "b.csv", "c.csv", "d.csv.gz", "e.csv.zst"),
+    ]
+    for name, copy in copies.items():
+        order = _OTHER_ORDER if name == "c.csv" else COLUMNS
+        assert "({})".format(", ".join(f'"{column}"' for column in order)) in copy.sql
+        assert copy.entries == [{"url": site.uri(f"in/{name}"), "mandatory": True}]
         words = copy.sql.split()
-        assert ("gzip" in words, "zstd" in words) == (
-            names == ("d.csv.gz",),
-            names == ("e.csv.zst",),
-        )
+        assert ("gzip" in words, "zstd" in words) == (name == "d.csv.gz", name == "e.csv.zst")
         # and nothing was written for it but the manifests
         assert all(name.startswith("manifest-") for name in copy.beside)
     # and nothing is left of those.
     assert site.keys("work/") == []
     assert {name: site.get(site.uri(name)) for name in files} == files
-    assert [name for name, _ in site.landed()] == ["a1", "a2", "b1", "c1", "d1", "e1"]
+    # and each record has the load id of its own file.
+    file_of = {load_id: Path(name).name[0] for name, load_id, _ in site.ledger()}
+    assert [(name, file_of[load_id]) for name, load_id in site.landed()] == [
+        *(("a1", "a"), ("a2", "a"), ("b1", "b"), ("c1", "c"), ("d1", "d"), ("e1", "e")),
+    ]
 
 
 def test_what_copy_might_read_otherwise_is_written_anew(site: Site, rig: WatchedRig) -> None:
@@ -78,7 +83,7 @@ def test_what_copy_might_read_otherwise_is_written_anew(site: Site, rig: Watched
     site.put("in/header.csv", b'"\nindicator",' + indicators("header").partition(b",")[2])
     site.put("in/sound.csv", indicators("sound"))
     before = {name for name, _ in site.landed()}
-    site.load().done()
+    site.load(CTI_COPY_AS_IS_BYTES=_ANY_SIZE).done()
     # THEN the clean one is copied as it is, the others from parts in the loader's own folder
     original, rewritten = rig.copies
     assert original.urls == [site.uri("in/sound.csv")]
@@ -87,8 +92,8 @@ def test_what_copy_might_read_otherwise_is_written_anew(site: Site, rig: Watched
     assert all(entry["mandatory"] is True for entry in rewritten.entries)
     assert "gzip" in rewritten.sql.split()
     records = _parts(rewritten)
-    assert sorted(line.split(b",")[0] for line in records.splitlines()) == [
-        *(b"blank", b"bom", b"crlf", b"header"),
+    assert sorted(line.split(b",")[:: len(COLUMNS)] for line in records.splitlines()) == [
+        *([b"blank", b"0"], [b"bom", b"1"], [b"crlf", b"2"], [b"header", b"3"]),
     ]
     assert b"\r" not in records
     # and nothing is left of those.

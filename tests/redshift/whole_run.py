@@ -30,22 +30,27 @@ _MEASURES = "quantity, amount, wide, flag, day, day_dmy, seen_at, logged_at"
 # What is compared. All but the times of loading; load ids are the same, since the order is.
 TABLES = {
     "landing": f"select {_FEED_COLUMNS}, _load_id from raw.indicators",
-    "staging": f"select {_FEED_COLUMNS}, _load_id from analytics.stg_cti__indicators",
-    "mart": f"select {_FEED_COLUMNS}, occurrences, last_load_id from analytics.indicators",
+    "staging": f"select {_FEED_COLUMNS}, _file, _file_time, _load_id"
+    " from analytics.stg_cti__indicators",
+    "mart": f"select {_FEED_COLUMNS}, _file, _file_time, occurrences, last_load_id"
+    " from analytics.indicators",
     "ledger": "select load_id, feed, uri, etag, bytes, records_read, records_loaded,"
-    " records_rejected, status from raw._loaded_files",
+    " records_rejected, status, batch_id, file_time from raw._loaded_files",
     "quarantine": "select load_id, feed, uri, etag, record, part, line, column_name, rule, value,"
     " message, header, raw_encoding, raw_text, contract, replayed_by from raw._rejected_records",
     "load quality": "select feed, load_id, outcome, rule, records, records_replayed"
     " from analytics.load_quality",
     "lab landing": f'select "group", note, {_MEASURES}, _load_id from raw.measurements',
-    "lab staging": f"select label, note, {_MEASURES}, _load_id"
+    "lab staging": f"select label, note, {_MEASURES}, _file, _file_time, _load_id"
     " from analytics.stg_lab__measurements",
     "prices landing": "select article, price, _load_id from raw.prices",
-    "prices staging": "select article, price, _load_id from analytics.stg_lab__prices",
+    "prices staging": "select article, price, _file, _file_time, _load_id"
+    " from analytics.stg_lab__prices",
     "seed": "select alias, indicator_type from analytics.indicator_type_aliases",
 }
 
+# So that some objects are copied as they are, and some travel in parts.
+_AS_IS_BYTES = "30000"
 _LAB = ("--select", "measurements", "--select", "prices")
 _UNTESTED = ("--exclude-resource-type", "test", "unit_test")
 
@@ -157,12 +162,12 @@ def _put_second_files(run: WholeRun) -> None:
 def _corrected(run: WholeRun) -> str:
     """Two of the samples' rejected records, put right; in a file named as they are."""
     uri = run.site.uri("in/2026-01-09_typed.csv")
-    load_id = _first_load(run)
+    batch_id = _first_load(run)
     path = run.site.folder / "corrected.csv"
     path.write_text(
         "load,file,record,raw\n"
-        f'{load_id},{uri},101,"short.example,domain,CERT Example,50,2026-01-02,,"\n'
-        f'{load_id},{uri},501,"unsure.example,domain,CERT Example,51,2026-01-02,,"\n'
+        f'{batch_id},{uri},101,"short.example,domain,CERT Example,50,2026-01-02,,"\n'
+        f'{batch_id},{uri},501,"unsure.example,domain,CERT Example,51,2026-01-02,,"\n'
     )
     return str(path)
 
@@ -170,13 +175,13 @@ def _corrected(run: WholeRun) -> str:
 def _first_load(run: WholeRun) -> int:
     """The load that took the samples."""
     uri = run.site.uri("in/2026-01-09_typed.csv")
-    query = f"select min(load_id) from raw._loaded_files where uri = '{uri}'"
+    query = f"select min(batch_id) from raw._loaded_files where uri = '{uri}'"
     return int(run.site.duckdb(query)[0][0])
 
 
 def _replay(run: WholeRun) -> int:
     """The load that took records out of quarantine."""
-    query = "select load_id from raw._loaded_files where status = 'replayed'"
+    query = "select batch_id from raw._loaded_files where status = 'replayed'"
     return int(run.site.duckdb(query)[0][0])
 
 
@@ -217,7 +222,8 @@ def _on_both(
 
 
 def _start(run: WholeRun, name: str, target: str, *command: str) -> tuple[str, Running]:
-    return f"{name} on {target}", run.site.start(*command, "--target", target)
+    more = {"CTI_COPY_AS_IS_BYTES": _AS_IS_BYTES}
+    return f"{name} on {target}", run.site.start(*command, "--target", target, more=more)
 
 
 def _wait(run: WholeRun, started: Iterable[tuple[str, Running]]) -> None:
