@@ -33,6 +33,15 @@ OLDER = (
     "alter table raw._loaded_files drop column batch_id",
     "alter table raw._loaded_files drop column file_time",
 )
+# The same of the mart, which knew nothing of files, and of what tells how it was built.
+OLDER_MART = (
+    "update analytics.indicators set last_load_id = ledger.batch_id"
+    " from raw._loaded_files as ledger where last_load_id = ledger.load_id",
+    "alter table analytics.indicators drop column _file",
+    "alter table analytics.indicators drop column _file_time",
+    "alter table analytics.indicators drop column _record",
+    "drop table raw._built_models",
+)
 ALTERED = ("add column batch_id bigint", "add column file_time timestamp", "set batch_id = load_id")
 
 
@@ -179,6 +188,40 @@ def test_what_earlier_loads_brought_can_be_replayed_and_rolled_back(
     loader("rollback", "--file", "feed/c.csv", "--yes")
     assert staged(tables) == []
     loader("check")
+
+
+@pytest.mark.slow
+@on_both_engines
+def test_a_mart_of_an_earlier_version_is_rebuilt(
+    loader: Loader, dbt: Dbt, tables: Tables, project: Path, feed_folder: Path
+) -> None:
+    # GIVEN a mart in which the older of two files had won, since a later load brought it
+    contract = project / "models/staging/cti/_cti__sources.yml"
+    contract.write_text(contract.read_text().replace("max_fraction: 0.01", "max_fraction: 0.5"))
+    write(feed_folder, "newer", "one", "two")
+    write(feed_folder, "alone", "three")
+    os.utime(feed_folder / "newer.csv", (1_800_000_000, 1_800_000_000))
+    loader("load")
+    write(feed_folder, "older", "one")
+    os.utime(feed_folder / "older.csv", (1_700_000_000, 1_700_000_000))
+    loader("run")
+    tables.rows("drop view analytics.load_quality")
+    for statement in (*OLDER_MART[:1], *OLDER, *OLDER_MART[1:]):
+        tables.rows(statement)
+    tables.rows("update analytics.indicators set source = 'older' where indicator = 'one.example'")
+    # WHEN this version builds it THEN it is rebuilt whole, by what is known of the loads
+    write(feed_folder, "fresh", "four")
+    loader("run")
+    assert tables.rows(
+        "select indicator, source, _file, occurrences, last_load_id from analytics.indicators"
+        " order by 1"
+    ) == [
+        ("four.example", "fresh", "feed/fresh.csv", 1, 3),
+        ("one.example", "older", "feed/older.csv", 2, 2),
+        ("three.example", "alone", None, 1, 1),
+        ("two.example", "newer", None, 1, 1),
+    ]
+    assert all(finding["state"] == "holds" for finding in checked(loader))
 
 
 @pytest.mark.slow
