@@ -5,8 +5,8 @@ with loads as (
     select
         feed,
         load_id,
-        max(batch_id) as batch_id,
         cast(sum(records_loaded) as bigint) as records,
+        max(batch_id) as batch_id,
         max(loaded_at) as loaded_at
     from {{ source('loader', '_loaded_files') }}
     -- A rollback removes both the loaded records and the rejected ones.

@@ -9,8 +9,8 @@
     ('\u2010\u200a\u2065\u206a\u180e', '\u2010\u200a\u2065\u206a\u180e', '\u2010\u200a\u2065\u206a\u180e'),
 ] %}
 {% for character in invisible %}
-    {% set dirty = character ~ 'ex' ~ character ~ character ~ 'ample' ~ character %}
-    {% do cases.append((dirty, 'example', dirty)) %}
+{% set dirty = character ~ 'ex' ~ character ~ character ~ 'ample' ~ character %}
+{% do cases.append((dirty, 'example', dirty)) %}
 {% endfor %}
 
 with cases as (
