@@ -84,7 +84,13 @@ def test_readers_see_whole_tables(site: Site, full: bool) -> None:
 
 
 def test_readers_see_a_whole_mart_while_a_rule_changes(site: Site) -> None:
-    # GIVEN a reader of a mart, and another rule
+    # GIVEN a mart, a reader of it, and another rule
+    site.put("in/rule.csv", indicators("rule"))
+    site.load().done()
+    site.dbt(
+        *("build", "--exclude-resource-type", "test", "unit_test"),
+        *("--select", "indicator_type_aliases", "+indicators"),
+    ).done()
     reader = Reader(site.connect(), _MART)
     path = site.project / "models/staging/cti/stg_cti__indicators.sql"
     text = path.read_text()
