@@ -77,26 +77,19 @@ def _case(
 
     A mart that is older than the newest load is not wrong; the next build makes up for it.
     """
-    mart = test.mart
-    if mart and not tables.exists(mart):
-        return "unbuilt", ()
-    if not passed:
-        query = project.compiled(test.id)
-        if not mart:
-            query = tables.sql("differences", failures=query, feeds=sorted(project.feeds))
-        if rows := tables.query(query):
-            load = tables.rows("ledger_rows", load_id=rows[0]["mart_load_id"]) if mart else []
-            if load:
-                rows[0]["mart_batch_id"] = load[0]["batch_id"]
-            # A build would have forgotten a load that does not stand, so there was none since.
-            undone = load and load[0]["status"] in ("replaced", "rolled back")
-            return load[0]["status"] if undone else "differs", rows
+    mart, query = test.mart, "" if passed else project.compiled(test.id)
     if not mart:
-        return "holds", ()
-    rows = tables.rows("mart_progress", mart=mart.relation_name, landings=test.landings)
-    if not rows[0]["waiting_records"]:
-        return "holds", rows
-    return "behind" if rows[0]["mart_load_id"] else "never filled", rows
+        sql = tables.sql("differences", failures=query, feeds=sorted(project.feeds))
+        rows = tables.query(sql) if query else []
+        return "differs" if rows else "holds", rows
+    if not tables.exists(mart):
+        return "unbuilt", ()
+    [row] = tables.rows("mart_progress", mart=mart.relation_name, landings=test.landings)
+    case = row.pop("state")
+    # A build would have forgotten a load that does not stand, so there was none since.
+    if query and case not in ("replaced", "rolled back") and (found := tables.query(query)):
+        return "differs", [row | found[0]]
+    return case, [row]
 
 
 def _worded(
@@ -105,7 +98,7 @@ def _worded(
     words, mart, values = test.words, test.mart, totals
     if mart:
         named = {"name": f"{mart.schema}.{mart.identifier}", "model": mart.name}
-        values = {**named, "mart_batch_id": None, **dict(*rows)}
+        values = {**named, **dict(*rows)}
     what = words.get(case, f"not so: {words['holds']}").format(**values)
     found = partial(Finding, feed.name, words["check"].format(**values), what=what, test=test.id)
     if case == "holds":

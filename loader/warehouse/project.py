@@ -14,28 +14,21 @@ from loader.contract.feed import Feed, parse_feed
 from loader.contract.written import check_written
 from loader.errors import ConfigError
 from loader.warehouse import dbt_api
-from loader.warehouse.connection import LEDGER, Warehouse
-
-_OF_THE_LEDGER = (
-    "ledger_matches_quarantine",
-    "ledger_matches_replays",
-    "ledger_adds_up",
-    "loaded_once",
-)
+from loader.warehouse.connection import Warehouse
 
 
 class CountingTest(NamedTuple):
     """A dbt test that counts a feed's records.
 
     id: dbt's. words: what check says of it (the test's config.meta). mart: the manifest's node of
-    the mart that it counts, if it counts one. landings: the landing tables of that mart, as SQL
+    the mart that it counts, if it counts one. landings: the landing tables that it reads, as SQL
     names them.
     """
 
     id: str
-    words: dict[str, str]
-    mart: Any = None
-    landings: tuple[str, ...] = ()
+    words: dict[str, Any]
+    mart: Any
+    landings: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -128,15 +121,19 @@ class Project:
     def counting_tests(self, feed: Feed) -> list[CountingTest]:
         """The tests that count a feed's records, those of its marts last.
 
-        A mart that knows its newest load, too, has to account for every record.
+        They are the tests whose config.meta has words for check. What none of them counts the macro
+        refuse_uncounted has refused; one that counts in part is for dbt alone.
         """
-        places = {"ledger_matches_landing": feed.name, **dict.fromkeys(_OF_THE_LEDGER, LEDGER)}
-        found = [self._test(name, self.source(source)) for name, source in places.items()]
-        tests = [CountingTest(test.unique_id, test.config.meta) for test in found]
-        for mart in filter(_is_mart, self.marts(feed)):
-            test = self._test("counts_every_record", mart)
-            tests.append(CountingTest(test.unique_id, test.config.meta, mart, self._landings(mart)))
-        return tests
+        nodes, landing = self._manifest.nodes, self.source(feed.name).relation_name
+        tests = [
+            CountingTest(name, node.config.meta, nodes.get(node.attached_node), landings)
+            for name, node in nodes.items()
+            if hasattr(node, "test_metadata") and {"check", "place"} <= node.config.meta.keys()
+            if not (node.config.where or node.config.limit or "since" in node.test_metadata.kwargs)
+            # Those of the ledger and the quarantine are every feed's.
+            if landing in (landings := self._landings(node)) or not landings
+        ]
+        return sorted(tests, key=lambda test: (test.words["place"], test.id))
 
     def _landings(self, node: Any) -> tuple[str, ...]:
         """The landing tables that a node is made of, as SQL names them."""
@@ -148,26 +145,9 @@ class Project:
         """The SQL of a test, which returns what fails it. Raises WarehouseError."""
         return dbt_api.compiled(self._manifest, test)
 
-    def _test(self, name: str, node: Any) -> Any:
-        """The test of a source table or model that looks at all its rows; see refuse_uncounted."""
-        # dbt notes the node that a test is attached to for models alone.
-        source = f"source('{getattr(node, 'source_name', '')}', '{node.name}')"
-        return next(
-            test
-            for test in self._manifest.nodes.values()
-            if (metadata := getattr(test, "test_metadata", None)) and metadata.name == name
-            if not ("since" in metadata.kwargs or test.config.where or test.config.limit)
-            if test.attached_node == node.unique_id or source in metadata.kwargs["model"]
-        )
-
 
 def _is_model(node: Any) -> bool:
     return bool(node.resource_type == "model")
-
-
-def _is_mart(node: Any) -> bool:
-    named = {"occurrences", "last_load_id"} <= set(getattr(node, "columns", ()))
-    return _is_model(node) and (named or node.config.incremental_strategy == "newest")
 
 
 def _name(source: Any) -> str:

@@ -124,9 +124,9 @@ where status in ('loaded', 'replayed') and feed = {{ text_literal(tables.feed) }
 
 {% macro mart_progress(tables, mart, landings) %}
     {#-
-        One row: how many records a mart has counted and up to which load, how many landed since, and the
-        newest load that they came in. A mart that waits for its build breaks no rule, so this is no test.
-        landings: the landing tables that the mart is made of.
+        One row: how many records a mart has counted and up to which load, how many landed since, the newest
+        load that they came in, and the mart's state by these. A mart that waits for its build breaks no
+        rule, so this is no test. landings: the landing tables that the mart is made of.
     -#}
     {%- set statement -%}
 with mart as (
@@ -144,8 +144,17 @@ landed as (
 ),
 waiting as (
     select count(*) as records, max(load_id) as load_id from landed
+),
+newest as (
+    select max(status) as status from {{ tables.ledger }} where load_id = (select mart.load_id from mart)
 )
 select
+    case
+        when newest.status in ('replaced', 'rolled back') then newest.status
+        when waiting.records = 0 then 'holds'
+        when mart.load_id = 0 then 'never filled'
+        else 'behind'
+    end as state,
     mart.records as mart_records,
     mart.load_id as mart_load_id,
     {{ batch_up_to(tables.ledger, 'mart.load_id', 'mart') }} as mart_batch_id,
@@ -153,6 +162,7 @@ select
     {{ batch_up_to(tables.ledger, 'waiting.load_id', 'waiting') }} as newest_batch_id
 from mart
 cross join waiting
+cross join newest
     {%- endset -%}
     {{ return(statement) }}
 {% endmacro %}

@@ -5,23 +5,16 @@
     batch_id, uri: which loads, one of them none.
 #}
 
-{% macro ledger_rows(tables, batch_id=none, uri=none, load_id=none) %}
+{% macro ledger_rows(tables, batch_id, uri) %}
     {#-
-        The ledger's rows of one batch, file or load, whatever their feed and status; of a file, also those
-        of others that share a load id with it.
+        The ledger's rows of one batch or file, whatever their feed and status; of a file, also those of
+        others that share a load id with it.
     -#}
-    {% set conditions = [] %}
-    {% for name, value in {'batch_id': batch_id, 'load_id': load_id}.items() if value is not none %}
-        {% do conditions.append(name ~ ' = ' ~ value) %}
-    {% endfor %}
-    {% if uri is not none %}
-        {% do conditions.append(
-            'load_id in (select load_id from ' ~ tables.ledger ~ ' where uri = ' ~ text_literal(uri) ~ ')'
-        ) %}
-    {% endif %}
+    {% set of_uri = 'select load_id from ' ~ tables.ledger ~ ' where uri = ' ~ text_literal(uri) %}
     {{ return(
-        'select load_id, batch_id, feed, uri, status, records_loaded, records_rejected from '
-        ~ tables.ledger ~ ' where ' ~ conditions | join(' and ') ~ ' order by load_id, uri'
+        'select load_id, batch_id, feed, uri, status, records_loaded, records_rejected from ' ~ tables.ledger
+        ~ ' where ' ~ ('load_id in (' ~ of_uri ~ ')' if batch_id is none else 'batch_id = ' ~ batch_id)
+        ~ ' order by load_id, uri'
     ) }}
 {% endmacro %}
 

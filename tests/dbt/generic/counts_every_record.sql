@@ -7,6 +7,7 @@
 #}
 {% test counts_every_record(model, landed, since=none) %}
     {{ config(meta={
+        'place': 6,
         'check': 'mart {name}',
         'holds': '{name} counts all {mart_records:,} landed records',
         'unbuilt': '{name}: not built yet',

@@ -5,6 +5,7 @@
 #}
 {% test ledger_adds_up(model, since=none) %}
     {{ config(meta={
+        'place': 4,
         'check': 'files',
         'holds': 'records read = loaded + rejected in each of {files:,} files',
         'line': '{load}, {uri}: {records_read:,} read, {records_loaded:,} loaded, {records_rejected:,} rejected',

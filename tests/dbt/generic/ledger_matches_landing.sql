@@ -6,6 +6,7 @@
 #}
 {% test ledger_matches_landing(model, since=none) %}
     {{ config(meta={
+        'place': 1,
         'check': 'landing',
         'holds': '{records_loaded:,} records of {loads:,} loads are landed as the ledger says',
         'line': '{load}, {uri}: {ledger_records:,} records by the ledger, {landed_records:,} landed',

@@ -5,6 +5,7 @@
 #}
 {% test ledger_matches_quarantine(model, since=none) %}
     {{ config(meta={
+        'place': 2,
         'check': 'quarantine',
         'holds': '{records_rejected:,} rejected records are in quarantine as the ledger says',
         'line': '{load}, {uri}: {ledger_records:,} rejected records by the ledger, {quarantine_records:,} in quarantine',

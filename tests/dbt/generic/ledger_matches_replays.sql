@@ -5,6 +5,7 @@
 #}
 {% test ledger_matches_replays(model, since=none) %}
     {{ config(meta={
+        'place': 3,
         'check': 'replays',
         'holds': 'each replay took as many records out of quarantine as it loaded',
         'line': '{load}: {ledger_records:,} records replayed by the ledger, {quarantine_records:,} marked so in quarantine',

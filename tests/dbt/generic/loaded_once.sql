@@ -4,6 +4,7 @@
 #}
 {% test loaded_once(model, since=none) %}
     {{ config(meta={
+        'place': 5,
         'check': 'once',
         'holds': 'no file version stands twice',
         'line': '{uri}, ETag {etag}: {times} times, from load {first_batch_id} to load {last_batch_id}',
