@@ -1,9 +1,9 @@
 """The contract as a Pydantic model: the judge of a single record."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from unicodedata import is_normalized
 
 from pydantic import BeforeValidator, Field, ValidationError, create_model
@@ -36,9 +36,8 @@ class Judge:
         # A column may have any name, so in the model it has a number.
         self._names = [f"c{place}" for place in range(len(feed.columns))]
         fields: dict[str, Any] = {
-            f"{name}_{aspect}": (annotation, Field(validation_alias=name))
+            name: (_typed(column, matches), ...)
             for name, column in zip(self._names, feed.columns, strict=True)
-            for aspect, annotation in _aspects(column, matches)
         }
         self._model = create_model("Record", **fields)
 
@@ -51,57 +50,38 @@ class Judge:
         try:
             self._model.model_validate(dict(zip(self._names, values, strict=True)))
         except ValidationError as error:
-            found: dict[int, list[Fault]] = {}
-            for detail in error.errors(include_url=False, include_input=False):
-                place = int(str(detail["loc"][0])[1:])
-                found.setdefault(place, []).append(self._fault(place, values[place], detail))
-            # The first in the catalogue, which is the order in which a person would check.
-            return [
-                min(faults, key=lambda fault: rules.VALUE_RULES.index(fault.rule))
-                for faults in found.values()
-            ]
+            details = error.errors(include_url=False, include_input=False)
+            return [self._fault(values, detail) for detail in details]
         return []
 
-    def _fault(self, place: int, value: str | None, detail: ErrorDetails) -> Fault:
+    def _fault(self, values: tuple[str | None, ...], detail: ErrorDetails) -> Fault:
         """One of Pydantic's errors, by its rule and in its words."""
+        place = int(str(detail["loc"][0])[1:])
         column = self._columns[place]
         rule = rules.BY_ERROR.get(detail["type"]) or rules.TYPES[column.kind]
-        words = ", ".join(column.accepted_words)
-        return rule.broken(place, value, column=column, words=words, **detail.get("ctx", {}))
+        facts = {"words": ", ".join(column.accepted_words), **detail.get("ctx", {})}
+        return rule.broken(place, values[place], column=column, **facts)
 
 
-def _aspects(column: Column, matches: Callable[[str, str], bool]) -> Iterator[tuple[str, Any]]:
-    """The fields of the model for a column: its typed value, and its text where that has rules."""
-
-    parse, max_bytes = column.parse, column.max_bytes
+def _typed(column: Column, matches: Callable[[str, str], bool]) -> Any:
+    """A column's field of the model: its typed value, checked in the order of the rules."""
 
     def value(raw: str | None) -> Any:
-        if raw is None:
-            return None
-        size = len(raw.encode())
-        if size > max_bytes:
+        size, text = len((raw or "").encode()), (raw or "").strip()
+        if size > column.max_bytes:
             raise PydanticCustomError("max_bytes", "is too long", {"size": size})
-        text = raw.strip()
+        if not text:
+            return None
         if column.unicode and not is_normalized("NFC", text):
             raise PydanticCustomError("unicode", "is not in normal form C")
-        return parse(text) if text else None
-
-    def like(raw: str | None) -> str | None:
-        text = (raw or "").strip()
-        if text and not matches(text, column.pattern or ""):
+        parsed = column.parse(text)
+        if column.accepted_values and simple_lower(text) not in column.accepted_words:
+            raise PydanticCustomError("accepted_values", "is none of them")
+        if column.pattern and not matches(text, column.pattern):
             raise PydanticCustomError("pattern", "does not match")
-        return text
+        return parsed
 
     low, high = column.bounds
     kind: Any = _TYPES[column.kind]
     typed: Any = Annotated[kind, Field(strict=True, ge=low, le=high)]
-    yield "value", Annotated[typed if column.required else typed | None, BeforeValidator(value)]
-    if column.accepted_words:
-        words: Any = Literal[tuple(column.accepted_words)]
-        yield "word", Annotated[words | None, BeforeValidator(_word)]
-    if column.pattern:
-        yield "text", Annotated[str, BeforeValidator(like)]
-
-
-def _word(raw: str | None) -> str | None:
-    return simple_lower((raw or "").strip()) or None
+    return Annotated[typed if column.required else typed | None, BeforeValidator(value)]

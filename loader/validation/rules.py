@@ -27,13 +27,11 @@ VALUE_RULES = (
 # The rule that a value breaks, by the type of Pydantic's error. Any other type of error is that of
 # a text that cannot be parsed.
 BY_ERROR = {
-    "max_bytes": MAX_BYTES,
-    "unicode": UNICODE,
+    # The judge's own errors are called what the rules are.
+    **{rule.name: rule for rule in VALUE_RULES},
     # None is no value of a required column's type.
     **dict.fromkeys(("string_type", "int_type", "is_instance_of", "bool_type"), REQUIRED),
     **dict.fromkeys(("date_type", "datetime_type"), REQUIRED),
-    "literal_error": ACCEPTED_VALUES,
-    "pattern": PATTERN,
     "greater_than_equal": MINIMUM,
     "less_than_equal": MAXIMUM,
 }
