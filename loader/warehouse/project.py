@@ -110,13 +110,8 @@ class Project:
         return dbt_api.build(self._manifest, [*self._options, "--select", *selected], quiet)
 
     def marts(self, feed: Feed) -> list[Any]:
-        """The manifest's nodes of the models downstream of a feed with the column occurrences."""
-        reached = _reached(self.source(feed.name).unique_id, self._manifest.child_map)
-        return [
-            node
-            for node in map(self._manifest.nodes.get, sorted(reached))
-            if node and _is_model(node) and "occurrences" in node.columns
-        ]
+        """The manifest's nodes of the marts that count a feed's records."""
+        return [test.mart for test in self.counting_tests(feed) if test.mart]
 
     def counting_tests(self, feed: Feed) -> list[CountingTest]:
         """The tests that count a feed's records, those of its marts last.
