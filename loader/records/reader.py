@@ -66,16 +66,11 @@ class Block:
 
     def find(self, raw: bytes) -> int | None:
         """The first record that has just this text, by its place in the block."""
-        if len(self) and self.raw(0) == raw:
-            return 0
-        # Every other record starts after a line feed.
-        position = self.data.find(b"\n" + raw) + 1
-        while position:
-            index = int(np.searchsorted(self.cut.starts, position))
-            if index < len(self) and self.raw(index) == raw:
-                return index
-            position = self.data.find(b"\n" + raw, position) + 1
-        return None
+        # Quick to see, and nearly always so; every record but the first starts after a line feed.
+        if not self.data.startswith(raw) and b"\n" + raw not in self.data:
+            return None
+        as_long = np.flatnonzero(self.cut.ends - self.cut.starts == len(raw)).tolist()
+        return next((index for index in as_long if self.raw(index) == raw), None)
 
     @cached_property
     def sound(self) -> Positions:
