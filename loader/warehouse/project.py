@@ -101,7 +101,8 @@ class Project:
         """
         own = [s.unique_id for name, s in self._sources.items() if name.startswith("loader.")]
         reached = {node for source in own for node in _reached(source, self._manifest.child_map)}
-        models = [m for m in map(self._manifest.nodes.get, sorted(reached)) if m and _is_model(m)]
+        nodes = filter(None, map(self._manifest.nodes.get, sorted(reached)))
+        models = (node for node in nodes if node.resource_type == "model")
         of_no_feed = [".".join(model.fqn) for model in models if not self._landings(model)]
         # With a leading @ also the parents of everything downstream, seeds among them. Unit tests
         # are for development and CI; on Redshift they say nothing of the nodes that hold data.
@@ -139,10 +140,6 @@ class Project:
     def compiled(self, test: str) -> str:
         """The SQL of a test, which returns what fails it. Raises WarehouseError."""
         return dbt_api.compiled(self._manifest, test)
-
-
-def _is_model(node: Any) -> bool:
-    return bool(node.resource_type == "model")
 
 
 def _name(source: Any) -> str:
