@@ -18,9 +18,6 @@ from loader.warehouse.copy_source import NUMBER, CopyGroup, Files
 
 # Of gzip: it compresses these texts well at any, and costs the least time at this one.
 _LEVEL = 1
-# An IN list of as many numbers is far below what either engine takes as one statement.
-_RECORDS_PER_STATEMENT = 5000
-
 
 # What a load stages of each rejected record; load, feed and time come with the INSERT.
 COLUMNS = ("uri", "etag", *rejects.COLUMNS, "header", "contract")
@@ -71,9 +68,7 @@ def mark_replayed(
     Raises WarehouseTransient if some of them are no longer in quarantine.
     """
     of = {"load_id": load_id, "rejected_by": rejected_by, "uri": uri}
-    for start in range(0, len(records), _RECORDS_PER_STATEMENT):
-        some = records[start : start + _RECORDS_PER_STATEMENT]
-        tables.run("mark_replayed", records=some, **of)
+    tables.run("mark_replayed", records=records, **of)
     if tables.number("count_replayed", **of) != len(records):
         raise WarehouseTransient(f"{uri}: another replay took records of load {rejected_by} first.")
 

@@ -1,6 +1,6 @@
 {#
     The quarantine: rejected records, with the reason and the whole raw text. Each macro returns one
-    statement. tables: the relations landing, ledger and quarantine, and the name of the feed.
+    statement, or a list of them. tables: the relations landing, ledger and quarantine, and the name of the feed.
 #}
 
 {% macro quarantine_staged(tables, group, load_id, loaded_at) %}
@@ -47,13 +47,20 @@ where
 
 
 {% macro mark_replayed(tables, load_id, rejected_by, uri, records) %}
-    {#- Marks records of one file, rejected by load rejected_by, as replayed by load load_id. -#}
-    {{ return(
-        'update ' ~ tables.quarantine ~ ' set replayed_by = ' ~ load_id
-        ~ ' where replayed_by is null and feed = ' ~ text_literal(tables.feed)
-        ~ ' and load_id = ' ~ rejected_by ~ ' and uri = ' ~ text_literal(uri)
-        ~ ' and record in (' ~ records | join(', ') ~ ')'
-    ) }}
+    {#-
+        Marks records of one file, rejected by load rejected_by, as replayed by load load_id. Some at a time:
+        an IN list of as many numbers is far below what either engine takes as one statement.
+    -#}
+    {% set statements = [] %}
+    {% for some in records | batch(5000) %}
+        {% do statements.append(
+            'update ' ~ tables.quarantine ~ ' set replayed_by = ' ~ load_id
+            ~ ' where replayed_by is null and feed = ' ~ text_literal(tables.feed)
+            ~ ' and load_id = ' ~ rejected_by ~ ' and uri = ' ~ text_literal(uri)
+            ~ ' and record in (' ~ some | join(', ') ~ ')'
+        ) %}
+    {% endfor %}
+    {{ return(statements) }}
 {% endmacro %}
 
 
