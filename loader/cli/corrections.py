@@ -66,8 +66,6 @@ def read_corrections(path: Path) -> Corrections:
                 if key in corrections:
                     raise ConfigError(f"{place}: record {key[2]} of {key[1]} is there twice")
                 corrections[key] = raw
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror or error}") from None
     except UnicodeDecodeError:
         raise ConfigError(f"{path}: not UTF-8; save it as CSV UTF-8") from None
     except csv.Error as error:

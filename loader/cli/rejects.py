@@ -54,7 +54,7 @@ def rejects(settings: Settings, batch_id: int | None, uri: str | None, as_csv: b
     click.option(
         "--from",
         "corrected",
-        type=click.Path(path_type=Path, dir_okay=False),
+        type=click.Path(exists=True, path_type=Path, dir_okay=False),
         help="Corrected records: CSV as `rejects --csv` prints it, with `raw` put right.",
     ),
 )

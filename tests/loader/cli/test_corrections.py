@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -12,6 +13,9 @@ from hypothesis import strategies as st
 from loader.cli.corrections import export_cell, print_csv, read_corrections
 from loader.errors import ConfigError
 from loader.warehouse.quarantine import Quarantined
+
+if TYPE_CHECKING:
+    from conftest import Loader
 
 
 def quarantined(number: int, raw: bytes) -> Quarantined:
@@ -88,9 +92,8 @@ def test_a_mistake_in_the_corrections_is_said_with_its_place(
         assert word in str(caught.value)
 
 
-def test_corrections_that_are_not_there(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="No such file"):
-        read_corrections(tmp_path / "none.csv")
+def test_corrections_that_are_not_there(loader: Loader) -> None:
+    assert "File 'none.csv' does not exist" in loader("replay", "--from", "none.csv", code=2).stderr
 
 
 def test_a_long_record_comes_back_too(tmp_path: Path) -> None:
