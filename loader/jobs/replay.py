@@ -43,7 +43,6 @@ class ReplayReport:
     column and rule.
     """
 
-    feed: str
     records_judged: int
     load: int | None = None
     records_loaded: int = 0
@@ -70,7 +69,7 @@ def replay(
             check_tables(feed, tables, known=True)
         if corrections is not None:
             records = list(_corrected(records, corrections))
-        report = ReplayReport(feed.name, len(records))
+        report = ReplayReport(len(records))
         folder = Path(tempfile.mkdtemp(dir=spool))
         replays: list[_Passed] = []
         with Validator(feed, folder) as validator:
