@@ -30,10 +30,7 @@ def errors_explained(debug: bool) -> Iterator[None]:
     except (KeyboardInterrupt, Exception) as error:
         if debug:
             say_text("".join(traceback.format_exception(error)), error=True)
-        code, message = _explained(error)
-        if message:
-            _say_error(message, getattr(error, "details", ()))
-        sys.exit(code)
+        sys.exit(_told(error))
 
 
 def for_each(feeds: Sequence[Item], work: Callable[[Item], object]) -> None:
@@ -42,29 +39,31 @@ def for_each(feeds: Sequence[Item], work: Callable[[Item], object]) -> None:
     Raises the error of the only feed, or for several one that has the highest of their exit codes:
     then whatever a retry may cure is retried.
     """
-    errors: list[LoaderError] = []
+    codes: list[int] = []
     for feed in feeds:
         interrupts.check()
         try:
             work(feed)
         except BrokenPipeError:
             raise  # nobody listens any more
-        except (LoaderError, OSError) as caught:
+        except (LoaderError, OSError) as error:
             if len(feeds) == 1:
                 raise
-            error = unreadable(caught, "system") if isinstance(caught, OSError) else caught
-            errors.append(error)
-            _say_error(str(error), error.details)
-    if errors:
-        failed = LoaderError(f"{len(errors)} of {len(feeds)} feeds failed; see above")
-        failed.exit_code = max(error.exit_code for error in errors)
+            codes.append(_told(error))
+    if codes:
+        failed = LoaderError(f"{len(codes)} of {len(feeds)} feeds failed; see above")
+        failed.exit_code = max(codes)
         raise failed
 
 
-def _say_error(message: str, details: Sequence[str]) -> None:
+def _told(error: BaseException) -> int:
+    """Says what went wrong; returns the exit code."""
+    code, message = _explained(error)
     # Where nobody can be told, the exit code still has its meaning.
     with suppress(OSError):
-        say(f"error: {message}", details, error=True)
+        if message:
+            say(f"error: {message}", getattr(error, "details", ()), error=True)
+    return code
 
 
 def _explained(error: BaseException) -> tuple[int, str]:
