@@ -53,13 +53,12 @@ class WorkFolder:
 
     def __init__(self, work_location: str, feed: str) -> None:
         """Raises ConfigError unless the location is s3://bucket/prefix/."""
-        if not work_location:
-            raise ConfigError(
-                "no place for COPY's manifests: set CTI_WORK_LOCATION to a prefix that the loader"
-                " may write and the COPY role may read, such as s3://bucket/work/"
-            )
         if not re.match("s3://[^/]", work_location):
-            raise ConfigError(f"work location {work_location!r}: must be s3://bucket/prefix/")
+            raise ConfigError(
+                f"{work_location!r} is no place for COPY's manifests: set CTI_WORK_LOCATION to a"
+                " prefix that the loader may write and the COPY role may read, such as"
+                " s3://bucket/work/"
+            )
         self.uri = f"{feed_folder(work_location, feed)}{uuid.uuid4().hex}/"
         self._client = s3_client()
 

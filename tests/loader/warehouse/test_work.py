@@ -16,17 +16,9 @@ if TYPE_CHECKING:
     from conftest import Lake
 
 
-@pytest.mark.parametrize(
-    ("location", "message"),
-    [
-        ("", "set CTI_WORK_LOCATION"),
-        ("work/", "must be s3://bucket/prefix/"),
-        ("s3://", "must be s3://bucket/prefix/"),
-        ("s3:///work/", "must be s3://bucket/prefix/"),
-    ],
-)
-def test_a_work_location_that_is_none_is_refused(location: str, message: str) -> None:
-    with pytest.raises(ConfigError, match=message):
+@pytest.mark.parametrize("location", ["", "work/", "s3://", "s3:///work/"])
+def test_a_work_location_that_is_none_is_refused(location: str) -> None:
+    with pytest.raises(ConfigError, match=f"^'{location}' is no place .* set CTI_WORK_LOCATION"):
         WorkFolder(location, "cti.indicators")
 
 
