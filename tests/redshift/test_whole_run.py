@@ -92,6 +92,9 @@ def test_every_macro_is_carried_out_on_redshift(whole_run: WholeRun) -> None:
     }
     # What stops a run with an error, and what another macro calls on Redshift nevertheless.
     expected -= {"refuse_argument"}
+    # What a table that differs from its contract, or a renamed feed, asks for: each is carried out
+    # in tests/e2e/test_landing_table.py.
+    expected -= {"redshift__allow_null", "new_column", "earlier_names", "rename_feed"}
     # What a change of a rule needs, in e2e/test_rules.py.
     expected -= {"why_rebuilt"}
     # THEN each was carried out while the suite loaded and built on Redshift

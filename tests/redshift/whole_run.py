@@ -222,7 +222,8 @@ def _on_both(
 
 
 def _start(run: WholeRun, name: str, target: str, *command: str) -> tuple[str, Running]:
-    more = {"CTI_COPY_AS_IS_BYTES": _AS_IS_BYTES}
+    # What COPY is to refuse it has to read itself.
+    more = {"CTI_COPY_AS_IS_BYTES": "1" if name == "refused" else _AS_IS_BYTES}
     return f"{name} on {target}", run.site.start(*command, "--target", target, more=more)
 
 
