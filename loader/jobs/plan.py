@@ -130,14 +130,10 @@ def plan_load(
         parts = (f"{folder}<part>.csv.gz",)
         groups.append(CopyGroup(parts, (*names, NUMBER), 0, names, compression="gzip"))
     groups = merged(feed, groups, folder)
-    verdicts = ((file, Verdict(file.uri)) for file in plan.new)
-    rows = [ledger_row(ids, n, *verdict, "loaded") for n, verdict in enumerate(verdicts)]
-    staging = [
-        statement for group in groups for statement in tables.sql("stage_files", group=group)
-    ]
+    rows = [ledger_row(ids, n, f, Verdict(f.uri), "loaded") for n, f in enumerate(plan.new)]
     statements = [
         *(["begin", *ddl, "commit"] if ddl else []),
-        *staging,
+        *(statement for group in groups for statement in tables.sql("stage_files", group=group)),
         *(["begin", lock] if lock else ["begin"]),
         tables.sql("next_ids"),
         *load_statements(tables, feed, groups, rows),
