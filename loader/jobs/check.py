@@ -47,21 +47,17 @@ def check_feed(
 
     passed: ids of tests that a build has just run and that passed, so they are not run again. Reads
     the ledger, the quarantine, and of the landing table and each mart a column or two. Raises
-    WarehouseError, and ConfigError for a feed or a mart that no test counts.
+    WarehouseError.
     """
     tables = warehouse.of(feed)
-    missing = [table for table in tables.nodes if not tables.exist(table)]
+    missing = {table: node for table, node in tables.nodes.items() if not tables.exists(node)}
     totals = tables.rows("ledger_totals")[0] if "ledger" not in missing else {"files": 0}
-    if len(missing) == len(tables.nodes) or (missing == ["landing"] and not totals["files"]):
+    if len(missing) == len(tables.nodes) or ([*missing] == ["landing"] and not totals["files"]):
         return []
     if missing:
-        nodes = [tables.nodes[table] for table in missing]
-        names = ", ".join(f"{node.source_name}.{node.name}" for node in nodes)
+        names = ", ".join(f"{node.source_name}.{node.name}" for node in missing.values())
         what = f"there is no table {names}, but others that belong to it"
-        advice = (
-            "Somebody changed it past the loader: restore it from a backup, and do not load before"
-            " that."
-        )
+        advice = "Somebody changed it past the loader: restore it from a backup before you load."
         return [Finding(feed.name, "tables", "differs", what, advice=advice)]
     findings = []
     for test in project.counting_tests(feed):
