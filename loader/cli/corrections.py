@@ -10,17 +10,14 @@ from loader.cli.output import shown
 from loader.errors import ConfigError
 from loader.jobs.replay import Corrections
 from loader.records.reader import MAX_RECORD_BYTES
-from loader.validation.rejects import decoded, encoded
+from loader.validation.rejects import SHOWN, decoded, encoded
 from loader.warehouse.quarantine import Quarantined
 
 # In base64 a record is a third longer; beyond that, what was corrected may have grown.
 _MAX_CELL = 4 * MAX_RECORD_BYTES
 
 _NEEDED = ("load", "file", "record", "raw")
-_EXPORTED = (
-    *("load", "file", "record", "line", "column", "rule", "value", "message"),
-    *("raw_encoding", "raw"),
-)
+_EXPORTED = ("load", *SHOWN, "raw_encoding", "raw")
 
 # Spreadsheets take a cell that begins with one of these for a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠", "'")  # noqa: RUF001

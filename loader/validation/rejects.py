@@ -22,7 +22,8 @@ COLUMNS = (
     *("raw_encoding", "raw_text"),
 )
 
-_SHOWN = ("file", "record", "line", "column", "rule", "value", "message")
+# What people and machines are shown of a record besides its text.
+SHOWN = ("file", "record", "line", "column", "rule", "value", "message")
 
 # Redshift: "Character types", VARCHAR holds at most 65,535 bytes.
 TEXT_BYTES = 65_535
@@ -56,7 +57,7 @@ class Reject:
 
         That is PEP 383's surrogateescape, so encoding `raw` back gives the file's bytes.
         """
-        shown = {name: getattr(self, name) for name in _SHOWN}
+        shown = {name: getattr(self, name) for name in SHOWN}
         return {**shown, "raw": self.raw.decode("utf-8", "surrogateescape")}
 
     def rows(self) -> Iterator[tuple[object, ...]]:
