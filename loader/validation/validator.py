@@ -8,12 +8,12 @@ records of one, what it did not clear of the one before is judged.
 import shutil
 from collections import defaultdict
 from collections.abc import Container, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from itertools import groupby, islice
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
@@ -40,7 +40,7 @@ FilePath = tuple[FileVersion, Path]
 Segments = Iterable[tuple[list[Block], Positions]]
 
 
-class Validator:
+class Validator(AbstractContextManager["Validator"]):
     """Validates the files of one feed, leaving what it writes in a spool folder."""
 
     def __init__(self, feed: Feed, spool: Path) -> None:
@@ -52,9 +52,6 @@ class Validator:
         self._screening = Screening(feed, self._connection.cursor())
         self._count = 0
         self._ahead: dict[Path, Verdict] = {}
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, *_: object) -> None:
         self._connection.close()  # and with it the screen's cursor

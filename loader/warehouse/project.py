@@ -52,7 +52,7 @@ class Project:
     @cached_property
     def _sources(self) -> dict[str, Any]:
         """Source tables by source and table name."""
-        return {_name(node): node for node in self._manifest.sources.values()}
+        return {f"{s.source_name}.{s.name}": s for s in self._manifest.sources.values()}
 
     @cached_property
     def feeds(self) -> dict[str, Feed]:
@@ -140,10 +140,6 @@ class Project:
     def compiled(self, test: str) -> str:
         """The SQL of a test, which returns what fails it. Raises WarehouseError."""
         return dbt_api.compiled(self._manifest, test)
-
-
-def _name(source: Any) -> str:
-    return f"{source.source_name}.{source.name}"
 
 
 def _reached(start: str, edges: Mapping[str, Sequence[str]]) -> list[str]:
