@@ -250,7 +250,7 @@ def test_what_replaces_is_not_taken_back(
     # and what was rolled back is not made to have been replaced.
     write(loads, "a", "two")
     loader("load")
-    assert (4, "feed/a.csv", "rolled back") in ledger(tables)
+    assert (5, "feed/a.csv", "rolled back") in ledger(tables)
 
 
 @pytest.mark.slow
