@@ -26,12 +26,15 @@ def history(settings: Settings) -> None:
             output.say("nothing has been loaded yet", error=True)
             return
         tables.refuse_outdated()
-        rows = [row for row in tables.rows("history") if row["feed"] in names]
+        # What a person calls a load is a batch.
+        rows = [
+            {"load": row["batch_id"], **row}
+            for row in tables.rows("history")
+            if row["feed"] in names
+        ]
     if settings.as_json:
         output.print_json(*rows)
     else:
-        # What a person calls a load is a batch.
-        rows = [{**row, "load": row["batch_id"]} for row in rows]
         columns = ["load", "feed", "uri", "records_read", "records_loaded", "records_rejected"]
         output.print_records("loads", [*columns, "status", "file_time", "loaded_at"], rows)
 

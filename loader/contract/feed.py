@@ -32,6 +32,8 @@ from loader.records.dialect import Dialect
 RECORD = "_record"
 # Written by the loader beside the feed's own columns in every landing table.
 LOAD_COLUMNS = ("_load_id", "_loaded_at", RECORD)
+# What a column of a file cannot be called: also what is staged and what staging models read.
+_TAKEN = (*LOAD_COLUMNS, "_number", "_file", "_file_time")
 
 Kind = Literal["text", "integer", "decimal", "boolean", "date", "timestamp"]
 
@@ -114,7 +116,7 @@ class FeedOptions(_Frozen):
         if value != "modified" and not isinstance(layout, str):
             raise ValueError(f"must be modified, or {{name: YYYY-MM-DD}} (got {value!r})")
         if layout:
-            text.format_pattern(_in_a_name(layout))
+            _layout_tokens(layout, _in_a_name(layout))
         return layout or value
 
     @field_validator("delimiter", "quote")
@@ -129,6 +131,17 @@ class FeedOptions(_Frozen):
         return value
 
 
+def _layout_tokens(layout: str, read_as: str) -> Mapping[str, int]:
+    """The tokens of a layout of dates, by name. Raises ValueError that says what is allowed."""
+    try:
+        return text.format_pattern(read_as).groupindex
+    except ValueError as error:
+        raise ValueError(
+            f"{layout!r} {error}; allowed tokens: YYYY MM DD HH24 MI SS,"
+            " separators: - / . : T and a blank"
+        ) from None
+
+
 def _in_a_name(name: str) -> str:
     """A file's name, or the layout of a date in it: an underscore parts as a hyphen does."""
     return name.replace("_", "-")
@@ -138,13 +151,7 @@ def _check_format(layout: str, info: ValidationInfo) -> str:
     kind = info.data["kind"]
     if kind not in ("date", "timestamp"):
         raise ValueError(f"only for type date or timestamp; this is {kind}")
-    try:
-        tokens = text.format_pattern(layout).groupindex
-    except ValueError as error:
-        raise ValueError(
-            f"{layout!r} {error}; allowed tokens: YYYY MM DD HH24 MI SS,"
-            " separators: - / . : T and a blank"
-        ) from None
+    tokens = _layout_tokens(layout, layout)
     if kind == "date" and (len(tokens) > 3 or {":", "T"} & set(layout)):
         raise ValueError(f"{layout!r} has a time of day, but the type is date")
     if kind == "timestamp" and not {"HH24", "MI"} <= set(tokens):
@@ -285,8 +292,8 @@ class Feed(_Frozen):
                 return moment.replace(tzinfo=None).isoformat(" ")
         raise DataRefused(
             f"{uri}: no date in the form {layout} in its name, which {self.file} takes the file's"
-            " time from (file_time). Rename the file, or narrow the location so it is left out."
-            " Nothing was loaded."
+            " time from. Correct the form in file_time, rename the file, or narrow the location so"
+            " it is left out."
         )
 
 
@@ -306,8 +313,8 @@ def parse_feed(node: Mapping[str, Any]) -> Feed:
     if not columns:
         raise ConfigError(f"{place}: no columns. List the file's columns under `columns:`.")
     for name, times in Counter(column.name.strip().lower() for column in columns).items():
-        if name.startswith("_loader_"):
-            raise ConfigError(f"{place}: column {name}: names that begin with _loader_ are taken.")
+        if name.startswith("_loader_") or name in _TAKEN:
+            raise ConfigError(f"{place}: column {name}: the loader has a column of this name.")
         if times > 1:
             raise ConfigError(f"{place}: column {name} is listed twice (case does not count).")
     return Feed(

@@ -87,6 +87,10 @@ class S3Store:
                 ) from None
         return replace(file, version=version), target
 
+    def name(self, uri: str) -> str:
+        """What an object is called."""
+        return uri
+
     def path(self, file: FileVersion) -> str:
         """Where an engine reads it."""
         return file.uri

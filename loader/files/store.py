@@ -48,6 +48,19 @@ class LocalStore:
         self.check_unchanged(file)
         return replace(file, etag=etag), path
 
+    def name(self, spelling: str) -> str:
+        """What a file is called, however its path is spelled: resolved, relative to the project.
+
+        A path within the project stays the same file when the project is moved.
+        """
+        path = self._base / spelling
+        resolved = path.resolve()
+        if resolved.suffix != path.suffix:
+            # A link into a store whose names say nothing, not even how a file is compressed.
+            resolved = path.parent.resolve() / path.name
+        inside = resolved.is_relative_to(self._base)
+        return (resolved.relative_to(self._base) if inside else resolved).as_posix()
+
     def path(self, file: FileVersion) -> str:
         """Where an engine reads it."""
         return str(self._base / file.uri)
@@ -66,25 +79,21 @@ class LocalStore:
         status = path.stat()
         if not path.is_file():
             raise ConfigError(f"{path}: not a regular file; narrow the location so it is left out")
-        resolved = path.resolve()
-        if resolved.suffix != path.suffix:
-            # A link into a store whose names say nothing, not even how a file is compressed.
-            resolved = path.parent.resolve() / path.name
-        uri, listed_as = self._uri(resolved), self._uri(path)
+        uri = self.name(str(path))
         try:
             uri.encode()
         except UnicodeEncodeError:
             raise ConfigError(f"{path}: the file's name is not UTF-8; rename it") from None
         version = f"{status.st_size}-{status.st_mtime_ns}"
         stamp = (status.st_ino, status.st_ctime_ns)
-        written = datetime(1970, 1, 1) + timedelta(microseconds=status.st_mtime_ns // 1000)
+        try:
+            written = datetime(1970, 1, 1) + timedelta(microseconds=status.st_mtime_ns // 1000)
+        except OverflowError:
+            raise ConfigError(
+                f"{path}: last changed beyond the years 1 to 9999; `touch` it"
+            ) from None
         time = written.isoformat(" ")
-        return FileVersion(uri, status.st_size, None, version, time, stamp, listed_as)
-
-    def _uri(self, path: Path) -> str:
-        """A path within the project stays the same file when the project is moved."""
-        inside = path.is_relative_to(self._base)
-        return (path.relative_to(self._base) if inside else path).as_posix()
+        return FileVersion(uri, status.st_size, version=version, time=time, stamp=stamp)
 
 
 Store = LocalStore | S3Store

@@ -15,7 +15,7 @@ class FileVersion:
     bytes, or None until it was read. version: S3's version id, if the bucket keeps versions; for a
     local file its size and time of modification. time: when the file is from, UTC as ISO 8601; of
     one that was listed, when it was last written. stamp: a local file's inode and time of change,
-    which no writer can set back. listed_as: a local file's path as the location spells it.
+    which no writer can set back.
     """
 
     uri: str
@@ -24,7 +24,6 @@ class FileVersion:
     version: str | None = None
     time: str = field(default="", compare=False)
     stamp: tuple[int, int] | None = field(default=None, compare=False, repr=False)
-    listed_as: str | None = field(default=None, compare=False, repr=False)
 
     @property
     def key(self) -> tuple[str, str]:

@@ -144,7 +144,8 @@ class Load:
     def _fetched_and_judged(self, plan: LoadPlan) -> list[tuple[FileVersion, Verdict]]:
         """The new files and their verdicts, without files that are not new once they are read."""
         files, replaces = [], self.feed.options.mode == "replace"
-        landed = {row.etag: row for row in plan.versions if row.status == "loaded" and not replaces}
+        standing = [row for row in plan.versions if row.status == "loaded" and not replaces]
+        landed = {name: row for row in standing for name in row.key}
         total = sum(file.bytes for file in plan.new)
         folder = Path(tempfile.mkdtemp(dir=self.spool))
         name = f"{self.feed.name}: validating {len(plan.new):,} files"
@@ -155,6 +156,13 @@ class Load:
                         self.observer.note(
                             f"{file.uri} has the same bytes as {same.uri}, loaded with load_id"
                             f" {same.load_id}; its records are loaded again."
+                        )
+                    elif older := landed.get(file.uri):
+                        self.observer.note(
+                            f"{file.uri} was loaded before with other bytes (load_id"
+                            f" {older.load_id}); both versions count. To keep this one alone:"
+                            f" `python -m loader rollback --file {file.uri}`, then `load --reload`"
+                            " of it."
                         )
                     self.verdicts[file.key] = judge_file(
                         validator, self.feed, file.uri, path, folder, self.observer

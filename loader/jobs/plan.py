@@ -59,12 +59,12 @@ def make_plan(
     that it should have.
     """
     versions = file_versions(tables) if tables.exist("ledger") else frozenset()
-    known = {row.uri for row in versions}
+    files = store.find()
     # 0.1.0 named local files as the location spells them, through links and `..`.
-    files = [
-        replace(f, uri=f.listed_as) if f.listed_as in known and f.uri not in known else f
-        for f in store.find()
-    ]
+    unlisted = {row.uri for row in versions} - {file.uri for file in files}
+    spelled = {store.name(uri): uri for uri in unlisted}
+    files = [replace(file, uri=spelled.get(file.uri, file.uri)) for file in files]
+    reloads = frozenset(spelled.get(name, name) for name in map(store.name, reloads))
     check_tables(feed, tables, bool(versions))
     listed = {file.uri for file in files}
     if gone := sorted(reloads - listed):
@@ -116,7 +116,8 @@ def plan_load(
         return plan, outdated, {}, frozenset()
     ids, ddl = {"load_id": 1, "batch_id": 1}, tables.ddl()
     if tables.exist("ledger"):
-        (ids,) = tables.rows("next_ids", batch="load_id" if outdated else "batch_id")
+        batch = "load_id" if any("batch_id" in statement for statement in outdated) else "batch_id"
+        (ids,) = tables.rows("next_ids", batch=batch)
     settings, lock = tables.render("copy_settings"), tables.sql("lock_ledger")
     work = settings["work_location"] or "s3://<CTI_WORK_LOCATION>"
     folder = f"{feed_folder(work, feed.name)}<load>/" if lock else ""

@@ -46,7 +46,7 @@ def find_loads(project: Project, taken: Taken, feed: Feed | None = None) -> Stan
     """The loads, if they can be rolled back. Raises ConfigError that says why not."""
     with project.warehouse(create=False) as tables:
         if not tables.exist("ledger"):
-            raise ConfigError(f"there is no {taken}; nothing has been loaded yet")
+            raise ConfigError(f"the ledger has no {taken}; nothing has been loaded yet")
         tables.refuse_outdated()
         return _standing(project, tables, taken, feed)
 
@@ -69,7 +69,7 @@ def roll_back(
             tables.bring_up_to_date()
             with tables.locked():
                 rows = tables.rows("ledger_rows", **which) if found else []
-                if found and not any(_stands(row) for row in rows):
+                if found and not any(_stands(row) for row in rows if row["feed"] == feed.name):
                     return found  # the try before lost its connection at COMMIT, which was done
                 loads = _standing(project, tables, taken, feed)
                 (counts,) = tables.rows("count_loads", **which)
@@ -100,7 +100,9 @@ def _standing(
     """
     rows = tables.rows("ledger_rows", **taken._asdict())
     if not rows:
-        raise ConfigError(f"there is no {taken}; `python -m loader history` shows the loads")
+        raise ConfigError(
+            f"the ledger has no {taken}; `python -m loader history` shows what it has"
+        )
     names = sorted({row["feed"] for row in rows})
     name = feed.name if feed else names[0]
     if name not in names:

@@ -46,8 +46,9 @@ def literal(text: str) -> str:
 
 def pattern_matches(connection: duckdb.DuckDBPyConnection, value: str, pattern: str) -> bool:
     """Whether the whole value matches an RE2 expression, by the engine that screens with it."""
-    row = connection.execute("select regexp_full_match(?, ?)", [value, pattern]).fetchone()
-    return bool(row and row[0])
+    query = connection.execute("select regexp_full_match(?, ?)", [value, pattern])
+    # All rows: an unread result would keep the connection from other work.
+    return bool(query.fetchall()[0][0])
 
 
 @cache

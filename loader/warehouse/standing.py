@@ -14,9 +14,10 @@ def check_tables(feed: Feed, tables: Warehouse, known: bool) -> None:
     """
     if not tables.exist("landing"):
         return
+    missing = not tables.exist("ledger")
     sides = {"source": tables.nodes["landing"], "found": tables.rows("landing_columns")}
     what, cure = f"is not as {feed.file} says", tables.sql("landing_changes", **sides)
-    for row in tables.rows("earlier_names") if not (cure or known) and tables.exist() else ():
+    for row in tables.rows("earlier_names") if not (cure or known or missing) else ():
         what = f"has records of {row['feed']}, which no contract names any more"
         cure = tables.sql("rename_feed", earlier=row["feed"])
     if cure:

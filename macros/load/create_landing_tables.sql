@@ -80,9 +80,9 @@
 
 {% macro add_columns(relation, columns) %}
     {#-
-        The statements that add columns which a table lacks. columns: types by name. A ledger of the time
-        when all files of a load shared its id then says of each load that it was its own batch, and that
-        its files are as old as the load.
+        The statements that add columns which a table lacks. columns: types by name. A load of the time when
+        all files of a load shared its id is its own batch then, and its files are as old as the load; so
+        is one that an earlier version made beside this one.
     -#}
     {% set found, statements = [], [] %}
     {% for column in adapter.get_columns_in_relation(relation) %}
@@ -91,8 +91,14 @@
     {% for name, type in columns.items() if name not in found %}
         {% do statements.append('alter table ' ~ relation.include(database=false) ~ ' add column ' ~ name ~ ' ' ~ type) %}
     {% endfor %}
-    {% if 'batch_id' in columns and 'batch_id' not in found %}
-        {% do statements.append('update ' ~ relation ~ ' set batch_id = load_id, file_time = loaded_at') %}
+    {% if 'batch_id' in columns %}
+        {% set earlier = ' where batch_id is null or file_time is null' %}
+        {% if statements or run_query('select 1 from ' ~ relation ~ earlier ~ ' limit 1').rows %}
+            {% do statements.append(
+                'update ' ~ relation ~ ' set batch_id = coalesce(batch_id, load_id),'
+                ~ ' file_time = coalesce(file_time, loaded_at)' ~ earlier
+            ) %}
+        {% endif %}
     {% endif %}
     {{ return(statements) }}
 {% endmacro %}

@@ -103,32 +103,31 @@ values
         only the tables have. load_id: the first of the batch.
     -#}
     {%- set statement -%}
-with ledger as (
-    select load_id, uri, records_loaded, records_rejected from {{ tables.ledger }} where batch_id = {{ batch_id }}
-),
-landed as (
-    select _load_id as load_id, count(*) as records from {{ tables.landing }}
+with counted as (
+    select load_id, uri, records_loaded, records_rejected, 0 as records_landed, 0 as records_quarantined
+    from {{ tables.ledger }}
+    where batch_id = {{ batch_id }}
+    union all
+    select _load_id, null, 0, 0, count(*), 0
+    from {{ tables.landing }}
     where _load_id >= {{ load_id }}
     group by _load_id
-),
-quarantined as (
-    select load_id, count(*) as records from {{ tables.quarantine }}
+    union all
+    select load_id, null, 0, 0, 0, count(*)
+    from {{ tables.quarantine }}
     where part = 1 and load_id >= {{ load_id }}
     group by load_id
 )
 select
-    ledger.uri,
-    coalesce(ledger.records_loaded, 0) as records_loaded,
-    coalesce(landed.records, 0) as records_landed,
-    coalesce(ledger.records_rejected, 0) as records_rejected,
-    coalesce(quarantined.records, 0) as records_quarantined
-from ledger
-full outer join landed on ledger.load_id = landed.load_id
-full outer join quarantined on coalesce(ledger.load_id, landed.load_id) = quarantined.load_id
-where
-    coalesce(ledger.records_loaded, 0) <> coalesce(landed.records, 0)
-    or coalesce(ledger.records_rejected, 0) <> coalesce(quarantined.records, 0)
-order by ledger.uri
+    max(uri) as uri,
+    sum(records_loaded) as records_loaded,
+    sum(records_landed) as records_landed,
+    sum(records_rejected) as records_rejected,
+    sum(records_quarantined) as records_quarantined
+from counted
+group by load_id
+having sum(records_loaded) <> sum(records_landed) or sum(records_rejected) <> sum(records_quarantined)
+order by max(uri)
 limit 1
     {%- endset -%}
     {{ return(statement) }}

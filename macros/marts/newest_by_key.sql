@@ -21,6 +21,11 @@
             {% do cti.refuse_argument('newest_by_key', name, value, 'a list') %}
         {% endif %}
     {% endfor %}
+    {% for term in order_by if ' nulls ' not in term | lower %}
+        {% do cti.refuse_argument(
+            'newest_by_key', 'order_by', term, 'a list of terms that end in nulls last or nulls first; engines differ'
+        ) %}
+    {% endfor %}
     {% if 'last_load_id' in order_by | string or '_load_id' in order_by | string %}
         {% do cti.refuse_argument(
             'newest_by_key', 'order_by', order_by, 'terms without a load id; the order of loads says nothing of records'
@@ -143,7 +148,8 @@ where _loader_place = 1
     {%- for name in key -%}
         {%- set a, b = one ~ '.' ~ name, other ~ '.' ~ name -%}
         {%- set constraints = (model.columns[name] or {}).get('constraints') or [] -%}
-        {%- if constraints | selectattr('type', 'equalto', 'not_null') | list -%}
+        {#- dbt makes constraints only of an enforced contract. -#}
+        {%- if model.config.contract.enforced and constraints | selectattr('type', 'equalto', 'not_null') | list -%}
             {%- do equal.append(a ~ ' = ' ~ b) -%}
         {%- else -%}
             {%- do equal.append('(' ~ a ~ ' = ' ~ b ~ ' or (' ~ a ~ ' is null and ' ~ b ~ ' is null))') -%}

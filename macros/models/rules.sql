@@ -94,7 +94,7 @@
     {#- A hash of the rows of a small table, in whatever order they come. -#}
     {% set rows = [] %}
     {% for row in run_query('select * from ' ~ relation).rows %}
-        {% do rows.append(row.values() | map('string') | list | string) %}
+        {% do rows.append(row.values() | list | string) %}
     {% endfor %}
     {{ return(local_md5(rows | sort | join('\n'))) }}
 {% endmacro %}

@@ -156,6 +156,8 @@ def test_a_renamed_source(loader: Loader, orders: Path, tables: Tables, mode: st
     (orders / "b.csv").write_text("Order ID,amount\n123456789,1\n8,1\n")
     loader("load", "--select", "orders")
     before = tables.rows("select * from raw.orders order by amount")
+    # and a warehouse that lacks a table which only this version has
+    tables.rows("drop table raw._load_lock")
     # WHEN its source gets another name
     path.write_text(path.read_text().replace("name: shop", "name: store"))
     # THEN its files are not loaded again, and both names are told

@@ -69,7 +69,13 @@ models:
           arguments: {landed: "source('market', 'stalls')"}
       - counts_every_key:
           arguments: {landed: ref('stg_market__stalls'), key: [town, place]}
-    columns: [{name: town}, {name: place}, {name: rent}, {name: occurrences}, {name: last_load_id}]
+    columns:
+      - {name: town}
+      # Without an enforced contract dbt makes no constraint of it.
+      - {name: place, constraints: [{type: not_null}]}
+      - {name: rent}
+      - {name: occurrences}
+      - {name: last_load_id}
 """
 
 
@@ -180,7 +186,8 @@ def test_urls_that_only_the_case_of_their_path_tells_apart(
         ("key=['town', 'place']", "key='town'"),
         ("columns=['rent']", "columns=[]"),
         ("columns=['rent']", "columns=['rent'], order_by=none"),
-        ("columns=['rent']", "columns=['rent'], order_by=['last_load_id desc']"),
+        ("columns=['rent']", "columns=['rent'], order_by=['last_load_id desc nulls last']"),
+        ("columns=['rent']", "columns=['rent'], order_by=['rent desc']"),
         ("unique_key=['town', 'place']", "unique_key='town'"),
         ("incremental_strategy='newest'", "incremental_strategy='merge'"),
         ("pre_hook=", "post_hook="),

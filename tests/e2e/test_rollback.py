@@ -198,7 +198,7 @@ def test_a_replay_is_taken_back_into_quarantine(
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["9"], "there is no load 9"),
+        (["9"], "the ledger has no load 9"),
         (["0"], "0 is not in the range"),
         (["1", "--select", "orders"], "load 1 is one of cti.indicators, not of shop.orders"),
         (["1"], "deletes 3 landed and 2 rejected records of load 1; there is no terminal"),

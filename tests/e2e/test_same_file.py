@@ -75,6 +75,23 @@ def test_a_copy_of_a_loaded_file_is_told(
     assert tables.count("raw.indicators") == 2
 
 
+def test_another_version_of_a_file_is_told(
+    loader: Loader, feed_folder: Path, tables: Tables
+) -> None:
+    # GIVEN a file that comes again with other bytes
+    (feed_folder / "a.csv").write_text(FILE)
+    loader("load")
+    (feed_folder / "a.csv").write_text(FILE.replace("a.ex", "b.ex"))
+    # THEN both versions count, and what keeps the new one alone is said
+    told = loader("load").stderr
+    assert "feed/a.csv was loaded before with other bytes (load_id 1); both versions" in told
+    assert "rollback --file feed/a.csv" in told
+    # WHEN that is done THEN only the new one is there, however the file is spelled
+    loader("rollback", "--file", "feed/a.csv", "--yes")
+    loader("load", "--reload", "./feed/../feed/a.csv")
+    assert tables.rows("select indicator from raw.indicators") == [("b.example",)]
+
+
 def test_a_copy_is_told_of_a_local_file_and_in_no_other_case(
     loader: Loader, project: Path, feed_folder: Path
 ) -> None:

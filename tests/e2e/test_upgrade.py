@@ -32,6 +32,7 @@ OLDER = (
     "update raw._loaded_files set load_id = batch_id",
     "alter table raw._loaded_files drop column batch_id",
     "alter table raw._loaded_files drop column file_time",
+    "drop table raw._load_lock",
 )
 # The same of the mart, which knew nothing of files, and of what tells how it was built.
 OLDER_MART = (
@@ -42,7 +43,7 @@ OLDER_MART = (
     "alter table analytics.indicators drop column _record",
     "drop table raw._built_models",
 )
-ALTERED = ("add column batch_id bigint", "add column file_time timestamp", "set batch_id = load_id")
+ALTERED = ("add column batch_id bigint", "add column file_time timestamp", "set batch_id = coa")
 
 
 def write(folder: Path, name: str, *indicators: str, rejected: int = 0) -> None:
@@ -279,3 +280,23 @@ def test_a_kill_between_two_statements_does_no_harm(
         "select count(*) from raw._loaded_files where batch_id is null or file_time is null"
     ) == [(0,)]
     loader("run")
+
+
+@on_both_engines
+def test_what_an_earlier_version_loads_meanwhile_is_taken_up(
+    loader: Loader, tables: Tables, feed_folder: Path
+) -> None:
+    # GIVEN a load, and one by a machine that still has the earlier version
+    write(feed_folder, "a", "one")
+    loader("load")
+    write(feed_folder, "b", "two")
+    loader("load")
+    tables.rows("update raw._loaded_files set batch_id = null, file_time = null where load_id = 2")
+    # WHEN anything is loaded or built THEN it is a load like any other
+    assert "coalesce(batch_id, load_id)" in loader("plan").stdout
+    loader("run")
+    assert tables.rows("select load_id, batch_id from raw._loaded_files order by 1") == [
+        (1, 1),
+        (2, 2),
+    ]
+    assert "update" not in loader("plan").stdout

@@ -192,6 +192,12 @@ def test_a_table_without_columns_says_where_they_go(make_feed: MakeFeed) -> None
     assert "no columns" in refusal(make_feed, {"_load_id": {"data_type": "bigint"}})
 
 
+@pytest.mark.parametrize("name", ["_number", "_file", "_File_Time", " _record", "_LOAD_ID"])
+def test_a_name_that_the_loader_uses_itself(make_feed: MakeFeed, name: str) -> None:
+    # Beside the loader's own column of this name, one of them would be read for the other.
+    assert "the loader has a column of this name" in refusal(make_feed, {"id": {}, name: {}})
+
+
 @pytest.mark.parametrize("second", ["Id", "ID", " id ", "iD\u00a0"])
 def test_two_columns_that_no_header_can_tell_apart(make_feed: MakeFeed, second: str) -> None:
     # Header names are compared stripped and lowercased.

@@ -171,7 +171,20 @@ def test_a_folder_outside_of_the_project(
     (project / "data").symlink_to(folder / "data", target_is_directory=True)
     (file,) = open_store("data/a.csv", project).find()
     assert file.uri == (folder / "data/a.csv").as_posix()
-    assert file.listed_as == "data/a.csv"
+    # A person may spell it in any way.
+    assert open_store("data/a.csv", project).name("./data/../data/a.csv") == file.uri
+
+
+@pytest.mark.parametrize("seconds", [400_000_000_000, -70_000_000_000])
+def test_a_time_that_no_calendar_has_is_told_by_the_file(folder: Path, seconds: int) -> None:
+    # Mounted drives and archives have such times.
+    os.utime(folder / "data/a.csv", ns=(0, seconds * 10**9))
+    store = open_store("data/a.csv", folder)
+    if (folder / "data/a.csv").stat().st_mtime_ns != seconds * 10**9:
+        assert len(store.find()) == 1  # a file system that cannot keep it
+        return
+    with pytest.raises(ConfigError, match=r"data/a\.csv: last changed beyond the years"):
+        store.find()
 
 
 def test_a_link_into_a_store_of_nameless_files(folder: Path) -> None:

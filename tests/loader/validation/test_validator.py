@@ -547,3 +547,16 @@ def test_a_feed_may_have_2000_columns(make_feed: MakeFeed, judge_bytes: JudgeByt
         (2, "c1201", "accepted_values")
     ]
     assert judged.accepted == "\n".join([header, ",".join(good), ""]).encode()
+
+
+def test_numbers_are_kept_of_a_file_that_the_judge_looked_at(
+    make_feed: MakeFeed, tmp_path: Path
+) -> None:
+    # The judge asks the engine for patterns, on the connection that writes the numbers.
+    feed = make_feed({"a": {"pattern": "[a-z]+"}}, record_number=True, rejects={"max_rows": 1})
+    path = tmp_path / "a.csv"
+    path.write_text("a\nx\n1\ny\n")
+    with Validator(feed, tmp_path) as validator:
+        verdict = validator.numbered(validator.validate("a.csv", path))
+    assert verdict.text is not None
+    assert sorted(verdict.text.read_text().splitlines()) == ["a,_record", "x,1", "y,3"]
