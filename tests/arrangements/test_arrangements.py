@@ -21,6 +21,7 @@ _ARRANGEMENTS_OF_A_CASE = 4
 _SHRINK_SECONDS = 90.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", range(_CASES))
 def test_the_same_files_are_the_same_marts(duckdb_site: Site, number: int) -> None:
     _holds(duckdb_site, number)
