@@ -54,11 +54,13 @@ def lose_commit(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], objec
 
     def lose(meanwhile: Callable[[], object]) -> None:
         monkeypatch.setattr("loader.jobs.attempts._WAITS", (0.0,))
-        execute, lost = Warehouse.execute, list[str]()
+        execute, changed, lost = Warehouse.execute, list[str](), list[str]()
 
         def broken(self: Warehouse, sql: str) -> None:
             execute(self, sql)
-            if sql == "commit" and not lost:
+            # Not that of tables that are created before.
+            changed.extend([sql] if sql.startswith(("insert", "delete", "update")) else [])
+            if sql == "commit" and changed and not lost:
                 lost.append(sql)
                 meanwhile()
                 raise WarehouseTransient("connection reset")

@@ -155,6 +155,7 @@ def test_a_build_from_nothing_notes_its_rules(
     assert mart(tables, "indicator") == ["A.EXAMPLE/A", "B.EXAMPLE"]
 
 
+@pytest.mark.slow
 def test_a_mart_of_one_s_own_sql_is_rebuilt_too(
     loader: Loader, project: Path, built: Path, tables: Tables
 ) -> None:

@@ -40,6 +40,7 @@ def assert_told(loader: Loader, code: int, words: str) -> dict[str, Any]:
     return told
 
 
+@pytest.mark.slow
 @on_both_engines
 def test_tables_that_are_gone_after_the_build(
     loader: Loader, project: Path, feed_folder: Path, tables: Tables
@@ -56,6 +57,7 @@ def test_tables_that_are_gone_after_the_build(
     assert tables.count("raw.indicators") == 3
 
 
+@pytest.mark.slow
 def test_a_target_that_leads_elsewhere_after_the_load(
     loader: Loader, project: Path, feed_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
