@@ -28,7 +28,7 @@ def plan(settings: Settings) -> None:
     def show(feed: Feed) -> None:
         reloads = frozenset(settings.reloads)
         plan, sql, manifests, copied = plan_load(settings.project, feed, warehouse, reloads)
-        way = {f.uri: "as it is" if f.uri in copied else "in parts" for f in plan.new}
+        way = {f.uri: "as it is" if f.uri in copied else "rewritten" for f in plan.new}
         if settings.as_json:
             planned = {
                 "feed": feed.name,

@@ -122,12 +122,14 @@ def plan_load(
     work = settings["work_location"] or "s3://<CTI_WORK_LOCATION>"
     folder = f"{feed_folder(work, feed.name)}<load>/" if lock else ""
     copied, groups, names = set[str](), list[CopyGroup](), feed.landed_names
+    numbered = feed.options.record_number
     for number, file in enumerate(plan.new):
         if not lock or as_is(feed, file, settings):
-            copied.add(file.uri)
+            path = f"<{file.uri}, rewritten>" if numbered else store.path(file)
+            copied |= set() if numbered else {file.uri}
             kind = compression_of(file.uri, feed.options.compression)
-            groups.append(file_group(feed, store.path(file), names, 0, number, kind))
-    if len(copied) < len(plan.new):
+            groups.append(file_group(feed, path, names, 0, number, kind))
+    if lock and len(copied) < len(plan.new):
         parts = (f"{folder}<part>.csv.gz",)
         groups.append(CopyGroup(parts, (*names, NUMBER), 0, names, compression="gzip"))
     groups = merged(feed, groups, folder)

@@ -131,7 +131,7 @@ def test_a_name_without_a_date_is_refused_by_name(
     for command in ("load", "plan"):
         told = " ".join(loader(command, code=1).stderr.split())
         assert f"feed/{name}: no date in the form YYYY-MM-DD in its name" in told
-        assert "Nothing was loaded" in told
+        assert "Correct the form in file_time" in told
     assert tables.count("raw._loaded_files") == 1
 
 
@@ -161,3 +161,10 @@ def test_a_contract_may_keep_the_number_from_some_day_on(
     assert [row[:2] for row in staged(tables)] == [
         *(("a-1", None), ("b-1", None), ("b-2", None), ("c-1", None)),
     ]
+
+
+def test_a_plan_says_that_files_with_numbers_are_rewritten(loader: Loader, dated: Path) -> None:
+    (dated / "2026-05-30.csv").write_bytes(text("a", "."))
+    told = loader("plan").stdout
+    assert "rewritten" in told
+    assert "'<feed/2026-05-30.csv, rewritten>'" in told

@@ -26,7 +26,7 @@ def _known(sql: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("as_is_bytes", "read", "copies"), [("1", "as it is", 2), ("10000", "in parts", 1)]
+    ("as_is_bytes", "read", "copies"), [("1", "as it is", 2), ("10000", "rewritten", 1)]
 )
 def test_plan_tells_the_sql_and_changes_nothing(
     whole_site: Site, as_is_bytes: str, read: str, copies: int
@@ -60,7 +60,7 @@ def test_plan_tells_the_sql_and_changes_nothing(
     for uri in uris:
         assert uri in outcome.out
         assert (f'"url": "{uri}"' in outcome.out) is (read == "as it is")
-    assert ("<part>.csv.gz" in outcome.out) is (read == "in parts")
+    assert ("<part>.csv.gz" in outcome.out) is (read == "rewritten")
     assert '"mandatory": true' in outcome.out
     assert outcome.out.count("copy ") == len(report["manifests"]) == copies
     # and is what the load then sends.
