@@ -101,16 +101,23 @@ def test_what_copy_alone_refuses_is_named(loaded: Site, rig: WatchedRig, spoilt:
 def test_a_column_that_is_narrower_than_the_contract_is_named(
     loaded: Site, rig: WatchedRig
 ) -> None:
-    # Somebody has made the landing table by hand, or has widened the contract alone.
-    loaded.query("alter table raw.indicators rename to kept")
-    try:
+    # GIVEN a landing table that somebody makes anew by hand
+    def narrow() -> None:
+        loaded.query("alter table raw.indicators rename to kept")
         columns = [f"{name} varchar(8)" for name in COLUMNS]
         loaded.query(
             f"create table raw.indicators ({', '.join(columns)}, _load_id bigint not null,"
             " _loaded_at timestamp not null)"
         )
-        uri = loaded.put("in/new.csv", indicators("more than eight bytes"))
+
+    uri = loaded.put("in/new.csv", indicators("more than eight bytes"))
+    try:
+        # WHEN that is after the load has compared it with the contract THEN COPY finds it out
+        rig.before("^create temp", narrow)
         loaded.load(CTI_COPY_AS_IS_BYTES=_ANY_SIZE).refused(3, uri, "line 2", "column indicator")
+        # WHEN it is before THEN nothing is copied
+        widened = 'alter column "indicator" type varchar(2048);'
+        loaded.load(CTI_COPY_AS_IS_BYTES=_ANY_SIZE).refused(2, widened)
     finally:
         loaded.query("drop table raw.indicators")
         loaded.query("alter table raw.kept rename to indicators")
