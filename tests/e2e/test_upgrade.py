@@ -56,8 +56,8 @@ def write(folder: Path, name: str, *indicators: str, rejected: int = 0) -> None:
 def state(tables: Tables) -> list[Any]:
     """The columns and the rows of all that a load writes to."""
     columns = tables.rows(
-        "select table_name, column_name from information_schema.columns"
-        " where table_schema = 'raw' order by 1, 2"
+        "select table_name, column_name from information_schema.columns where table_schema = 'raw'"
+        " and table_name in ('indicators', '_rejected_records', '_loaded_files') order by 1, 2"
     )
     names = ("indicators", "_rejected_records", "_loaded_files")
     rows = [sorted(tables.rows(f"select * from raw.{name}"), key=repr) for name in names]

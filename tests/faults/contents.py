@@ -13,7 +13,7 @@ __all__ = ["Contents", "not_made_up_for", "read_contents"]
 
 Query = Callable[[str], Sequence[Sequence[Any]]]
 
-# Everything but the times at which a load ran.
+# Everything but the times at which a load ran, and at which the store took an object.
 _TABLES = {
     "raw.indicators": (
         "indicator, indicator_type, source, confidence, first_seen, last_seen, description,"
@@ -21,7 +21,7 @@ _TABLES = {
     ),
     "raw._loaded_files": (
         "load_id, batch_id, feed, uri, etag, version, bytes, records_read, records_loaded,"
-        " records_rejected, status, file_time"
+        " records_rejected, status"
     ),
     "raw._rejected_records": (
         "load_id, feed, uri, etag, record, part, line, column_name, rule, value, message, header,"
@@ -29,7 +29,7 @@ _TABLES = {
     ),
     "analytics.indicators": (
         "indicator, indicator_type, source, confidence, first_seen, last_seen, description,"
-        " _file, _file_time, occurrences, last_load_id"
+        " _file, occurrences, last_load_id"
     ),
 }
 
