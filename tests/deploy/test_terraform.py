@@ -197,12 +197,13 @@ def test_the_environment_is_what_the_loader_and_the_profile_read() -> None:
     options = (ROOT / "loader/cli/options.py").read_text()
     read = set(re.findall(r"env_var\('(\w+)'", profile + macros + feed))
     read |= set(re.findall(r'envvar="(CTI_\w+)"', options))
-    # THEN it is all set, but for the password and what is only needed for other regions
+    # THEN it is all set, but for the password and what is only needed to differ from the usual
     outputs = (
         (ROOT / "terraform/outputs.tf").read_text().split("environment = {")[1].split("}\n")[0]
     )
     given = set(re.findall(r"^    (\w+) += ", outputs, re.MULTILINE))
-    assert read - given == {"DBT_ENV_SECRET_REDSHIFT_PASSWORD", "CTI_COPY_REGION"}
+    optional = {"CTI_COPY_REGION", "CTI_COPY_AS_IS_BYTES", "CTI_RAW_SCHEMA"}
+    assert read - given == {"DBT_ENV_SECRET_REDSHIFT_PASSWORD"} | optional
     # AND nothing that nobody reads: the region is boto3's
     assert given - read == {"AWS_DEFAULT_REGION"}
 
