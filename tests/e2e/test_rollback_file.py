@@ -108,7 +108,7 @@ def test_what_cannot_be_done_is_said(
     before = state(tables)
     for arguments, told in (
         (["--file", "feed/none.csv"], "the ledger has no file feed/none.csv"),
-        (["--file", "feed/o'Brien\\.csv"], "there is no file feed/o'Brien\\.csv"),
+        (["--file", "feed/o'Brien\\.csv"], "the ledger has no file feed/o'Brien\\.csv"),
         (["1", "--file", "feed/a.csv"], "say what to roll back"),
         ([], "say what to roll back"),
     ):
