@@ -147,13 +147,20 @@ def project_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def copy_files(project: Path, folder: Path) -> None:
+    """Copies a project with what dbt remembers of it, which is older than the copies otherwise."""
+    shutil.copytree(project, folder)
+    for parsed in folder.glob("target/**/partial_parse.msgpack"):
+        parsed.touch()
+
+
 @pytest.fixture(scope="session")
 def redshift_project_files(
     project_files: Path, cluster: Cluster, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
     """The same, parsed with the settings of the cluster. Not to be written to."""
     folder = tmp_path_factory.mktemp("redshift") / "project"
-    shutil.copytree(project_files, folder)
+    copy_files(project_files, folder)
     with pytest.MonkeyPatch.context() as patch:
         _set_all(patch, cluster.settings)
         patch.chdir(folder)
@@ -168,7 +175,7 @@ def project(
     """A copy of the project to work in; the current folder."""
     files = {"duckdb": "project_files", "redshift": "redshift_project_files"}[target]
     folder = tmp_path / "project"
-    shutil.copytree(request.getfixturevalue(files), folder)
+    copy_files(request.getfixturevalue(files), folder)
     monkeypatch.chdir(folder)
     return folder
 

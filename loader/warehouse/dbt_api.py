@@ -13,8 +13,8 @@ again:
     logging                                 the logger "stdout_log", which prints for dbt
 
 It hands on two of dbt's objects. From the manifest, project.py reads `sources`, `nodes`,
-`child_map` and `parent_map`, and hands on nodes; this module reads `metadata` and `nodes`. On the
-adapter, which dbt registers when it parses, connection.py calls `execute`, `execute_macro`,
+`child_map` and `parent_map`, and hands on nodes; this module reads `metadata`, `nodes` and `files`.
+On the adapter, which dbt registers when it parses, connection.py calls `execute`, `execute_macro`,
 `get_relation`, `Relation.create_from`, `config`, `cache` and `commit_if_has_connection`; this
 module reads its `config`, clears its `cache`, and sets `connections.query_header`.
 
@@ -23,6 +23,7 @@ dbt takes seconds to import, so each function imports what it needs.
 
 import ast
 import logging
+import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
@@ -83,7 +84,24 @@ class BuildResult:
 def parse(options: Sequence[str]) -> Any:
     """The manifest of the project that dbt's options point to. Raises ConfigError."""
     # Its manifest.json is for others; `dbt build` writes it.
-    return _invoke(["--log-level", "none", "--no-write-json", "parse", *options])
+    command = ["--log-level", "none", "--no-write-json", "parse", *options]
+    manifest = _invoke(command)
+    return _invoke(["--no-partial-parse", *command]) if _is_stale(manifest) else manifest
+
+
+def _is_stale(manifest: Any) -> bool:
+    """Whether some file was written since dbt parsed the project.
+
+    dbt keeps what it has parsed and takes a file for unchanged where only blanks or line ends are
+    other ones, even inside quotes, or where the time it was written is as it was. No program sets
+    the time of the last change of a file (ctime) back.
+    """
+    from dbt.adapters.factory import get_adapter_by_type
+
+    config = get_adapter_by_type(manifest.metadata.adapter_type).config
+    kept = Path(config.project_root, config.project_target_path, "partial_parse.msgpack")
+    paths = (file.path.absolute_path for file in manifest.files.values())
+    return kept.exists() and max(os.stat(p).st_ctime_ns for p in paths) > kept.stat().st_mtime_ns
 
 
 def build(manifest: Any, options: Sequence[str], quiet: bool) -> BuildResult:

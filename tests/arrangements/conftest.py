@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import pytest
 from arrangements.feeds import add_orders, allow_rejects
 from arrangements.sites import DuckdbSite, RedshiftSite, Site
-from conftest import _set_all
+from conftest import _set_all, copy_files
 from redshift.cluster import Cluster
 from redshift.commands import Commands, warm_up
 from rig.fixtures import pytest_configure
@@ -24,7 +23,7 @@ def _project(
 ) -> Iterator[tuple[Path, Commands]]:
     """A project with both feeds, which is the current folder, and commands of it."""
     project = folder / "project"
-    shutil.copytree(files, project)
+    copy_files(files, project)
     add_orders(project)
     allow_rejects(project)
     warm_up(project, folder / "warm")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from conftest import copy_files
 from e2e.engines import on_both_engines
 
 from loader.warehouse.project import Project
@@ -35,7 +36,7 @@ def healthy(
 ) -> Path:
     """A project with two loads, the second a replay, all built. Not to be written to."""
     folder = tmp_path_factory.mktemp("healthy") / "project"
-    shutil.copytree(project_files, folder)
+    copy_files(project_files, folder)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         (folder / "feed").mkdir()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from conftest import copy_files
 from faults.duckdb_site import DuckdbSite, duckdb_site
 from faults.extent import ALL
 from faults.rig_site import RigSite, rig_site
@@ -43,7 +43,7 @@ def proxied(lake: Lake, s3_proxy: S3Proxy, monkeypatch: pytest.MonkeyPatch) -> I
 def faults_project(project_files: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One copy of the project for all faults in S3; each begins with its warehouse deleted."""
     folder = tmp_path_factory.mktemp("faults") / "project"
-    shutil.copytree(project_files, folder)
+    copy_files(project_files, folder)
     return folder
 
 

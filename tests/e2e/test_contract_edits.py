@@ -1,0 +1,49 @@
+"""An edit of a contract counts at once, also where dbt takes the file for unchanged."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from conftest import Loader
+
+FEED = """
+sources:
+  - name: shop
+    schema: raw
+    tables:
+      - name: sizes
+        config: {meta: {feed: {location: sizes/*.csv}}}
+        data_tests: [ledger_matches_landing]
+        columns:
+          - name: size
+            data_type: varchar(20)
+            config: {meta: {accepted_values: ["XL slim", "M"]}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        pytest.param("XL slim", "XL  slim", id="only blanks differ"),
+        pytest.param("XL slim", "XS slim", id="as long, and the time is set back"),
+    ],
+)
+def test_an_edit_counts_at_once(loader: Loader, project: Path, old: str, new: str) -> None:
+    yaml = project / "models/staging/_shop__sources.yml"
+    yaml.write_text(FEED)
+    file = project / "sizes.csv"
+    file.write_text(f"size\n{new}\n")
+    validate = ("validate", "--feed", "shop.sizes", "--json", file)
+    loader(*validate, code=1)
+    loader(*validate, code=1)  # dbt has nothing to parse any more
+    before = yaml.stat()
+    yaml.write_text(FEED.replace(old, new))
+    os.utime(yaml, ns=(before.st_atime_ns, before.st_mtime_ns))
+    loader(*validate)
+    file.write_text(f"size\n{old}\n")
+    loader(*validate, code=1)
