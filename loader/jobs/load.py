@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from loader import errors, interrupts
+from loader import errors
 from loader.contract.feed import Feed
 from loader.files.archives import plain_text
 from loader.files.spool import spool_folder
@@ -22,6 +22,7 @@ from loader.warehouse.copy_source import Files
 from loader.warehouse.landing import load_of, work_folder
 from loader.warehouse.ledger import Key, LedgerRow
 from loader.warehouse.project import Project
+from loader.warehouse.read_once import NotClean
 from loader.warehouse.work import check_folder, keep
 
 # Where the rejected records of a refused load are written unless an option names another place.
@@ -71,7 +72,6 @@ def judge_file(
     def advance(count: int) -> None:
         # A compressed file is longer when read than stored, and a dirty one is read twice.
         nonlocal left
-        interrupts.check()
         observer.advance(min(count, left))
         left -= min(count, left)
 
@@ -94,7 +94,7 @@ class Load:
     load that is refused are always written, to the folder rejects unless another is given. reloads:
     uris of files that were rolled back and are to be loaded again. verdicts: of the files judged so
     far. landed: the ledger's rows of the last try that landed its files; the answer to its COMMIT
-    may have been lost.
+    may have been lost. copies: whether the warehouse copies from S3.
     """
 
     project: Project
@@ -104,6 +104,7 @@ class Load:
     reloads: frozenset[str] = frozenset()
     store: Store = field(init=False)
     spool: Path = field(init=False)
+    copies: bool = field(init=False)
     report: LoadReport = field(init=False)
     verdicts: dict[Key, Verdict] = field(default_factory=dict, init=False)
     landed: list[LedgerRow] = field(default_factory=list, init=False)
@@ -127,7 +128,7 @@ class Load:
             tables.bring_up_to_date(create=False)
             plan = make_plan(self.feed, self.store, tables, self.reloads)
             # A mistake in its location is told before anything is fetched.
-            work_folder(tables, self.feed)
+            self.copies = work_folder(tables, self.feed) is not None
         if self.landed and plan.versions.issuperset(self.landed):
             # It was committed after all. What is new since then is left to the next load.
             return self._reported(self.landed, [self.verdicts[row.key] for row in self.landed])
@@ -136,10 +137,7 @@ class Load:
             files_loaded_before=len(plan.loaded_before),
             files_rolled_back_before=len(plan.rolled_back),
         )
-        files = self._fetched_and_judged(plan) if plan.new else []
-        verdicts = [verdict for _, verdict in files]
-        self._refuse_too_many(verdicts)
-        return self._reported(self._landed(plan, files) if files else [], verdicts)
+        return self._landed(plan, self._fetched_and_judged(plan) if plan.new else [])
 
     def _fetched_and_judged(self, plan: LoadPlan) -> list[tuple[FileVersion, Verdict]]:
         """The new files and their verdicts, without files that are not new once they are read."""
@@ -149,7 +147,11 @@ class Load:
         total = sum(file.bytes for file in plan.new)
         folder = Path(tempfile.mkdtemp(dir=self.spool))
         name = f"{self.feed.name}: validating {len(plan.new):,} files"
-        with self.observer.step(name, total), Validator(self.feed, folder) as validator:
+        # Where the engine reads files itself, a large one that begins clean is read as it lands.
+        with (
+            self.observer.step(name, total),
+            Validator(self.feed, folder, leave=not self.copies) as validator,
+        ):
             for file, path in validator.ahead(self._fetched(plan), self.verdicts):
                 if file.key not in self.verdicts:
                     if same := landed.get(file.etag or ""):
@@ -208,26 +210,48 @@ class Load:
             verdicts,
         )
 
-    def _landed(self, plan: LoadPlan, files: Files) -> list[LedgerRow]:
-        """The ledger's rows of the files, once they are committed.
+    def _landed(self, plan: LoadPlan, files: Files) -> LoadReport:
+        """The report on the files, once they are committed.
 
-        Raises as load_of, WarehouseTransient if another loader was quicker, and FileChanged.
+        Raises as load_of, RecordsRefused, WarehouseTransient if another loader was quicker, and
+        FileChanged.
         """
-        records = sum(verdict.accepted for _, verdict in files)
+        verdicts = [verdict for _, verdict in files]
+        self._refuse_too_many(verdicts)
+        if not files:
+            return self._reported([], [])
+        unread = sum(v.text.stat().st_size for v in verdicts if v.unread and v.text)
+        name = f"{self.feed.name}: loading {sum(v.accepted for v in verdicts):,} records"
+        if unread:
+            name = f"{self.feed.name}: validating and loading {len(files):,} files"
         try:
+            to, advance = (self.feed, files, self.spool, plan.versions), self.observer.advance
             with (
-                self.observer.step(f"{self.feed.name}: loading {records:,} records"),
+                self.observer.step(name, unread or None),
                 self.project.warehouse(self.feed) as tables,
-                load_of(tables, self.feed, files, self.spool, plan.versions) as self.landed,
+                load_of(tables, *to, advance) as self.landed,
             ):
                 self._check_unchanged(files)
-            return self.landed
+            return self._reported(self.landed, verdicts)
+        except NotClean as found:
+            return self._landed(plan, self._judged_after_all(files, found.file))
         except errors.WarehouseTransient:
             raise
         except (errors.ConfigError, errors.WarehouseError, errors.ReconciliationError):
             # Report a file that was overwritten meanwhile instead: that is why.
             self._check_unchanged(files)
             raise
+
+    def _judged_after_all(self, files: Files, found: FileVersion) -> Files:
+        """The same files, with a verdict on one that only began clean."""
+        text = self.verdicts[found.key].text
+        assert text is not None
+        name = f"{self.feed.name}: {found.uri} is not clean; judging its records"
+        folder, advance = Path(tempfile.mkdtemp(dir=self.spool)), self.observer.advance
+        step = self.observer.step(name, text.stat().st_size)
+        with step, Validator(self.feed, folder) as validator:
+            self.verdicts[found.key] = validator.validate(found.uri, text, advance)
+        return [(file, self.verdicts[file.key]) for file, _ in files]
 
     def _check_unchanged(self, files: Files) -> None:
         """Raises FileChanged. Side by side: the ledger is locked, and S3 takes time for each."""

@@ -12,7 +12,7 @@ from loader.files.version import FileVersion
 from loader.validation.rejects import Verdict
 from loader.warehouse.connection import Warehouse
 from loader.warehouse.copy_source import NUMBER, CopyGroup, as_is, file_group, merged
-from loader.warehouse.landing import ledger_row, load_statements
+from loader.warehouse.landing import emptied, ledger_row, load_statements, loading_time
 from loader.warehouse.ledger import Key, Versions, file_versions
 from loader.warehouse.project import Project
 from loader.warehouse.standing import check_tables
@@ -139,7 +139,8 @@ def plan_load(
         *(statement for group in groups for statement in tables.sql("stage_files", group=group)),
         *(["begin", lock] if lock else ["begin"]),
         tables.sql("next_ids"),
-        *load_statements(tables, feed, groups, rows),
+        *emptied(tables, feed, "loaded"),
+        *load_statements(tables, groups, rows, loading_time()),
         tables.sql("miscounted", **ids),
         "commit",
     ]

@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO
 
+from loader import interrupts
 from loader.contract.feed import Feed
 from loader.errors import DataRefused
 from loader.records import engine
@@ -55,6 +56,7 @@ class Reading:
             self._file, self.feed.dialect, len(header.fields), header.data_offset, header.data_line
         )
         for block in _one_table(header, blocks):
+            interrupts.check()
             self._advance(len(block.data))
             self.records += len(block)
             self.value_bytes += int(block.cut.value_bytes.sum())
@@ -83,6 +85,10 @@ class Reading:
             plain=text is None and self.is_plain(),
             header=self.header.raw.decode(),
         )
+
+    def unread(self) -> Verdict:
+        """What there is before any block was read."""
+        return Verdict(self.name, text=self.link, columns=self.columns, unread=True)
 
     @cached_property
     def link(self) -> Path:

@@ -140,7 +140,8 @@ class Verdict:
     text: a file that holds, after a header line, exactly the accepted records, its fields in the
     order of `columns`; None if the file was refused as a whole. plain: text is the file itself,
     with nothing in it that a reader could take otherwise: no byte order mark, lines ended by LF,
-    the header on one of them, no empty ones. header: the file's own, as it came.
+    the header on one of them, no empty ones. header: the file's own, as it came. unread: the file
+    begins clean, and is to be read when it is landed; so far nothing is known of it.
     """
 
     file: str
@@ -152,6 +153,7 @@ class Verdict:
     columns: tuple[str | None, ...] = ()
     plain: bool = False
     header: str = ""
+    unread: bool = False
 
     @property
     def rejected(self) -> int:

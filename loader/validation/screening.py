@@ -1,8 +1,7 @@
 """Runs the screen: the engine reads a text, and has to see what the strict reader sees in it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,6 +14,7 @@ from loader.records import engine
 from loader.records.cut import Positions
 from loader.records.reader import Block
 from loader.validation.reading import Reading
+from loader.validation.rejects import Verdict
 from loader.validation.screen import predicate
 
 # Enough for the engine to be worth asking; two of them are in memory, with 40 bytes a record.
@@ -42,28 +42,18 @@ class Screening:
         self._connection = connection
         self._clear = predicate(feed.columns)
 
-    @contextmanager
-    def beside(self, reading: Reading) -> Iterator[Future[tuple[Seen, int]]]:
-        """Screen a whole file while other work is done; stop at the end if it is still running.
+    def as_it_is(self, reading: Reading) -> Verdict | None:
+        """The verdict on a file that is wholly accepted as it is; None for any other."""
 
-        Yields what the engine sees in the file, and how many records the screen does not clear.
-        """
-        with ThreadPoolExecutor(1) as pool:
-            screening = pool.submit(self._whole, reading)
-            try:
-                yield screening
-            finally:
-                if not screening.done():
-                    screening.cancel()
-                    self._connection.interrupt()
+        def screen() -> tuple[Seen, int]:
+            [(records, value_bytes, unclear)] = self._connection.execute(
+                f"select count(*), coalesce(sum({_size(reading)}), 0),"
+                f" count(*) filter (where not ({self._clear}))"
+                f" from ({reading.select(reading.link)})"
+            ).fetchall()
+            return Seen(records, int(value_bytes)), unclear
 
-    def _whole(self, reading: Reading) -> tuple[Seen, int]:
-        [(records, value_bytes, unclear)] = self._connection.execute(
-            f"select count(*), coalesce(sum({_size(reading)}), 0),"
-            f" count(*) filter (where not ({self._clear}))"
-            f" from ({reading.select(reading.link)})"
-        ).fetchall()
-        return Seen(records, int(value_bytes)), unclear
+        return as_it_is(reading, screen, self._connection.interrupt)
 
     def by_segments(self, reading: Reading) -> Iterator[tuple[list[Block], Positions]]:
         """The segments of a file, each with the rows that the screen does not clear.
@@ -108,6 +98,46 @@ class Screening:
         expected = Seen(len(sizes), int(sizes @ np.arange(1, len(sizes) + 1)))
         reconcile(reading.name, Seen(records, int(size)), expected)
         return np.sort(np.array(unclear or [], np.int64))
+
+
+def as_it_is(
+    reading: Reading, screen: Callable[[], tuple[Seen, int]], stop: Callable[[], object]
+) -> Verdict | None:
+    """The verdict on a file that is wholly accepted as it is, read by both readers side by side.
+
+    screen: lets the engine read the file; returns what it sees, and how many records the screen
+    does not clear. stop: interrupts that, from another thread. None if some record is malformed or
+    not cleared, or some line ends in CRLF: the engine loses records whose quotes hold an LF where
+    lines end in CRLF. Raises DataRefused, ReconciliationError, and what screen() raises.
+    """
+    if reading.header.has_crlf:
+        return None
+    with ThreadPoolExecutor(1) as pool:
+        reader = pool.submit(_is_clean, reading, stop)
+        try:
+            seen, unclear = screen()
+        except Exception:
+            if reader.result():
+                raise
+            return None
+        if not reader.result() or unclear:
+            return None
+    reconcile(reading.name, seen, Seen(reading.records, reading.value_bytes))
+    return reading.verdict()
+
+
+def _is_clean(reading: Reading, stop: Callable[[], object]) -> bool:
+    """Whether the strict reader has nothing against a file; if it has, it stops the engine."""
+    clean = False
+    try:
+        for block in reading.blocks():
+            if block.faults or block.has_crlf:
+                return False
+        clean = reading.engine_takes()
+        return clean
+    finally:
+        if not clean:
+            stop()
 
 
 def reconcile(name: str, seen: Seen, expected: Seen) -> None:

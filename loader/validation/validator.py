@@ -28,7 +28,7 @@ from loader.records.reader import Block
 from loader.validation.judge import Judge
 from loader.validation.reading import Advance, Reading
 from loader.validation.rejects import Reject, Verdict
-from loader.validation.screening import Screening, Seen, reconcile
+from loader.validation.screening import Screening
 
 # The beginning of a longer file is tried first: a file with rejects mostly has some there.
 _TRIED_BYTES = 16 * 1024 * 1024
@@ -43,9 +43,11 @@ Segments = Iterable[tuple[list[Block], Positions]]
 class Validator(AbstractContextManager["Validator"]):
     """Validates the files of one feed, leaving what it writes in a spool folder."""
 
-    def __init__(self, feed: Feed, spool: Path) -> None:
+    def __init__(self, feed: Feed, spool: Path, leave: bool = False) -> None:
+        """leave: whether to leave a large file that begins clean to whoever lands it."""
         self._feed = feed
         self._spool = spool
+        self._leave = leave
         self._connection = engine.connect(spool)
         self._judge = Judge(feed, partial(engine.pattern_matches, self._connection))
         # With a cursor of its own: it screens in another thread while the judge asks for patterns.
@@ -68,8 +70,14 @@ class Validator(AbstractContextManager["Validator"]):
             return known
         try:
             with self._reading(name, path, advance) as reading:
-                verdict = self._as_it_is(reading) if self._begins_clean(reading) else None
-                return verdict or self._judged(reading, self._screening.by_segments(reading))
+                if self._begins_clean(reading):
+                    if self._leave and self._can_be_left(reading):
+                        return Verdict(
+                            name, text=reading.link, columns=reading.columns, unread=True
+                        )
+                    if verdict := self._screening.as_it_is(reading):
+                        return verdict
+                return self._judged(reading, self._screening.by_segments(reading))
         except DataRefused as error:
             return Verdict(name, refused=str(error))
 
@@ -172,23 +180,10 @@ class Validator(AbstractContextManager["Validator"]):
             return block is None
         return not len(self._screening.unclear_rows(reading, [block]))
 
-    def _as_it_is(self, reading: Reading) -> Verdict | None:
-        """The verdict on a file that is wholly accepted and that the engine reads as it is.
-
-        None if some record is malformed or not cleared by the screen, or some line ends in CRLF:
-        the engine loses records whose quotes hold an LF where lines end in CRLF.
-        """
-        if reading.header.has_crlf:
-            return None
-        with self._screening.beside(reading) as screening:
-            for block in reading.blocks():
-                if block.faults or block.has_crlf:
-                    return None
-            if not reading.engine_takes():
-                return None
-            seen, unclear = screening.result()
-        reconcile(reading.name, seen, Seen(reading.records, reading.value_bytes))
-        return None if unclear else reading.verdict()
+    def _can_be_left(self, reading: Reading) -> bool:
+        """Whether the table will have all of the file's bytes, to be counted there."""
+        whole = None not in reading.columns and not self._feed.options.record_number
+        return whole and reading.path.stat().st_size >= _TRIED_BYTES
 
     def _judged(self, reading: Reading, segments: Segments) -> Verdict:
         """The verdict on a file that has, or may have, records to reject.

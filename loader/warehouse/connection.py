@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from loader import interrupts
@@ -55,6 +56,11 @@ class Warehouse:
         """Runs statements in order. Raises WarehouseError."""
         for statement in statements:
             self.execute(statement)
+
+    def interrupter(self) -> Callable[[], None]:
+        """What ends the statement that this thread runs, for another thread to call."""
+        connections = self._adapter.connections
+        return partial(connections.cancel, connections.get_thread_connection())
 
     def query(self, sql: str) -> list[dict[str, Any]]:
         """The rows of a query. Raises WarehouseError."""

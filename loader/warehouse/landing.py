@@ -12,23 +12,31 @@ from typing import Any
 from loader import errors
 from loader.contract.feed import Feed
 from loader.files.version import FileVersion
+from loader.validation.reading import Advance
 from loader.validation.rejects import Verdict
 from loader.warehouse.connection import Warehouse
 from loader.warehouse.copy_source import CopyGroup, Files, copy_groups, merged
 from loader.warehouse.ledger import LedgerRow, Versions, file_versions
 from loader.warehouse.quarantine import write_rejected
+from loader.warehouse.read_once import read_once
 from loader.warehouse.work import WorkFolder
 
 
 @contextmanager
 def load_of(
-    tables: Warehouse, feed: Feed, files: Files, spool: Path, planned: Versions | None = None
+    tables: Warehouse,
+    feed: Feed,
+    files: Files,
+    spool: Path,
+    planned: Versions | None = None,
+    advance: Advance = lambda _: None,
 ) -> Iterator[list[LedgerRow]]:
     """Stages files and lands them in one transaction; yields their rows in the ledger.
 
     It commits when the block ends. planned: the feed's file versions that a load was planned from;
-    without it, the load is a replay. Raises ConfigError, StorageError, ReconciliationError or
-    WarehouseError; nothing is landed then, unless it is CommitUnknown.
+    without it, the load is a replay. advance: called with the number of bytes of unread files as
+    they are read. Raises ConfigError, StorageError, ReconciliationError, WarehouseError, and
+    NotClean for an unread file; nothing is landed then, unless it is CommitUnknown.
     """
     for _, verdict in files:
         expect(verdict.accepted + verdict.rejected, verdict.read, f"{verdict.file}: judged")
@@ -39,9 +47,15 @@ def load_of(
         if planned is not None:
             _check_still_true(tables, planned)
         (ids,) = tables.rows("next_ids")
-        status = "replayed" if planned is None else "loaded"
-        rows = [ledger_row(ids, n, *file, status) for n, file in enumerate(files)]
-        insert(tables, feed, groups, rows)
+        status, now = "replayed" if planned is None else "loaded", loading_time()
+        tables.execute_all(emptied(tables, feed, status))
+        rows = []
+        for number, (file, verdict) in enumerate(files):
+            if verdict.unread:
+                at = {"load_id": ids["load_id"], "loaded_at": now}
+                verdict = read_once(tables, feed, number, file, verdict, spool, advance, at)
+            rows.append(ledger_row(ids, number, file, verdict, status))
+        insert(tables, feed, groups, rows, now)
         yield rows
 
 
@@ -58,13 +72,17 @@ def _check_still_true(tables: Warehouse, planned: Versions) -> None:
 
 
 def insert(
-    tables: Warehouse, feed: Feed, groups: Sequence[CopyGroup], rows: Sequence[LedgerRow]
+    tables: Warehouse,
+    feed: Feed,
+    groups: Sequence[CopyGroup],
+    rows: Sequence[LedgerRow],
+    now: str,
 ) -> None:
     """Moves staged records to their tables and files into the ledger, and counts them.
 
     Raises WarehouseError, and ReconciliationError if a count is not what it must be.
     """
-    tables.execute_all(load_statements(tables, feed, groups, rows))
+    tables.execute_all(load_statements(tables, groups, rows, now))
     batch = {"load_id": rows[0].load_id, "batch_id": rows[0].batch_id}
     for row in tables.rows("miscounted", **batch):
         of = f"of {row['uri']}" if row["uri"] else "of no file"
@@ -82,24 +100,29 @@ def ledger_row(
     return LedgerRow(*place, *counts, status, ids["batch_id"], file.time)
 
 
-def load_statements(
-    tables: Warehouse, feed: Feed, groups: Sequence[CopyGroup], rows: Sequence[LedgerRow]
-) -> list[str]:
-    """The statements that move staged records to their tables and write files into the ledger.
+def loading_time() -> str:
+    """When a load runs, UTC as ISO 8601."""
+    return datetime.now(UTC).replace(tzinfo=None).isoformat(" ")
 
-    In mode replace, a load that is no replay takes the place of all that the landing table holds.
+
+def emptied(tables: Warehouse, feed: Feed, status: str) -> list[str]:
+    """The statements by which a load in mode replace takes the place of all that was landed.
+
+    None for a feed in another mode, and for a replay.
     """
-    replaces = feed.options.mode == "replace" and rows[0].status == "loaded"
-    load_id, now = rows[0].load_id, datetime.now(UTC).replace(tzinfo=None).isoformat(" ")
+    if feed.options.mode != "replace" or status != "loaded":
+        return []
+    return [tables.sql("empty_landing"), tables.sql("mark_replaced")]
+
+
+def load_statements(
+    tables: Warehouse, groups: Sequence[CopyGroup], rows: Sequence[LedgerRow], now: str
+) -> list[str]:
+    """The statements that move staged records to their tables and write files into the ledger."""
     macros = {"landing": "insert_staged", "quarantine": "quarantine_staged"}
-    return [
-        *([tables.sql("empty_landing"), tables.sql("mark_replaced")] if replaces else []),
-        *(
-            tables.sql(macros[group.table], group=group, load_id=load_id, loaded_at=now)
-            for group in groups
-        ),
-        *tables.sql("record_files", files=rows, loaded_at=now),
-    ]
+    at = {"load_id": rows[0].load_id, "loaded_at": now}
+    moved = [tables.sql(macros[group.table], group=group, **at) for group in groups]
+    return [*moved, *tables.sql("record_files", files=rows, loaded_at=now)]
 
 
 def expect(found: int, expected: int, what: str) -> None:

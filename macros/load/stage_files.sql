@@ -181,21 +181,44 @@ limit 1
 {% endmacro %}
 
 
-{% macro insert_staged(tables, group, load_id, loaded_at) %}
+{% macro insert_staged(tables, group, load_id, loaded_at, clear=none) %}
     {#-
         The statement that lands the staged records of a group of files.
         load_id: the batch's first, to which the number of a file within the batch is added.
+        clear: a condition; records for which it is not true get -1, which is nobody's load id.
     -#}
-    {%- set names = [] -%}
+    {%- set names, own_id = [], load_id ~ ' + ' ~ number_within(group) -%}
     {%- for name in group.names -%}{%- do names.append(quoted(name)) -%}{%- endfor -%}
     {%- set statement -%}
 insert into {{ tables.landing }} ({{ names | join(', ') }}, _load_id, _loaded_at)
 select
-    {{ names | join(', ') }}, {{ load_id }} + {{ number_within(group) }},
+    {{ names | join(', ') }}, {{ own_id if clear is none else 'case when ' ~ clear ~ ' then ' ~ own_id ~ ' else -1 end' }},
     cast({{ text_literal(loaded_at) }} as timestamp)
 from {{ quoted(group.stage) }}
     {%- endset -%}
     {{ return(statement) }}
+{% endmacro %}
+
+
+{% macro land_screened(tables, group, load_id, loaded_at, clear) %}
+    {#-
+        Two statements for an engine that reads local files: one lands a staged file and screens it, the
+        other has one row, of what was landed of it: records, value_bytes, and how many records are unclear.
+        group: of one file. clear: the screen's condition.
+    -#}
+    {%- set sizes = [] -%}
+    {%- for name in group.names -%}
+        {%- do sizes.append('coalesce(sum(strlen(' ~ quoted(name) ~ ')), 0)') -%}
+    {%- endfor -%}
+    {%- set count -%}
+select
+    count(*) as records,
+    {{ sizes | join(' + ') }} as value_bytes,
+    count(*) filter (where _load_id = -1) as unclear
+from {{ tables.landing }}
+where _load_id in (-1, {{ load_id }} + {{ number_within(group) }})
+    {%- endset -%}
+    {{ return([insert_staged(tables, group, load_id, loaded_at, clear), count]) }}
 {% endmacro %}
 
 

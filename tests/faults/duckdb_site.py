@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -16,6 +17,8 @@ import duckdb
 from faults.contents import Contents, read_contents
 from redshift.commands import Commands, Outcome, Running, warm_up
 from redshift.site import copy_project
+
+from loader.validation import validator
 
 __all__ = ["FIRST", "LATER", "DuckdbSite", "duckdb_site"]
 
@@ -46,6 +49,13 @@ LATER = {
     ),
     "4.csv": (_OTHER + "me,fourth.example,domain,2026-01-04\n" * 40).encode(),
 }
+
+
+def _prepare(prepare: Callable[[], object] | None) -> None:
+    """Has clean files read as they are landed, which otherwise only large ones are."""
+    validator._TRIED_BYTES = validator._SMALL_BYTES = 0
+    if prepare:
+        prepare()
 
 
 @dataclass
@@ -86,6 +96,7 @@ class DuckdbSite:
             "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
             **more,
         }
+        prepare = partial(_prepare, prepare)
         return self.commands.start(
             program, arguments, environment, self.project, impatient=True, prepare=prepare
         )

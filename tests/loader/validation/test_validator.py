@@ -266,7 +266,7 @@ def test_a_file_that_changes_while_it_is_read_is_noticed(
     path, spool = tmp_path / "x.csv", tmp_path / "spool"
     spool.mkdir()
     path.write_bytes(HEADER + b"a,1,n\n" * 2)
-    screen = Screening._whole
+    screen = Screening.as_it_is
 
     def screen_another(*arguments: Any) -> Any:
         # The strict reader has the file open, so it goes on reading what is no longer there.
@@ -275,7 +275,7 @@ def test_a_file_that_changes_while_it_is_read_is_noticed(
         other.replace(path)
         return screen(*arguments)
 
-    monkeypatch.setattr(Screening, "_whole", screen_another)
+    monkeypatch.setattr(Screening, "as_it_is", screen_another)
     unlike = pytest.raises(ReconciliationError, match="the strict reader 2 with")
     with Validator(make_feed(COLUMNS), spool) as validator, unlike:
         validator.validate("x.csv", path)
