@@ -140,14 +140,9 @@ def cut_records(data: bytes, dialect: Dialect, final: bool) -> Cut:
 
 
 def _find_marks(data: bytes, array: _Bytes, dialect: Dialect) -> _Marks:
-    """Every delimiter, line feed and quote, and carriage returns if there are any."""
-    found = array == LF
-    found |= array == dialect.delimiter
-    if dialect.quote in data:
-        found |= array == dialect.quote
-    if CR in data:
-        found |= array == CR
-    at = np.flatnonzero(found)
+    """Every delimiter, quote, line feed and carriage return."""
+    # One step over the bytes by a table takes half the time of a comparison with each.
+    at = np.flatnonzero(np.frombuffer(data.translate(dialect.marks), np.bool_))
     kind = array[at]
     return _Marks(at, kind, kind == dialect.quote)
 

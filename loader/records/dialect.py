@@ -13,6 +13,11 @@ class Dialect:
     quote: int = ord('"')
 
     @cached_property
+    def marks(self) -> bytes:
+        """For each byte value 1 if it gives a text its structure, else 0."""
+        return bytes(value in (self.delimiter, self.quote, *b"\r\n") for value in range(256))
+
+    @cached_property
     def rest_of_malformed(self) -> re.Pattern[bytes]:
         """From inside an unquoted field to the record's end, or to a quote that stays open.
 
