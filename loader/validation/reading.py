@@ -47,14 +47,16 @@ class Reading:
         places = {column: place for place, column in enumerate(self.columns)}
         self._places = [places.get(name) for name in feed.column_names]
 
-    def blocks(self) -> Iterator[Block]:
-        """All blocks, added up anew. Raises DataRefused where the file is not one table."""
+    def blocks(self, utf8: bool = True) -> Iterator[Block]:
+        """All blocks, added up anew. Raises DataRefused where the file is not one table.
+
+        utf8: whether to look for bytes that are not UTF-8.
+        """
         header = self.header
         self.records = self.value_bytes = 0
         self.end, self.has_crlf, self.has_empty = header.data_offset, header.has_crlf, False
-        blocks = read_blocks(
-            self._file, self.feed.dialect, len(header.fields), header.data_offset, header.data_line
-        )
+        width, start = len(header.fields), (header.data_offset, header.data_line)
+        blocks = read_blocks(self._file, self.feed.dialect, width, *start, utf8=utf8)
         for block in _one_table(header, blocks):
             interrupts.check()
             self._advance(len(block.data))

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 from typing import NamedTuple
 
 import duckdb
@@ -107,31 +108,32 @@ def as_it_is(
 
     screen: lets the engine read the file; returns what it sees, and how many records the screen
     does not clear. stop: interrupts that, from another thread. None if some record is malformed or
-    not cleared, or some line ends in CRLF: the engine loses records whose quotes hold an LF where
-    lines end in CRLF. Raises DataRefused, ReconciliationError, and what screen() raises.
+    not cleared, if the engine cannot read the file, or if some line ends in CRLF: it loses records
+    whose quotes hold an LF where lines end in CRLF. Raises DataRefused, ReconciliationError.
     """
     if reading.header.has_crlf:
         return None
+    given_up = Event()
     with ThreadPoolExecutor(1) as pool:
-        reader = pool.submit(_is_clean, reading, stop)
+        reader = pool.submit(_is_clean, reading, stop, given_up)
         try:
             seen, unclear = screen()
         except Exception:
-            if reader.result():
-                raise
-            return None
-        if not reader.result() or unclear:
+            given_up.set()
+        if not reader.result() or given_up.is_set() or unclear:
             return None
     reconcile(reading.name, seen, Seen(reading.records, reading.value_bytes))
     return reading.verdict()
 
 
-def _is_clean(reading: Reading, stop: Callable[[], object]) -> bool:
+def _is_clean(reading: Reading, stop: Callable[[], object], given_up: Event) -> bool:
     """Whether the strict reader has nothing against a file; if it has, it stops the engine."""
     clean = False
     try:
-        for block in reading.blocks():
-            if block.faults or block.has_crlf:
+        # The engine reads no text that is not UTF-8; tests/loader/records/test_utf8.py holds it to
+        # that.
+        for block in reading.blocks(utf8=False):
+            if block.faults or block.has_crlf or given_up.is_set():
                 return False
         clean = reading.engine_takes()
         return clean

@@ -178,7 +178,7 @@ def test_small_files_are_judged_together(
         raise AssertionError(f"{reading.name} is screened alone")
 
     monkeypatch.setattr(Screening, "unclear_rows", screening)
-    monkeypatch.setattr(Screening, "_whole", alone)
+    monkeypatch.setattr(Screening, "as_it_is", alone)
     report = load(project, Meddler("never", lambda: None))
     assert (len(screened), report.files, report.records_loaded) == (1, 30, 30)
     assert tables.count("raw.indicators") == 30

@@ -35,6 +35,7 @@ BODIES = {
     "a quote never closed": ROWS + '"late.example,domain,me,1,2026-05-31,,\n' + "x\n" * 3,
     "CRLF": ROWS + 'late.example,domain,me,1,2026-05-31,,"x\ny"\r\n',
     "the header once more": ROWS + HEADER + "late.example,domain,me,1,2026-05-31,,\n",
+    "not UTF-8": ROWS + "late\udcff.example,domain,me,1,2026-05-31,,\n",
     "what only the judge clears": ROWS + "late.example,domain,me,1,0999-05-31,,\n",
 }
 
@@ -67,7 +68,8 @@ def test_it_comes_out_the_same(
     monkeypatch: pytest.MonkeyPatch,
     name: str,
 ) -> None:
-    (feed_folder / "a.csv").write_text(HEADER + BODIES[name], newline="")
+    text = HEADER + BODIES[name]
+    (feed_folder / "a.csv").write_bytes(text.encode("utf-8", "surrogateescape"))
     code = 1 if name in ("a quote never closed", "the header once more") else 0
     judged = _outcome(tables, loader, code)
     (project / "cti.duckdb").unlink(missing_ok=True)

@@ -142,7 +142,7 @@ def count_calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
         monkeypatch.setattr(Screening, name, call)
 
-    counted("_whole")
+    counted("as_it_is")
     counted("unclear_rows")
     return calls
 
@@ -203,7 +203,7 @@ def test_a_file_that_the_readers_take_differently_is_named_and_the_others_are_ju
 
         return screen
 
-    for name in ("_whole", "unclear_rows"):
+    for name in ("as_it_is", "unclear_rows"):
         monkeypatch.setattr(Screening, name, changing(getattr(Screening, name)))
     # WHEN they are judged THEN it is reported, by its name, and it alone
     unlike = pytest.raises(ReconciliationError, match=r"^001\.csv: the engine reads 2 records")
