@@ -54,8 +54,9 @@ test-demo: .venv-deploy/deploy ## Start the demo as a whole, which needs Docker,
 redshift-local: .venv/dev profiles.yml ## Start a local stand-in for Redshift and S3 to try things on
 	@PYTHONPATH=tests $(BIN)/python -m rig
 
-bench: .venv/runtime .venv-bench/bench ## Measure the loader beside other tools; BENCH="--sizes 500000" for less
+bench: .venv/runtime .venv-bench/bench ## Measure the loader beside other tools; BENCH="--sizes 500000" HISTORY="--landed 1 100000" for less
 	@.venv-bench/bin/python -m bench --loader-python $(BIN)/python $(BENCH)
+	@.venv-bench/bin/python -m bench.history --loader-python $(BIN)/python $(HISTORY)
 
 lint: .venv/dev profiles.yml ## Check style, types, which module imports which, and SQL
 	$(BIN)/ruff check

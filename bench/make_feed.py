@@ -52,15 +52,21 @@ def broken_records(records: int, rejects: float) -> dict[str, int]:
     return {name: len(broken[way :: len(BREAKAGES)]) for way, name in enumerate(BREAKAGES)}
 
 
-def make_feed(path: Path, records: int, rejects: float = 0.0) -> None:
-    """Writes a file of so many records, of which this part is broken, spread evenly."""
+def make_feed(
+    path: Path, records: int, rejects: float = 0.0, start: int = 0, end: int | None = None
+) -> None:
+    """Writes a file of so many records, of which this part is broken, spread evenly.
+
+    start, end: write only the records from one number to before another.
+    """
+    until = records if end is None else end
     step = round(1 / rejects) if rejects else 0
     with duckdb.connect() as connection, path.open("w", encoding="utf-8", newline="") as file:
         for statement in _MACROS:
             connection.execute(statement)
         file.write(",".join(COLUMNS) + "\n")
-        for first in range(0, records, _BATCH):
-            last = min(first + _BATCH, records)
+        for first in range(start, until, _BATCH):
+            last = min(first + _BATCH, until)
             text = connection.execute(_lines(records, step), [first, last]).fetchone()
             assert text is not None
             file.write(text[0])
@@ -175,8 +181,10 @@ def main() -> None:
     parser.add_argument("path", type=Path, metavar="FILE")
     parser.add_argument("--records", type=int, required=True)
     parser.add_argument("--rejects", type=float, default=0.0)
+    parser.add_argument("--start", type=int, default=0, help="the first record to write")
+    parser.add_argument("--end", type=int, help="the first record not to write any more")
     arguments = parser.parse_args()
-    make_feed(arguments.path, arguments.records, arguments.rejects)
+    make_feed(*vars(arguments).values())
 
 
 if __name__ == "__main__":
