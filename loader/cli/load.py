@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 from loader import interrupts
 from loader.cli import output
 from loader.cli.exits import for_each
-from loader.cli.options import Settings, command, rejects_to_option, reload_option, select_option
+from loader.cli.options import Settings, command, load_options, plan_options
 from loader.errors import ConfigError, DataRefused, WarehouseError
 
 if TYPE_CHECKING:
     from loader.contract.feed import Feed
 
 
-@command(select_option, reload_option)
+@command(*plan_options)
 def plan(settings: Settings) -> None:
     """Show which files are new and the SQL that would load them. Touches nothing.
 
@@ -26,26 +26,27 @@ def plan(settings: Settings) -> None:
     from loader.jobs.plan import plan_load
 
     def show(feed: Feed) -> None:
-        reloads = frozenset(settings.reloads)
-        plan, sql, manifests, copied = plan_load(settings.project, feed, warehouse, reloads)
+        reloads, most = frozenset(settings.reloads), settings.max_files
+        plan, sql, manifests, copied = plan_load(settings.project, feed, warehouse, reloads, most)
         way = {f.uri: "as it is" if f.uri in copied else "rewritten" for f in plan.new}
         if settings.as_json:
             planned = {
                 "feed": feed.name,
                 "location": feed.options.location,
                 "mode": feed.options.mode,
-                "loaded_before": len(plan.loaded_before),
+                "loaded_before": plan.loaded_before,
                 "rolled_back": [f.uri for f in plan.rolled_back],
                 "new": [
                     {"uri": f.uri, "bytes": f.bytes, "file_time": f.time, "read": way[f.uri]}
                     for f in plan.new
                 ],
+                "left": plan.left,
                 "sql": sql,
                 "manifests": {uri: json.loads(text) for uri, text in manifests.items()},
             }
             output.print_json(planned)
             return
-        before = len(plan.loaded_before), len(plan.rolled_back)
+        before = plan.loaded_before, len(plan.rolled_back)
         if not plan.new:
             output.say(_nothing_new(settings, feed, *before))
             if sql:
@@ -54,7 +55,8 @@ def plan(settings: Settings) -> None:
         again = sum(file.uri in reloads for file in plan.new)
         output.print_table(
             f"{feed.name}: {len(plan.new)} new, {_before(*before)}"
-            + (f"; {again} of the new ones by --reload" if again else ""),
+            + (f"; {again} of the new ones by --reload" if again else "")
+            + _left(plan.left),
             ("file", "bytes", "file time", "read"),
             [(file.uri, file.bytes, file.time, way[file.uri]) for file in plan.new],
         )
@@ -67,7 +69,7 @@ def plan(settings: Settings) -> None:
         for_each(feeds, show)
 
 
-@command(select_option, reload_option, rejects_to_option)
+@command(*load_options)
 def load(settings: Settings) -> None:
     """Load what is new of every feed: validate, copy, reconcile, commit.
 
@@ -86,7 +88,7 @@ def load(settings: Settings) -> None:
     for_each(settings.feeds(), load_one)
 
 
-@command(select_option, reload_option, rejects_to_option)
+@command(*load_options)
 def run(settings: Settings) -> None:
     """Load what is new, `dbt build` all that depends on it, check that nothing is lost, sum up.
 
@@ -170,7 +172,8 @@ def _load(settings: Settings, feed: Feed) -> dict[str, Any]:
 
     observer, reloads = output.ProgressReport(settings.as_json), frozenset(settings.reloads)
     try:
-        report = Load(settings.project, feed, observer, settings.rejects_to, reloads).run()
+        places = settings.rejects_to, reloads, settings.max_files
+        report = Load(settings.project, feed, observer, *places).run()
     except RecordsRefused as error:
         if settings.as_json:
             output.print_json(*({"feed": feed.name, **v.to_json()} for v in error.verdicts))
@@ -185,7 +188,7 @@ def _load(settings: Settings, feed: Feed) -> dict[str, Any]:
             output.say(
                 f"{feed.name}: load {report.load}: {report.files} files,"
                 f" {report.records_loaded:,} of {report.records_read:,} records loaded,"
-                f" {report.records_rejected:,} rejected"
+                f" {report.records_rejected:,} rejected{_left(report.files_left)}"
             )
         if report.records_rejected:
             output.say(
@@ -195,6 +198,11 @@ def _load(settings: Settings, feed: Feed) -> dict[str, Any]:
         if report.rejects:
             output.say(f"{feed.name}: rejected records written to {report.rejects}")
     return report.to_json()
+
+
+def _left(files: int) -> str:
+    """What to say of new files beyond --max-files."""
+    return f"; {files:,} more new files are left to the next load" if files else ""
 
 
 def _nothing_new(settings: Settings, feed: Feed, loaded_before: int, rolled_back: int) -> str:

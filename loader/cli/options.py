@@ -26,7 +26,8 @@ class Settings:
     """The options that several commands have, as they were given to one.
 
     selected: names of feeds. reloads: uris of files that were rolled back and are to be loaded
-    again. rejects_to: a folder or s3://bucket/prefix/.
+    again. max_files: how many files a load takes at most. rejects_to: a folder or
+    s3://bucket/prefix/.
     """
 
     project_dir: Path
@@ -35,6 +36,7 @@ class Settings:
     as_json: bool
     selected: tuple[str, ...] = ()
     reloads: tuple[str, ...] = ()
+    max_files: int | None = None
     rejects_to: str | None = None
 
     @cached_property
@@ -115,16 +117,28 @@ select_option = click.option(
 batch_option = click.option(
     "--load", "batch_id", type=LOAD_ID, help="Only what this load rejected."
 )
-reload_option = click.option(
-    "--reload",
-    "reloads",
-    multiple=True,
-    metavar="FILE",
-    help="Load this file though it was rolled back, named as in `history`; repeatable.",
+plan_options = (
+    select_option,
+    click.option(
+        "--reload",
+        "reloads",
+        multiple=True,
+        metavar="FILE",
+        help="Load this file though it was rolled back, named as in `history`; repeatable.",
+    ),
+    click.option(
+        "--max-files",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="Load at most so many files of each feed, the oldest first.",
+    ),
 )
-rejects_to_option = click.option(
-    "--rejects-to",
-    envvar="CTI_REJECTS_LOCATION",
-    metavar="FOLDER",
-    help="Also write rejected records as JSON lines, to a folder or s3://bucket/prefix/.",
+load_options = (
+    *plan_options,
+    click.option(
+        "--rejects-to",
+        envvar="CTI_REJECTS_LOCATION",
+        metavar="FOLDER",
+        help="Also write rejected records as JSON lines, to a folder or s3://bucket/prefix/.",
+    ),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC
@@ -46,10 +47,11 @@ class S3Store:
         self._pattern = f"{key}*" if key == self._prefix else key
         self._client = s3_client()
 
-    def find(self) -> list[FileVersion]:
-        """Every object of the location, by key. Raises StorageError."""
-        # By key: one that is written to while pages are listed may be on two of them.
-        found: dict[str, FileVersion] = {}
+    def find(self) -> Iterator[FileVersion]:
+        """Every object of the location, while its pages come. Raises StorageError.
+
+        One that is written to meanwhile may be there twice.
+        """
         with s3_errors(self._location):
             pages = self._client.get_paginator("list_objects_v2").paginate(
                 Bucket=self._bucket, Prefix=self._prefix
@@ -62,14 +64,13 @@ class S3Store:
                         continue
                     uri = f"s3://{self._bucket}/{key}"
                     written = entry["LastModified"].astimezone(UTC).replace(tzinfo=None)
-                    found[key] = FileVersion(
+                    yield FileVersion(
                         uri, entry["Size"], entry["ETag"].strip('"'), time=written.isoformat(" ")
                     )
         if page.get("IsTruncated"):
             raise StorageError(
                 f"{self._location}: the listing ends before its last page; run again."
             )
-        return sorted(found.values(), key=lambda file: file.uri)
 
     def fetch(self, file: FileVersion, spool: Path) -> tuple[FileVersion, Path]:
         """Download the object if it still has the ETag; return it with its version, and its path.

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from loader.errors import FileChanged, StorageError
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class FileVersion:
     """One version of one file.
 

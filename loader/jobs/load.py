@@ -3,8 +3,10 @@
 import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from loader.jobs.attempts import Observer, retried
 from loader.jobs.plan import LoadPlan, make_plan
 from loader.validation.rejects import Verdict
 from loader.validation.validator import Validator
+from loader.warehouse.connection import Warehouse
 from loader.warehouse.copy_source import Files
 from loader.warehouse.landing import load_of, work_folder
 from loader.warehouse.ledger import Key, LedgerRow
@@ -36,7 +39,8 @@ class LoadReport:
     """What a load did.
 
     load: its batch id, None if nothing was new. files: how many were loaded. The files that were
-    loaded or rolled back before are those of the location that were not loaded for this reason.
+    loaded or rolled back before are those of the location that were not loaded for this reason;
+    files_left are the new ones beyond the limit of a load.
     rejects: where the rejected records were written besides the quarantine.
     """
 
@@ -45,6 +49,7 @@ class LoadReport:
     files: int = 0
     files_loaded_before: int = 0
     files_rolled_back_before: int = 0
+    files_left: int = 0
     records_read: int = 0
     records_loaded: int = 0
     records_rejected: int = 0
@@ -92,9 +97,10 @@ class Load:
 
     rejects_to: a folder or s3://bucket/prefix/ for the rejected records as JSON lines. Those of a
     load that is refused are always written, to the folder rejects unless another is given. reloads:
-    uris of files that were rolled back and are to be loaded again. verdicts: of the files judged so
-    far. landed: the ledger's rows of the last try that landed its files; the answer to its COMMIT
-    may have been lost. copies: whether the warehouse copies from S3.
+    uris of files that were rolled back and are to be loaded again. max_files: how many to load at
+    most, the oldest first. verdicts: of the files judged so far. landed: the ledger's rows of the
+    last try that landed its files; the answer to its COMMIT may have been lost. copies: whether the
+    warehouse copies from S3.
     """
 
     project: Project
@@ -102,6 +108,7 @@ class Load:
     observer: Observer
     rejects_to: str | None = None
     reloads: frozenset[str] = frozenset()
+    max_files: int | None = None
     store: Store = field(init=False)
     spool: Path = field(init=False)
     copies: bool = field(init=False)
@@ -126,59 +133,49 @@ class Load:
         """One try. No connection is open while files are fetched and judged, which may be long."""
         with self.project.warehouse(self.feed) as tables:
             tables.bring_up_to_date(create=False)
-            plan = make_plan(self.feed, self.store, tables, self.reloads)
+            if self._is_committed(tables):
+                # What is new since then is left to the next load.
+                return self._reported(self.landed, [self.verdicts[row.key] for row in self.landed])
+            plan = make_plan(self.feed, self.store, tables, self.reloads, self.max_files)
             # A mistake in its location is told before anything is fetched.
             self.copies = work_folder(tables, self.feed) is not None
-        if self.landed and plan.versions.issuperset(self.landed):
-            # It was committed after all. What is new since then is left to the next load.
-            return self._reported(self.landed, [self.verdicts[row.key] for row in self.landed])
         self.report = LoadReport(
             self.feed.name,
-            files_loaded_before=len(plan.loaded_before),
+            files_loaded_before=plan.loaded_before,
             files_rolled_back_before=len(plan.rolled_back),
         )
         return self._landed(plan, self._fetched_and_judged(plan) if plan.new else [])
 
     def _fetched_and_judged(self, plan: LoadPlan) -> list[tuple[FileVersion, Verdict]]:
         """The new files and their verdicts, without files that are not new once they are read."""
-        files, replaces = [], self.feed.options.mode == "replace"
-        standing = [row for row in plan.versions if row.status == "loaded" and not replaces]
-        landed = {name: row for row in standing for name in row.key}
-        total = sum(file.bytes for file in plan.new)
+        files, left = list[tuple[FileVersion, Verdict]](), iter(plan.new)
+        wanted = [file.bytes for file in plan.new[: self.max_files]]
         folder = Path(tempfile.mkdtemp(dir=self.spool))
-        name = f"{self.feed.name}: validating {len(plan.new):,} files"
+        name = f"{self.feed.name}: validating {len(wanted):,} files"
         # Where the engine reads files itself, a large one that begins clean is read as it lands.
         with (
-            self.observer.step(name, total),
+            self.observer.step(name, sum(wanted)),
             Validator(self.feed, folder, leave=not self.copies) as validator,
         ):
-            for file, path in validator.ahead(self._fetched(plan), self.verdicts):
+            fetched = islice(self._fetched(plan, left), self.max_files)
+            for file, path in validator.ahead(fetched, self.verdicts):
                 if file.key not in self.verdicts:
-                    if same := landed.get(file.etag or ""):
-                        self.observer.note(
-                            f"{file.uri} has the same bytes as {same.uri}, loaded with load_id"
-                            f" {same.load_id}; its records are loaded again."
-                        )
-                    elif older := landed.get(file.uri):
-                        self.observer.note(
-                            f"{file.uri} was loaded before with other bytes (load_id"
-                            f" {older.load_id}); both versions count. To keep this one alone:"
-                            f" `python -m loader rollback --file {file.uri}`, then `load --reload`"
-                            " of it."
-                        )
                     self.verdicts[file.key] = judge_file(
                         validator, self.feed, file.uri, path, folder, self.observer
                     )
                 files.append((file, self.verdicts[file.key]))
-        unchanged = replaces and {file.key for file, _ in files} == plan.loaded_keys
-        if unchanged and not self.reloads:
+        self.report.files_left = len(list(left))
+        replaces = self.feed.options.mode == "replace"
+        if replaces and plan.is_landed([file for file, _ in files]) and not self.reloads:
             self.report.files_loaded_before += len(files)
             return []
         return files
 
-    def _fetched(self, plan: LoadPlan) -> Iterator[tuple[FileVersion, Path]]:
-        """The new files, without those that are not new once they are read."""
-        for listed in plan.new:
+    def _fetched(
+        self, plan: LoadPlan, listed_files: Iterator[FileVersion]
+    ) -> Iterator[tuple[FileVersion, Path]]:
+        """The new files of a plan, without those that are not new once they are read."""
+        for listed in listed_files:
             file, path = self.store.fetch(listed, self.spool)
             # A local file that was only touched shows its old ETag once it is read.
             status = None if self.feed.options.mode == "replace" else plan.status_of(file)
@@ -225,13 +222,16 @@ class Load:
         if unread:
             name = f"{self.feed.name}: validating and loading {len(files):,} files"
         try:
-            to, advance = (self.feed, files, self.spool, plan.versions), self.observer.advance
+            to, advance = (self.feed, files, self.spool, plan.ledger), self.observer.advance
             with (
                 self.observer.step(name, unread or None),
                 self.project.warehouse(self.feed) as tables,
-                load_of(tables, *to, advance) as self.landed,
             ):
-                self._check_unchanged(files)
+                with load_of(tables, *to, advance) as self.landed:
+                    self._check_unchanged(files)
+                # Without these notes it is as well loaded.
+                with suppress(errors.WarehouseError):
+                    self._tell_of_others(tables)
             return self._reported(self.landed, verdicts)
         except NotClean as found:
             return self._landed(plan, self._judged_after_all(files, found.file))
@@ -252,6 +252,30 @@ class Load:
         with step, Validator(self.feed, folder) as validator:
             self.verdicts[found.key] = validator.validate(found.uri, text, advance)
         return [(file, self.verdicts[file.key]) for file, _ in files]
+
+    def _is_committed(self, tables: Warehouse) -> bool:
+        """Whether the try that lost its connection at COMMIT has committed."""
+        if not self.landed:
+            return False
+        rows = tables.rows("ledger_rows", batch_id=self.landed[0].batch_id, uri=None)
+        there = {(r["load_id"], r["uri"], r["etag"]) for r in rows if r["status"] == "loaded"}
+        return there.issuperset((row.load_id, *row.key) for row in self.landed)
+
+    def _tell_of_others(self, tables: Warehouse) -> None:
+        """Notes which files were loaded before, with other bytes or under another name."""
+        rows = tables.rows("seen_before", batch_id=self.landed[0].batch_id)
+        for uri, row in {row["new_uri"]: row for row in rows}.items():
+            if row["uri"] == uri:
+                self.observer.note(
+                    f"{uri} was loaded before with other bytes (load_id {row['load_id']}); both"
+                    " versions count. To keep this one alone: `python -m loader rollback --file"
+                    f" {uri}`, then `load --reload` of it."
+                )
+            else:
+                self.observer.note(
+                    f"{uri} has the same bytes as {row['uri']}, loaded with load_id"
+                    f" {row['load_id']}; its records are loaded again."
+                )
 
     def _check_unchanged(self, files: Files) -> None:
         """Raises FileChanged. Side by side: the ledger is locked, and S3 takes time for each."""

@@ -1,8 +1,8 @@
 """What a load would do: which files are new, the SQL that would load them, COPY's manifests."""
 
-from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
+from itertools import islice
 
 from loader.contract.feed import Feed
 from loader.errors import ConfigError
@@ -13,93 +13,133 @@ from loader.validation.rejects import Verdict
 from loader.warehouse.connection import Warehouse
 from loader.warehouse.copy_source import NUMBER, CopyGroup, as_is, file_group, merged
 from loader.warehouse.landing import emptied, ledger_row, load_statements, loading_time
-from loader.warehouse.ledger import Key, Versions, file_versions
+from loader.warehouse.ledger import EMPTY, State
 from loader.warehouse.project import Project
 from loader.warehouse.standing import check_tables
 from loader.warehouse.work import feed_folder
 
+# How many files the ledger is asked for at once. With the longest keys of S3 that is 10 MB of SQL,
+# and Redshift takes 16. With fewer, either engine would look through the ledger more often.
+_AT_ONCE = 10_000
 
-@dataclass(frozen=True)
+Status = dict[tuple[str, str | None], str]
+
+
+@dataclass
 class LoadPlan:
     """What a load would do, as far as the listing and the ledger tell.
 
-    versions: what the ledger had of the feed when the plan was made. status: of these, by uri and
-    ETag or version, without rolled back ones that are to be loaded again. new: the files to load,
-    each with its time. loaded_before, rolled_back: listed files that are not loaded for this
-    reason.
+    ledger: its state when the plan was made. new: the files to load, each with its time; left: how
+    many more there are. loaded_before: how many listed files are not loaded for this reason.
+    rolled_back: those that are not for this one. status: of every version that the ledger has of
+    the new files, by uri and ETag or version, without rolled back ones that are to be loaded again.
     """
 
-    versions: Versions
-    status: dict[tuple[str, str | None], str]
-    new: Sequence[FileVersion] = ()
-    loaded_before: Sequence[FileVersion] = ()
-    rolled_back: Sequence[FileVersion] = ()
-
-    @property
-    def loaded_keys(self) -> frozenset[Key]:
-        """The uri and ETag of every file version in the landing table."""
-        return frozenset(row.key for row in self.versions if row.status == "loaded")
+    ledger: State
+    new: list[FileVersion] = field(default_factory=list)
+    left: int = 0
+    loaded_before: int = 0
+    rolled_back: list[FileVersion] = field(default_factory=list)
+    status: Status = field(default_factory=dict)
 
     def status_of(self, file: FileVersion) -> str | None:
-        """The status of a file, None if the ledger does not have this version of it.
+        """The status of a new file, None if the ledger does not have this version of it.
 
         A local file has no ETag before it is read; until then its size and time speak for it.
         """
         return self.status.get((file.uri, file.etag or file.version))
 
+    def is_landed(self, files: Collection[FileVersion]) -> bool:
+        """Whether the landing table holds these of the new files and no others."""
+        same = all(self.status_of(file) == "loaded" for file in files)
+        return same and len(files) == self.ledger["loaded"]
+
 
 def make_plan(
-    feed: Feed, store: Store, tables: Warehouse, reloads: frozenset[str] = frozenset()
+    feed: Feed,
+    store: Store,
+    tables: Warehouse,
+    reloads: frozenset[str] = frozenset(),
+    max_files: int | None = None,
 ) -> LoadPlan:
     """Compares a feed's location with the ledger. Reads nothing but listings.
 
     reloads: uris of files to be loaded although they were rolled back. A feed in replace mode takes
-    all its current files if any is named, even if none has changed. Raises ConfigError for a uri
-    that is not listed and as check_tables, DataRefused for a new file whose name lacks the date
-    that it should have.
+    all its current files if any is named, even if none has changed. max_files: if a load takes so
+    many, the plan has the oldest first, after those of reloads. Raises ConfigError for a uri that
+    is not listed and as check_tables, DataRefused for a new file whose name lacks the date that it
+    should have.
     """
-    versions = file_versions(tables) if tables.exist("ledger") else frozenset()
-    files = store.find()
-    # 0.1.0 named local files as the location spells them, through links and `..`.
-    unlisted = {row.uri for row in versions} - {file.uri for file in files}
-    spelled = {store.name(uri): uri for uri in unlisted}
-    files = [replace(file, uri=spelled.get(file.uri, file.uri)) for file in files]
-    reloads = frozenset(spelled.get(name, name) for name in map(store.name, reloads))
-    check_tables(feed, tables, bool(versions))
-    listed = {file.uri for file in files}
-    if gone := sorted(reloads - listed):
+    replaces = feed.options.mode == "replace"
+    if max_files and replaces:
         raise ConfigError(
-            f"--reload {gone[0]}: {feed.name} has no such file at {feed.options.location}; name it"
-            " as `python -m loader history` does."
+            f"{feed.name}: --max-files is not for a feed in mode replace, whose files are one"
+            " table; name other feeds with --select FEED."
         )
+    plan = LoadPlan(tables.rows("ledger_state")[0] if tables.exist("ledger") else EMPTY)
+    known = plan.ledger["rows_of_feed"] > 0
+    check_tables(feed, tables, known)
+    reloads = frozenset(map(store.name, reloads))
+    new, gone, listing = dict[str, FileVersion](), set(reloads), iter(store.find())
+    # Of a million files no more than these are in memory at once, and those that are new.
+    while files := list(islice(listing, _AT_ONCE)):
+        gone.difference_update(file.uri for file in files)
+        files, status = _known(store, tables, files, reloads) if known else (files, {})
+        for file in files:
+            of_file = status.get((file.uri, file.etag or file.version))
+            if of_file is None or replaces:
+                # By uri: an object that is written to meanwhile may be listed twice.
+                new[file.uri] = replace(file, time=feed.file_time(file.uri, file.time))
+            elif of_file == "loaded":
+                plan.loaded_before += 1
+            else:
+                plan.rolled_back.append(file)
+        plan.status |= {key: value for key, value in status.items() if key[0] in new}
+    if gone:
+        raise ConfigError(
+            f"--reload {min(gone)}: {feed.name} has no such file at {feed.options.location}; name"
+            " it as `python -m loader history` does."
+        )
+    if replaces and plan.is_landed(new.values()) and not reloads:
+        plan.loaded_before, new = len(new), {}
+    plan.new = sorted(new.values(), key=lambda file: file.uri)
+    if max_files:
+        plan.new.sort(key=lambda file: (file.uri not in reloads, file.time))
+    return plan
+
+
+def _known(
+    store: Store, tables: Warehouse, files: list[FileVersion], reloads: frozenset[str]
+) -> tuple[list[FileVersion], Status]:
+    """The files under the names that the ledger has for them, and the status of its versions."""
+    listed = {file.uri for file in files}
+    rows = tables.rows("file_versions", uris=listed)
+    strange = listed - {row["uri"] for row in rows}
+    spelled = dict[str, str]()
+    if any(file.version and file.uri in strange for file in files):
+        # A local file that the ledger may know by another path, one that was a link or that leads
+        # through one now: 0.1.0 named files as the location spells them, and folders are moved.
+        others = [row for row in tables.rows("file_versions") if row["uri"] not in listed]
+        names = {store.name(uri): uri for uri in {row["uri"] for row in others}}
+        spelled = {name: uri for name, uri in names.items() if name in strange}
+        rows += others
+    again = {spelled.get(uri, uri) for uri in reloads}
     status = {
-        (row.uri, mark): row.status
+        (row["uri"], mark): row["status"]
         # What was rolled back and loaded again is loaded.
-        for row in sorted(versions, key=lambda row: row.status == "loaded")
-        if row.status == "loaded" or row.uri not in reloads
-        for mark in (row.etag, row.version)
+        for row in sorted(rows, key=lambda row: row["status"] == "loaded")
+        if row["status"] == "loaded" or row["uri"] not in again
+        for mark in (row["etag"], row["version"])
     }
-    plan = LoadPlan(versions, status)
-    files_by = defaultdict[str | None, list[FileVersion]](list)
-    for file in files:
-        files_by[plan.status_of(file)].append(file)
-    if feed.options.mode == "replace":
-        removed = {uri for uri, _ in plan.loaded_keys} - listed
-        unchanged = len(files_by["loaded"]) == len(files) and not (removed or reloads)
-        if not files or unchanged:
-            return replace(plan, loaded_before=files)
-        return replace(plan, new=[_timed(feed, file) for file in files])
-    new, loaded, rolled_back = (files_by[state] for state in (None, "loaded", "rolled back"))
-    timed = [_timed(feed, file) for file in new]
-    return replace(plan, new=timed, loaded_before=loaded, rolled_back=rolled_back)
-
-
-def _timed(feed: Feed, file: FileVersion) -> FileVersion:
-    return replace(file, time=feed.file_time(file.uri, file.time))
+    return [replace(file, uri=spelled.get(file.uri, file.uri)) for file in files], status
 
 
 def plan_load(
-    project: Project, feed: Feed, warehouse: Warehouse, reloads: frozenset[str]
+    project: Project,
+    feed: Feed,
+    warehouse: Warehouse,
+    reloads: frozenset[str],
+    max_files: int | None,
 ) -> tuple[LoadPlan, list[str], dict[str, str], frozenset[str]]:
     """The plan, the SQL that would load its new files, the manifests it names, by URI, and the
     URIs of the new files that COPY would read as they are.
@@ -110,7 +150,8 @@ def plan_load(
     """
     store = open_store(feed.options.location, project.project_dir)
     tables = warehouse.of(feed)
-    plan = make_plan(feed, store, tables, reloads)
+    plan = make_plan(feed, store, tables, reloads, max_files)
+    plan.new, plan.left = plan.new[:max_files], len(plan.new[max_files:]) if max_files else 0
     outdated = tables.ddl(create=False)
     if not plan.new:
         return plan, outdated, {}, frozenset()

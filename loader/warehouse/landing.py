@@ -16,7 +16,7 @@ from loader.validation.reading import Advance
 from loader.validation.rejects import Verdict
 from loader.warehouse.connection import Warehouse
 from loader.warehouse.copy_source import CopyGroup, Files, copy_groups, merged
-from loader.warehouse.ledger import LedgerRow, Versions, file_versions
+from loader.warehouse.ledger import LedgerRow, State
 from loader.warehouse.quarantine import write_rejected
 from loader.warehouse.read_once import read_once
 from loader.warehouse.work import WorkFolder
@@ -28,12 +28,12 @@ def load_of(
     feed: Feed,
     files: Files,
     spool: Path,
-    planned: Versions | None = None,
+    planned: State | None = None,
     advance: Advance = lambda _: None,
 ) -> Iterator[list[LedgerRow]]:
     """Stages files and lands them in one transaction; yields their rows in the ledger.
 
-    It commits when the block ends. planned: the feed's file versions that a load was planned from;
+    It commits when the block ends. planned: the state of the ledger that a load was planned from;
     without it, the load is a replay. advance: called with the number of bytes of unread files as
     they are read. Raises ConfigError, StorageError, ReconciliationError, WarehouseError, and
     NotClean for an unread file; nothing is landed then, unless it is CommitUnknown.
@@ -59,15 +59,14 @@ def load_of(
         yield rows
 
 
-def _check_still_true(tables: Warehouse, planned: Versions) -> None:
+def _check_still_true(tables: Warehouse, planned: State) -> None:
     """Raises WarehouseTransient if the ledger is not as it was when the load was planned.
 
     Any change will do, even one to other files: the next try plans anew, and judges no file twice.
     """
-    if changed := planned ^ file_versions(tables):
-        uri = max(changed, key=lambda row: row.load_id).uri
+    if tables.rows("ledger_state") != [planned]:
         raise errors.WarehouseTransient(
-            f"{tables['feed']}: another loader changed the ledger of this feed meanwhile, at {uri}."
+            f"{tables['feed']}: another loader changed the ledger of this feed meanwhile."
         )
 
 

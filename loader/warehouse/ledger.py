@@ -1,17 +1,19 @@
 """What the ledger has: file versions, each with its load id."""
 
-from dataclasses import dataclass, field
-
-from loader.warehouse.connection import Warehouse
+from dataclasses import dataclass
 
 Key = tuple[str, str]
+
+# The row of the macro ledger_state, and what it is where there is no ledger.
+State = dict[str, int]
+EMPTY: State = {"newest": 0, "rows_of_feed": 0, "loaded": 0, "rolled_back": 0}
 
 
 @dataclass(frozen=True)
 class LedgerRow:
-    """One file version that was loaded, as the ledger has it.
+    """One file version that is loaded, as it is written to the ledger.
 
-    bytes: as stored; 0 for a replay. batch_id, file_time: only of a row that is being written.
+    bytes: as stored; 0 for a replay.
     """
 
     load_id: int
@@ -23,18 +25,10 @@ class LedgerRow:
     records_loaded: int
     records_rejected: int
     status: str
-    batch_id: int = field(default=0, compare=False)
-    file_time: str = field(default="", compare=False)
+    batch_id: int
+    file_time: str
 
     @property
     def key(self) -> Key:
         """What is loaded at most once."""
         return self.uri, self.etag
-
-
-Versions = frozenset[LedgerRow]
-
-
-def file_versions(tables: Warehouse) -> Versions:
-    """The file versions that are in the landing table (status loaded) or were rolled back."""
-    return frozenset(LedgerRow(**row) for row in tables.rows("file_versions"))

@@ -35,18 +35,63 @@
 {% endmacro %}
 
 
-{% macro file_versions(tables) %}
+{% macro ledger_state(tables) %}
     {#-
-        The file versions of a feed that are in its landing table or were rolled back. Replays, which have
-        no bytes, are left out.
+        One row that any load, replay or rollback of the feed changes. loaded: how many file versions are in
+        the landing table.
     -#}
     {%- set statement -%}
 select
-    load_id, uri, etag, version, bytes, records_read, records_loaded, records_rejected, status
+    coalesce(max(load_id), 0) as newest,
+    count(*) as rows_of_feed,
+    count(case when status = 'loaded' then 1 end) as loaded,
+    count(case when status = 'rolled back' then 1 end) as rolled_back
+from {{ tables.ledger }}
+where feed = {{ text_literal(tables.feed) }}
+    {%- endset -%}
+    {{ return(statement) }}
+{% endmacro %}
+
+
+{% macro file_versions(tables, uris=none) %}
+    {#-
+        The file versions of a feed that are in its landing table or were rolled back, of some uris or of
+        all. Replays, which have no bytes, are left out.
+    -#}
+    {%- set statement -%}
+select uri, etag, version, status
 from {{ tables.ledger }}
 where
     (status = 'loaded' or (status = 'rolled back' and bytes > 0))
     and feed = {{ text_literal(tables.feed) }}
+{%- if uris is not none %}
+    {#- Quoted as one, then cut: to quote each would take longer than the query. #}
+    and uri in ({{ text_literal(uris | join('\0')) | replace('\0', "', '") }})
+{%- endif %}
+    {%- endset -%}
+    {{ return(statement) }}
+{% endmacro %}
+
+
+{% macro seen_before(tables, batch_id) %}
+    {#-
+        The file versions of an earlier batch, in the landing table, whose bytes or whose uri a file of this
+        one has: uri, load_id; of the file, new_uri; and the same bytes last.
+    -#}
+    {%- set statement -%}
+with loaded as (
+    select load_id, batch_id, uri, etag
+    from {{ tables.ledger }}
+    where status = 'loaded' and feed = {{ text_literal(tables.feed) }}
+)
+{%- for column in ['uri', 'etag'] %}
+select ours.uri as new_uri, earlier.uri, earlier.load_id, {{ loop.index }} as place
+from loaded as ours
+inner join loaded as earlier on ours.{{ column }} = earlier.{{ column }} and ours.batch_id > earlier.batch_id
+where ours.batch_id = {{ batch_id }}
+{{ 'union all' if not loop.last }}
+{%- endfor %}
+order by new_uri, place, load_id
     {%- endset -%}
     {{ return(statement) }}
 {% endmacro %}

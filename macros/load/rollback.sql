@@ -12,7 +12,7 @@
     -#}
     {% set of_uri = 'select load_id from ' ~ tables.ledger ~ ' where uri = ' ~ text_literal(uri) %}
     {{ return(
-        'select load_id, batch_id, feed, uri, status, records_loaded, records_rejected from ' ~ tables.ledger
+        'select load_id, batch_id, feed, uri, etag, status, records_loaded, records_rejected from ' ~ tables.ledger
         ~ ' where ' ~ ('load_id in (' ~ of_uri ~ ')' if batch_id is none else 'batch_id = ' ~ batch_id)
         ~ ' order by load_id, uri'
     ) }}

@@ -363,7 +363,7 @@ def test_the_page_s_commands_set_the_loader_s_environment(site: Site) -> None:
 
 def test_the_page_s_commands_put_the_samples_where_the_loader_looks(site: Site) -> None:
     with lenient_bucket():
-        found = S3Store(site.outputs()["environment"]["CTI_INDICATORS_LOCATION"]).find()
+        found = [*S3Store(site.outputs()["environment"]["CTI_INDICATORS_LOCATION"]).find()]
     assert len(found) == len(list((ROOT / "samples/indicators").glob("*.csv*"))) > 3
 
 

@@ -57,6 +57,21 @@ def test_a_file_that_was_loaded_by_another_path_before(
     assert tables.count("raw.indicators") == 2
 
 
+def test_files_that_moved_behind_a_link(loader: Loader, feed_folder: Path, tables: Tables) -> None:
+    # GIVEN a loaded folder that is copied to another disk, which gives each file a new time
+    for name in "abc":
+        (feed_folder / f"{name}.csv").write_text(FILE.replace("a.ex", f"{name}.ex"))
+    loader("load")
+    kept = feed_folder.parent / "kept"
+    shutil.copytree(feed_folder, kept, copy_function=shutil.copyfile)
+    shutil.rmtree(feed_folder)
+    feed_folder.symlink_to(kept, target_is_directory=True)
+    # THEN its files are still loaded, and a new one is new
+    (kept / "d.csv").write_text(FILE.replace("a.ex", "d.ex"))
+    assert "load 2: 1 files, 1 of 1" in loader("load").stdout
+    assert tables.count("raw.indicators") == 4
+
+
 @on_both_engines
 def test_a_copy_of_a_loaded_file_is_told(
     loader: Loader, lake: Lake, tables: Tables, monkeypatch: pytest.MonkeyPatch
