@@ -23,8 +23,9 @@ BLOCK_BYTES = 1024 * 1024
 _DECODED_BYTES = 64 * 1024
 # Most headers are shorter.
 _HEADER_BYTES = 64 * 1024
-# A record over the limit is rejected if its end is found within this; else the file is refused.
-_MAX_UNFINISHED_BYTES = 64 * 1024 * 1024
+# A record over the limit is rejected if its end is found within this; else the file is refused. To
+# cut a text of delimiters or quotes alone takes forty times its size in memory.
+_MAX_UNFINISHED_BYTES = 6 * 1024 * 1024
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,10 @@ from collections.abc import Sequence
 from loader.contract.feed import Feed
 from loader.contract.text import simple_lower
 from loader.errors import DataRefused
+from loader.validation.rules import listed
 
+# A table of Redshift's has up to 1,600 columns, and the engine takes seconds for more than these.
+_MAX_CELLS = 5000
 _USUAL_DELIMITERS = ",;\t|"
 
 
@@ -19,6 +22,11 @@ def match_header(
     the header, among which the real header may be. Raises DataRefused that says how the header
     differs from the contract.
     """
+    if len(fields) > _MAX_CELLS:
+        raise DataRefused(
+            f"the header has {len(fields):,} cells, and more than {_MAX_CELLS:,} are not read; it"
+            f" begins with {feed.options.delimiter.join(fields)[:120]!r}"
+        )
     known = {simple_lower(column.name.strip()): column for column in feed.columns}
     names = [simple_lower(field.strip()) for field in fields]
     counts = Counter(names)
@@ -29,20 +37,17 @@ def match_header(
         for name, column in known.items()
         if name not in counts and (column.required or policy.missing == "error")
     ]
-    problems = [
-        f"column {name} stands in it twice"
-        for name, count in counts.items()
-        if count > 1 and name in known
-    ]
+    repeated = [name for name, count in counts.items() if count > 1 and name in known]
+    problems = [f"column {listed(repeated)} stands in it twice"] if repeated else []
     if missing:
-        problems.append(f"missing: {', '.join(missing)}")
+        problems.append(f"missing: {listed(missing)}")
     if unknown and policy.extra == "error":
-        problems.append(f"unknown: {', '.join(map(repr, unknown))}")
+        problems.append(f"unknown: {listed([*map(repr, unknown)])}")
     if problems:
         hint = "" if known.keys() & counts else _hint(fields, set(known), feed, next_lines)
         raise DataRefused(
             f"the header does not fit the contract of {feed.name}; {'; '.join(problems)}."
-            f" Expected: {', '.join(feed.column_names)}.{hint}"
+            f" Expected: {listed(feed.column_names)}.{hint}"
         )
     return tuple(known[name].name if name in known else None for name in names)
 

@@ -59,7 +59,7 @@ class Judge:
         place = int(str(detail["loc"][0])[1:])
         column = self._columns[place]
         rule = rules.BY_ERROR.get(detail["type"]) or rules.TYPES[column.kind]
-        facts = {"words": ", ".join(column.accepted_words), **detail.get("ctx", {})}
+        facts = {"words": rules.listed(column.accepted_words), **detail.get("ctx", {})}
         return rule.broken(place, values[place], column=column, **facts)
 
 

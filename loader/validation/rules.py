@@ -4,7 +4,19 @@ The rules of a record's form are the strict reader's (records/faults.py). Those 
 in the order in which they are checked.
 """
 
+from collections.abc import Sequence
+
 from loader.records.faults import Rule
+
+# How many names a message lists, each with so many characters at most.
+_LISTED, _LISTED_CHARACTERS = 20, 100
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names for a message: the first few, and how many more there are."""
+    first = ", ".join(name[:_LISTED_CHARACTERS] for name in names[:_LISTED])
+    return first + (f" and {len(names) - _LISTED:,} more" if len(names) > _LISTED else "")
+
 
 MAX_BYTES = Rule("max_bytes", "{column.name} has {size:,} bytes; the limit is {column.max_bytes:,}")
 REQUIRED = Rule("required", "{column.name} is empty, but required")

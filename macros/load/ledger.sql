@@ -65,8 +65,7 @@ where
     (status = 'loaded' or (status = 'rolled back' and bytes > 0))
     and feed = {{ text_literal(tables.feed) }}
 {%- if uris is not none %}
-    {#- Quoted as one, then cut: to quote each would take longer than the query. #}
-    and uri in ({{ text_literal(uris | join('\0')) | replace('\0', "', '") }})
+    and uri in ({{ text_literals(uris) | join(', ') }})
 {%- endif %}
     {%- endset -%}
     {{ return(statement) }}
@@ -103,15 +102,18 @@ order by new_uri, place, load_id
         a statement of Redshift's ends at 16 MB, and its driver parses each.
     -#}
     {%- set statements = [] -%}
+    {%- set feed, now = text_literal(tables.feed), 'cast(' ~ text_literal(loaded_at) ~ ' as timestamp)' -%}
     {%- for some in files | batch(500) -%}
-        {%- set rows = [] -%}
+        {%- set rows, texts = [], {} -%}
+        {%- for name in ['uri', 'etag', 'version', 'status', 'file_time'] -%}
+            {%- do texts.update({name: text_literals(some | map(attribute=name) | list)}) -%}
+        {%- endfor -%}
         {%- for file in some -%}
+            {%- set place = loop.index0 -%}
             {%- do rows.append('(' ~ [
-                file.load_id, file.batch_id, text_literal(tables.feed), text_literal(file.uri),
-                text_literal(file.etag), text_literal(file.version), file.bytes, file.records_read,
-                file.records_loaded, file.records_rejected, text_literal(file.status),
-                'cast(' ~ text_literal(file.file_time) ~ ' as timestamp)',
-                'cast(' ~ text_literal(loaded_at) ~ ' as timestamp)'
+                file.load_id, file.batch_id, feed, texts.uri[place], texts.etag[place], texts.version[place],
+                file.bytes, file.records_read, file.records_loaded, file.records_rejected,
+                texts.status[place], 'cast(' ~ texts.file_time[place] ~ ' as timestamp)', now
             ] | join(', ') ~ ')') -%}
         {%- endfor -%}
         {%- set statement -%}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+import tracemalloc
 from dataclasses import dataclass
 
 import pytest
@@ -321,6 +322,19 @@ def test_a_record_that_never_ends_does_not_fill_the_memory(monkeypatch: pytest.M
     data = b'a,b\n"' + b"x,y\n" * 1_000_000
     with pytest.raises(DataRefused, match="record 2 on line 2 does not end within 1 MiB"):
         read(data, 2, block_bytes=1 << 16)
+
+
+@pytest.mark.parametrize("dirt", [b",", b'""', b"\n", b"\r\n", b"x"])
+def test_a_record_of_60_mib_does_not_fill_the_memory(dirt: bytes) -> None:
+    # It took 2.5 GB; whoever loads has a gibibyte.
+    data = b'a,b\n"' + dirt * ((60 << 20) // len(dirt)) + b'",b\n'
+    tracemalloc.start()
+    try:
+        with pytest.raises(DataRefused, match="record 2 on line 2 does not end within 6 MiB"):
+            read(data, 2)
+        assert tracemalloc.get_traced_memory()[1] < 400 << 20
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize("bad", [b"\xff", b"caf\xe9,", b'"', b'"x"y', b"\x00", b"\r"])

@@ -61,6 +61,12 @@ def judge(make_feed: MakeFeed, *rules: dict[str, Any]) -> Judge:
             "is above the maximum, 2024-01-01T00:00:00Z",
         ),
         ({"accepted_values": ["b", "A"]}, "c", "accepted_values", "is none of a, b"),
+        (
+            {"accepted_values": [f"w{number:03}" for number in range(300)]},
+            "c",
+            "accepted_values",
+            f"is none of {', '.join(f'w{number:03}' for number in range(20))} and 280 more",
+        ),
         ({"unicode": "nfc"}, "cafe\u0301", "unicode", "is not in Unicode's normal form C"),
         ({"pattern": "[a-z]+"}, "A", "pattern", "does not match [a-z]+"),
         ({"pattern": "{x} %s"}, "{problem}", "pattern", "does not match {x} %s"),
