@@ -2,10 +2,11 @@
 
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
+from typing import NamedTuple
 
 from loader.contract.feed import Feed
 from loader.errors import CommitUnknown, ConfigError, WarehouseError
@@ -23,6 +24,17 @@ from loader.warehouse.standing import check_tables
 
 # The bytes of a record by batch, file and number.
 Corrections = dict[tuple[int, str, int], bytes]
+
+
+class _Written(NamedTuple):
+    """Quarantined records of one file that were written as a file of their own, by their numbers.
+
+    first: one of the file's.
+    """
+
+    first: Quarantined
+    path: Path
+    records: list[int]
 
 
 @dataclass(frozen=True)
@@ -43,7 +55,7 @@ class ReplayReport:
     column and rule.
     """
 
-    records_judged: int
+    records_judged: int = 0
     load: int | None = None
     records_loaded: int = 0
     by_rule: Counter[tuple[str | None, str]] = field(default_factory=Counter)
@@ -65,21 +77,24 @@ def replay(
     def attempt() -> ReplayReport:
         with project.warehouse(feed, create=False) as tables:
             tables.refuse_outdated()
-            records = list(quarantined(tables, batch_id))
             check_tables(feed, tables, known=True)
-        if corrections is not None:
-            records = list(_corrected(records, corrections))
-        report = ReplayReport(len(records))
-        folder = Path(tempfile.mkdtemp(dir=spool))
+            records = quarantined(tables, batch_id)
+            if corrections is not None:
+                records = _corrected(records, corrections)
+            report, folder = ReplayReport(), Path(tempfile.mkdtemp(dir=spool))
+            waiting = [
+                _written(members, folder / f"replay-{number}.csv", feed.dialect, report)
+                for number, (_, members) in enumerate(
+                    groupby(records, key=lambda record: (record.load_id, record.file))
+                )
+            ]
         replays: list[_Passed] = []
         with Validator(feed, folder) as validator:
-            by_file = groupby(records, key=lambda r: (r.load_id, r.file))
-            for number, ((_, uri), members) in enumerate(by_file):
-                path = folder / f"replay-{number}.csv"
-                with observer.step(f"{feed.name}: judging the records of {uri} again"):
-                    again = _judge_again(
-                        validator, list(members), path, feed.dialect, report.by_rule
-                    )
+            for written in waiting:
+                with observer.step(
+                    f"{feed.name}: judging the records of {written.first.file} again"
+                ):
+                    again = _judge_again(validator, written, report.by_rule)
                 replays += [again] if again else []
         if not replays:
             return report
@@ -102,7 +117,7 @@ def replay(
         return retried(feed, observer, attempt)
 
 
-def _corrected(records: Sequence[Quarantined], corrections: Corrections) -> Iterator[Quarantined]:
+def _corrected(records: Iterable[Quarantined], corrections: Corrections) -> Iterator[Quarantined]:
     """The records that are corrected, with their new text."""
     left = dict(corrections)
     for record in records:
@@ -116,43 +131,45 @@ def _corrected(records: Sequence[Quarantined], corrections: Corrections) -> Iter
         )
 
 
-def _judge_again(
-    validator: Validator,
-    records: Sequence[Quarantined],
-    path: Path,
-    dialect: Dialect,
-    rejected: Counter[tuple[str | None, str]],
-) -> _Passed | None:
-    """The records of one file that pass now, if any do.
-
-    path: where to write the records, so that they can be validated like a file. rejected: counts
-    which rules the others break.
-    """
-    first = records[0]
-    if first.header is None:
-        rejected[None, "header_unknown"] += len(records)
-        return None
-    # A malformed record could change how its neighbours are read, and one that repeats the header
-    # would end the table, so they are left out of the file.
-    whole: list[Quarantined] = []
-    for record in records:
-        is_header = chr(dialect.delimiter) in first.header and record.raw == first.header.encode()
-        if is_one_record(_text(record, dialect), dialect) and not is_header:
-            whole.append(record)
-        else:
-            rejected[record.column, record.rule] += 1
+def _written(
+    records: Iterator[Quarantined], path: Path, dialect: Dialect, report: ReplayReport
+) -> _Written:
+    """Writes the records of one file so that they can be validated like a file; counts all."""
+    first = next(records)
+    header, numbers = (first.header or "").encode(), list[int]()
     with path.open("wb") as out:
-        out.write(first.header.encode() + b"\n")
-        out.writelines(_text(record, dialect) + b"\n" for record in whole)
+        out.write(header + b"\n")
+        for record in chain([first], records):
+            report.records_judged += 1
+            # A malformed record could change how its neighbours are read, and one that repeats the
+            # header would end the table, so they are left out of the file.
+            is_header = dialect.delimiter in header and record.raw == header
+            if first.header is None:
+                report.by_rule[None, "header_unknown"] += 1
+            elif is_header or not is_one_record(_text(record, dialect), dialect):
+                report.by_rule[record.column, record.rule] += 1
+            else:
+                numbers.append(record.record)
+                out.write(_text(record, dialect) + b"\n")
+    return _Written(first, path, numbers)
+
+
+def _judge_again(
+    validator: Validator, written: _Written, rejected: Counter[tuple[str | None, str]]
+) -> _Passed | None:
+    """The records that pass now, if any do. rejected: counts which rules the others break."""
+    first, path, records = written
+    if first.header is None:
+        return None
     verdict = validator.validate(first.file, path)
     if verdict.refused:
         # Under today's contract it is no header, or another one.
-        rejected[None, "header"] += len(whole)
+        rejected[None, "header"] += len(records)
         return None
-    expect(verdict.read, len(whole), f"{first.file}: judged again")
+    expect(verdict.read, len(records), f"{first.file}: judged again")
     rejected.update(verdict.rejects.by_rule)
-    again = {reject.record for reject in verdict.rejects.read()}
-    passed = tuple(r.record for n, r in enumerate(whole, start=1) if n not in again)
+    again = {int(row[0]) for row in verdict.rejects.rows()}
+    passed = tuple(record for n, record in enumerate(records, start=1) if n not in again)
     # Never to be copied from the original object: it holds more than what is replayed.
     read = len(passed)
     verdict = validator.numbered(verdict, passed)

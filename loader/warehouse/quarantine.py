@@ -4,7 +4,7 @@ import csv
 import gzip
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, zip_longest
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
@@ -76,10 +76,16 @@ def mark_replayed(
 def quarantined(
     tables: Warehouse, batch_id: int | None = None, uri: str | None = None
 ) -> Iterator[Quarantined]:
-    """Rejected records of loads that stand, of one batch or file if given, not yet replayed."""
+    """Rejected records of loads that stand, of one batch or file if given, not yet replayed.
+
+    In the order of load, file and record, some in memory at a time.
+    """
     if tables.exist(*tables.nodes):
-        rows = tables.rows("quarantined", batch_id=batch_id, uri=uri)
-        yield from written_out(sorted(rows, key=itemgetter("load_id", "uri", "record", "part")))
+        of = {"batch_id": batch_id, "uri": uri}
+        pieces = tables.rows("quarantine_pieces", **of)
+        for first, beyond in zip_longest(pieces, pieces[1:]):
+            rows = tables.rows("quarantined", first=first, beyond=beyond, **of)
+            yield from written_out(sorted(rows, key=itemgetter("load_id", "uri", "record", "part")))
 
 
 def written_out(rows: Iterable[dict[str, Any]]) -> Iterator[Quarantined]:

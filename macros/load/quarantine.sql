@@ -16,11 +16,12 @@ from {{ quoted(group.stage) }}
 {% endmacro %}
 
 
-{% macro quarantined(tables, batch_id, uri) %}
+{% macro quarantined(tables, batch_id, uri, first, beyond) %}
     {#-
         Rejected records, not yet replayed, of loads that are in the landing table; one row for each
         part of a record, in no order: Redshift would sort rows of 155 KB as declared, which may be too
-        wide for it. batch_id, uri: only those of one batch or file.
+        wide for it. batch_id, uri: only those of one batch or file. first, beyond: a row of
+        quarantine_pieces, from which on, and the next, if there is one.
     -#}
     {%- set statement -%}
 select
@@ -28,6 +29,48 @@ select
     cast(ledger.file_time as varchar(32)) as file_time,
     rejected.record, rejected.part, rejected.line, rejected.column_name, rejected.rule, rejected.value,
     rejected.message, rejected.header, rejected.raw_encoding, rejected.raw_text, rejected.contract
+{{ cti.in_quarantine(tables, batch_id, uri) }}
+    and {{ cti.from_record(first) }}
+{%- if beyond %}
+    and not {{ cti.from_record(beyond) }}
+{%- endif %}
+    {%- endset -%}
+    {{ return(statement) }}
+{% endmacro %}
+
+
+{% macro quarantine_pieces(tables, batch_id, uri) %}
+    {#-
+        The first record of each piece of the quarantine, in order: load_id, uri, record. A piece is as much
+        as there is room for, sixteen million characters. Arguments as for quarantined.
+    -#}
+    {%- set statement -%}
+with pieces as (
+    select
+        rejected.load_id, rejected.uri, rejected.record,
+        floor(sum(
+            500
+            {%- for column in ['raw_text', 'header', 'message', 'value'] %} + coalesce(length(rejected.{{ column }}), 0)
+            {%- endfor %}
+        ) over (
+            order by rejected.load_id, rejected.uri, rejected.record, rejected.part
+            rows between unbounded preceding and current row
+        ) / 16000000.0) as piece
+    {{ cti.in_quarantine(tables, batch_id, uri) }}
+),
+numbered as (
+    select *, row_number() over (partition by piece order by load_id, uri, record) as place
+    from pieces
+)
+select load_id, uri, record from numbered where place = 1 order by load_id, uri, record
+    {%- endset -%}
+    {{ return(statement) }}
+{% endmacro %}
+
+
+{% macro in_quarantine(tables, batch_id, uri) %}
+    {#- What quarantined and quarantine_pieces select from. -#}
+    {%- set source -%}
 from {{ tables.quarantine }} as rejected
 inner join {{ tables.ledger }} as ledger
     on rejected.load_id = ledger.load_id and rejected.feed = ledger.feed and rejected.uri = ledger.uri
@@ -42,7 +85,17 @@ where
     and rejected.uri = {{ text_literal(uri) }}
 {%- endif %}
     {%- endset -%}
-    {{ return(statement) }}
+    {{ return(source) }}
+{% endmacro %}
+
+
+{% macro from_record(first) %}
+    {#- A condition for the records of the quarantine from one on. first: load_id, uri and record. -#}
+    {{ return(
+        '(rejected.load_id > ' ~ first.load_id ~ ' or (rejected.load_id = ' ~ first.load_id
+        ~ ' and (rejected.uri > ' ~ text_literal(first.uri) ~ ' or (rejected.uri = '
+        ~ text_literal(first.uri) ~ ' and rejected.record >= ' ~ first.record ~ '))))'
+    ) }}
 {% endmacro %}
 
 

@@ -340,3 +340,38 @@ def test_an_empty_record_of_a_single_column_comes_back(
         ("ann",),
         ("bob",),
     ]
+
+
+@on_both_engines
+def test_a_quarantine_is_read_piece_by_piece(
+    loader: Loader, project: Path, lenient: Path, feed_folder: Path, tables: Tables
+) -> None:
+    # GIVEN pieces of a few records; one record has parts, and file names have what SQL minds
+    macros = project / "macros/load/quarantine.sql"
+    text = macros.read_text()
+    assert text.count("16000000.0") == 1
+    macros.write_text(text.replace("16000000.0", "2500.0"))
+    lenient.write_text(lenient.read_text().replace("max_fraction: 0.03", "max_fraction: 0.99"))
+    long = f"{'x' * 70_000}.example,domain,me,long,2026-01-01\n"
+    names = ("a'b.csv", "c\\d.csv", "e.csv")
+    for name in names:
+        records = [f"{n}.example,domain,me,n{n},2026-01-01\n" for n in range(25)]
+        records[7:7] = [long] if name == "e.csv" else []
+        good = "good.example,domain,me,5,2026-01-01\n"
+        (feed_folder / name).write_text(HEADER + good + "".join(records))
+    loader("load")
+    # WHEN the records are shown THEN each is there once, whole, in the order of the files
+    shown = [json.loads(line) for line in loader("rejects", "--json").stdout.splitlines()]
+    expected = [(f"feed/{name}", n) for name in names for n in range(2, 27 + (name == "e.csv"))]
+    assert [(record["file"], record["record"]) for record in shown] == expected
+    assert [record["raw"] for record in shown if len(record["raw"]) > 100] == [long.rstrip("\n")]
+    of_one = loader("rejects", "--json", "--file", "feed/c\\d.csv").stdout.splitlines()
+    assert len(of_one) == 25
+    # AND when the rule is gone THEN all come back but the one that is too long
+    rule = r"type: integer\n +minimum: 0\n +maximum: 100\n"
+    widened, count = re.subn(rule, "type: text\n", lenient.read_text())
+    assert count == 1
+    lenient.write_text(widened)
+    assert "75 of 76 records loaded" in loader("replay").stdout
+    assert len(loader("rejects", "--json").stdout.splitlines()) == 1
+    loader("check")
