@@ -14,6 +14,9 @@ from loader.records.reader import MAX_RECORD_BYTES
 # Enough for the reader's buffers (select_text) of so many threads; the validator keeps no rows. On
 # a machine of more cores, one thread for each would want more memory than there is a use for.
 _MEMORY_LIMIT, _MAX_THREADS = "512MB", 8
+# Each thread also holds some thousand rows, so of wide ones fewer threads have room: a column takes
+# about 130 KB.
+_COLUMNS = 1600
 
 
 def connect(spool: Path | None = None) -> duckdb.DuckDBPyConnection:
@@ -30,8 +33,14 @@ def connect(spool: Path | None = None) -> duckdb.DuckDBPyConnection:
         }
     )
     connection.execute("set enable_progress_bar = false")
-    connection.execute(f"set threads = least(current_setting('threads'), {_MAX_THREADS})")
+    limit_threads(connection, 1)
     return connection
+
+
+def limit_threads(connection: duckdb.DuckDBPyConnection, columns: int) -> None:
+    """Leaves so many threads as have room to read texts of so many columns, or fewer."""
+    most = max(1, min(_MAX_THREADS, _COLUMNS // columns))
+    connection.execute(f"set threads = least(current_setting('threads'), {most})")
 
 
 def identifier(name: str) -> str:

@@ -47,6 +47,7 @@ class Screening:
         """The verdict on a file that is wholly accepted as it is; None for any other."""
 
         def screen() -> tuple[Seen, int]:
+            engine.limit_threads(self._connection, len(reading.columns))
             [(records, value_bytes, unclear)] = self._connection.execute(
                 f"select count(*), coalesce(sum({_size(reading)}), 0),"
                 f" count(*) filter (where not ({self._clear}))"
@@ -82,6 +83,7 @@ class Screening:
         ReconciliationError unless the engine reads the very rows of the strict reader.
         """
         text = reading.stem.with_suffix(".segment")
+        engine.limit_threads(self._connection, len(reading.columns))
         if not files:
             with text.open("wb") as out:
                 out.write(reading.header.raw + b"\n")

@@ -152,6 +152,7 @@ def _parts(feed: Feed, files: Iterable[CopyGroup], work: WorkFolder, spool: Path
     )
     options = f", compression gzip, file_size_bytes {_PART_BYTES}, file_extension 'csv.gz'"
     with engine.connect(spool) as connection, engine.errors_explained(feed.name):
+        engine.limit_threads(connection, max(len(group.columns) for group in groups))
         engine.write_text(connection, texts, names, folder, options)
     uris = tuple(work.upload(path) for path in sorted(folder.iterdir()))
     records = sum(g.records for g in groups)

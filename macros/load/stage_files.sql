@@ -54,19 +54,22 @@ from read_csv(
     {#-
         Without an order to preserve, all cores write rows at once, in less memory; no reader needs
         the order. Without a limit DuckDB would keep in memory what it has written; with more than 8
-        threads, each with its buffers, the limit would be too low. All three settings end with the
+        threads, each with its buffers, the limit would be too low. Wide rows have room for fewer, and each
+        column of a table that is written has two blocks of its own. All three settings end with the
         loader's connection, so dbt build has the profile's own. A lower limit of the profile's stays.
     -#}
+    {%- set columns = group.columns | length -%}
+    {%- set most, limit = [1, [8, 1600 // columns] | min] | max, [512, columns * 2 // 3] | max -%}
     {%- set query -%}
 select
-    least(current_setting('threads'), 8) as threads,
+    least(current_setting('threads'), {{ most }}) as threads,
     {#- try(): a limit in a unit that the function does not know is a higher one. #}
-    coalesce(try(parse_formatted_bytes(current_setting('memory_limit'))) > 512000000, true) as more
+    coalesce(try(parse_formatted_bytes(current_setting('memory_limit'))) > {{ limit }} * 1000000, true) as more
     {%- endset -%}
     {%- set profile = run_query(query).rows[0] -%}
     {{ return(
         ['set preserve_insertion_order = false', 'set threads = ' ~ profile['threads']]
-        + (["set memory_limit = '512MB'"] if profile['more'] else [])
+        + (["set memory_limit = '" ~ limit ~ "MB'"] if profile['more'] else [])
         + [statement]
     ) }}
 {% endmacro %}
@@ -213,7 +216,7 @@ from {{ quoted(group.stage) }}
     {%- set count -%}
 select
     count(*) as records,
-    {{ sizes | join(' + ') }} as value_bytes,
+    list_sum([{{ sizes | join(', ') }}]) as value_bytes,
     count(*) filter (where _load_id = -1) as unclear
 from {{ tables.landing }}
 where _load_id in (-1, {{ load_id }} + {{ number_within(group) }})
