@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 from e2e.engines import on_both_engines
 from e2e.meddler import Meddler
 from e2e.test_local_files import load
@@ -223,3 +224,50 @@ def test_the_files_of_one_table_are_not_divided(
         told = loader(command, "--max-files", "5", code=2).stderr
         assert "--max-files is not for a feed in mode replace" in told
     assert tables.count("raw.indicators") == 0
+
+
+def test_a_clean_file_of_1600_columns_is_loaded(
+    loader: Loader, project: Path, tables: Tables
+) -> None:
+    # GIVEN as many columns as a table of Redshift may have, and more rows than one buffer holds
+    rules: tuple[dict[str, Any], ...]
+    rules = ({}, {"type": "integer"}, {"accepted_values": ["a", "b"]}, {"type": "date"})
+    values = ("some text", "12345", "a", "2026-01-01")
+    columns = [
+        {"name": f"c{n}", "data_type": "varchar(99)", "config": {"meta": rules[n % 4]}}
+        for n in range(1600)
+    ]
+    feed = {"location": "wide/*.csv", "rejects": {"max_rows": 1}}
+    table: dict[str, Any] = {"name": "wide", "config": {"meta": {"feed": feed}}}
+    table |= {"columns": columns, "data_tests": [{"ledger_matches_landing": {"name": "wide_"}}]}
+    source = {"name": "odd", "schema": "raw", "tables": [table]}
+    (project / "models/wide.yml").write_text(yaml.safe_dump({"sources": [source]}))
+    (project / "wide").mkdir()
+    record = ",".join(values[n % 4] for n in range(1600)) + "\n"
+    header = ",".join(f"c{n}" for n in range(1600)) + "\n"
+    (project / "wide/a.csv").write_text(header + record * 5000)
+    # WHEN it is loaded THEN so many columns fit into the memory that a load has
+    told = loader("load", "--select", "wide").stdout
+    assert "load 1: 1 files, 5,000 of 5,000 records loaded" in told
+    assert tables.rows("select count(*), min(c1599), max(c3) from raw.wide") == [
+        (5000, "2026-01-01", "2026-01-01")
+    ]
+    # AND where a record is to be rejected the validator reads it as well
+    contract = (project / "models/wide.yml").read_text()
+    (project / "models/wide.yml").write_text(
+        contract.replace("feed:", "feed:\n          rejects: {max_rows: 1}", 1)
+    )
+    (project / "wide/b.csv").write_text(header + record * 5000 + "short\n" + record * 5000)
+    told = loader("load", "--select", "wide").stdout
+    assert "load 2: 1 files, 10,000 of 10,001 records loaded, 1 rejected" in told
+
+
+@on_both_engines
+def test_many_values_are_quoted_as_each_of_them(project: Path, target: str) -> None:
+    values = ["it's", "back\\slash", "two\nlines", "', '", "", "'", "\\'", None, "観 💸", "{{ 1 }}"]
+    opened = Project(project)
+    with opened.warehouse(opened.feed("indicators")) as warehouse:
+        each = [warehouse.render("text_literal", value=value) for value in values]
+        assert warehouse.render("text_literals", values=values) == each
+        shown = warehouse.query(f"select {', '.join(f'{v} as v{n}' for n, v in enumerate(each))}")
+    assert list(shown[0].values()) == values
