@@ -1,8 +1,11 @@
 """The commands history, check and rollback. Imports in them spare `--help` dbt and DuckDB."""
 
+from __future__ import annotations
+
 import sys
 import time
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,6 +14,9 @@ from loader.cli import output
 from loader.cli.load import build
 from loader.cli.options import LOAD_ID, Settings, command, select_option
 from loader.errors import ConfigError, DataRefused
+
+if TYPE_CHECKING:
+    from loader.contract.feed import Feed
 
 
 @command(select_option)
@@ -39,28 +45,38 @@ def history(settings: Settings) -> None:
         output.print_records("loads", [*columns, "status", "file_time", "loaded_at"], rows)
 
 
-@command(select_option)
-def check(settings: Settings) -> None:
+@command(
+    select_option,
+    click.option("--full", is_flag=True, help="Also run all data tests, on all history."),
+)
+def check(settings: Settings, full: bool) -> None:
     """Count anew whether anything was lost: ledger, landing table, quarantine and marts.
 
-    A mart that waits for its next build is only a notice.
+    A mart that waits for its next build is only a notice. The tests in `run` look at what is new;
+    those of --full at everything, which is meant for once a week.
 
     \b
-    Example: python -m loader check
+    Example: python -m loader check --full
     """
-    from loader.jobs.check import check_feed
+    from loader.jobs.check import Finding, check_feed, test_history
 
-    failed = []
-    feeds = settings.feeds()
+    def show(feed: Feed, findings: list[Finding]) -> None:
+        failed.extend(finding for finding in findings if finding.state == "differs")
+        if settings.as_json:
+            output.print_json(*(finding.to_json() for finding in findings))
+        else:
+            output.print_findings(feed.name, findings)
+
+    failed: list[Finding] = []
+    counted: list[tuple[Feed, list[Finding]]] = []
     with settings.project.warehouse(create=False) as warehouse:
         warehouse.refuse_outdated()
-        for feed in feeds:
-            findings = check_feed(settings.project, feed, warehouse)
-            failed += [finding for finding in findings if finding.state == "differs"]
-            if settings.as_json:
-                output.print_json(*(finding.to_json() for finding in findings))
-            else:
-                output.print_findings(feed.name, findings)
+        for feed in settings.feeds():
+            counted.append((feed, check_feed(settings.project, feed, warehouse)))
+            show(*counted[-1])
+    for feed, findings in counted if full else ():
+        if tested := test_history(settings.project, feed, findings, settings.as_json):
+            show(feed, tested)
     if failed:
         raise DataRefused(f"{len(failed)} checks do not hold; see above")
 

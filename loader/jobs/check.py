@@ -6,15 +6,19 @@ is gone without making it anew, and tell a mart that waits for its build from on
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal
 
 from loader.contract.feed import Feed
+from loader.errors import ConfigError, WarehouseError
 from loader.warehouse.connection import Warehouse
 from loader.warehouse.project import CountingTest, Project
 
 Rows = Sequence[dict[str, Any]]
+
+# What a finding says of a test that a build has passed, which looks at what is newer than its mark.
+_NEW = " (the build counted what was new; `python -m loader check` counts all)"
 
 
 @dataclass(frozen=True)
@@ -62,8 +66,37 @@ def check_feed(
     findings = []
     for test in project.counting_tests(feed):
         case, rows = _case(project, tables, test, test.id in passed)
-        findings.append(_worded(feed, test, case, rows, totals))
+        finding = _worded(feed, test, case, rows, totals)
+        # Those of marts count all in a build, too.
+        seen = _NEW if test.id in passed and not test.mart else ""
+        findings.append(replace(finding, what=finding.what + seen))
     return findings
+
+
+def test_history(
+    project: Project, feed: Feed, findings: Sequence[Finding], quiet: bool
+) -> list[Finding]:
+    """Runs every data test of one feed on all history, unless what check_feed found forbids it.
+
+    Raises ConfigError or WarehouseError for a test that could not be run.
+    """
+    # dbt would make a table that is gone anew, which nobody would notice then.
+    if not findings or findings[0].check == "tables":
+        return []
+    if any(finding.state == "behind" for finding in findings):
+        advice = "`python -m loader run` builds it."
+        what = "no data test was run, since a mart waits for its build"
+        return [Finding(feed.name, "tests", "behind", what, advice=advice)]
+    result = project.test_all_history(feed, quiet)
+    if result.errors:
+        kind = ConfigError if result.mistaken else WarehouseError
+        raise kind(f"{feed.name}: dbt test ended with errors:", result.errors)
+    good, bad = len(result.passed | result.warned), len(result.failed)
+    if not bad:
+        return [Finding(feed.name, "tests", "holds", f"{good} data tests pass on all history")]
+    what = f"{bad} of {good + bad} data tests fail on all history"
+    advice = "The compiled SQL of a test, in target/compiled, shows the rows that fail it."
+    return [Finding(feed.name, "tests", "differs", what, (), [*result.failed.values()], advice)]
 
 
 def _case(

@@ -68,7 +68,7 @@ _FIELDS = re.compile(r"\{'S': .*\}", re.DOTALL)
 
 @dataclass(frozen=True)
 class BuildResult:
-    """What `dbt build` did.
+    """What `dbt build` or `dbt test` did.
 
     passed, warned: ids of tests. failed: what each failed test says, by its id. errors: what could
     not be run, models and tests alike. mistaken: each of these is a mistake in SQL or Jinja.
@@ -104,8 +104,8 @@ def _is_stale(manifest: Any) -> bool:
     return kept.exists() and max(os.stat(p).st_ctime_ns for p in paths) > kept.stat().st_mtime_ns
 
 
-def build(manifest: Any, options: Sequence[str], quiet: bool) -> BuildResult:
-    """Runs `dbt build` with dbt's options. Raises WarehouseError if it does not begin."""
+def build(manifest: Any, options: Sequence[str], quiet: bool, verb: str = "build") -> BuildResult:
+    """Runs `dbt build`, or `dbt test`, with dbt's options. Raises WarehouseError if it fails."""
     from dbt_common.events.event_manager_client import cleanup_event_logger
 
     # When a closed pipe stops what dbt prints, Python's logging would print a traceback.
@@ -115,7 +115,7 @@ def build(manifest: Any, options: Sequence[str], quiet: bool) -> BuildResult:
     printed = ["--log-level", "none"] if quiet else []
     printed += [] if sys.stdout.isatty() else ["--no-use-colors"]
     try:
-        return _summary(list(_invoke([*printed, "build", *options], manifest)))
+        return _summary(list(_invoke([*printed, verb, *options], manifest)))
     finally:
         # dbt would go on printing events after the build.
         cleanup_event_logger()

@@ -97,18 +97,28 @@ class Project:
     def build(self, feed: Feed, quiet: bool) -> dbt_api.BuildResult:
         """Runs `dbt build` on everything that depends on a feed and on what that needs in turn.
 
-        Also on what depends on the loader's own tables and on no feed.
+        Also on what depends on the loader's own tables and on no feed. Tests look at what is new.
         """
+        # Unit tests are for development and CI; on Redshift they say nothing of the nodes that
+        # hold data.
+        options = [*self._options, "--select", *self._built(feed)]
+        return dbt_api.build(self._manifest, [*options, "--exclude-resource-type=unit_test"], quiet)
+
+    def test_all_history(self, feed: Feed, quiet: bool) -> dbt_api.BuildResult:
+        """Runs the data tests of build() on all there is, and builds nothing."""
+        # By this tag in a selection the macros of marks know that all history is meant.
+        selected = [f"{some},tag:all_history" for some in self._built(feed)]
+        return dbt_api.build(self._manifest, [*self._options, "--select", *selected], quiet, "test")
+
+    def _built(self, feed: Feed) -> list[str]:
+        """The selection of a build, in dbt's words."""
         own = [s.unique_id for name, s in self._sources.items() if name.startswith("loader.")]
         reached = {node for source in own for node in _reached(source, self._manifest.child_map)}
         nodes = filter(None, map(self._manifest.nodes.get, sorted(reached)))
         models = (node for node in nodes if node.resource_type == "model")
         of_no_feed = [".".join(model.fqn) for model in models if not self._landings(model)]
-        # With a leading @ also the parents of everything downstream, seeds among them. Unit tests
-        # are for development and CI; on Redshift they say nothing of the nodes that hold data.
-        selected = [f"@source:{feed.name}", "source:loader", *of_no_feed]
-        selected += ["--exclude-resource-type=unit_test"]
-        return dbt_api.build(self._manifest, [*self._options, "--select", *selected], quiet)
+        # With a leading @ also the parents of everything downstream, seeds among them.
+        return [f"@source:{feed.name}", "source:loader", *of_no_feed]
 
     def marts(self, feed: Feed) -> list[Any]:
         """The manifest's nodes of the marts that count a feed's records."""

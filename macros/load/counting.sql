@@ -83,11 +83,23 @@
 
 
 {% macro newer(load_id, since) %}
-    {#- A condition that leaves out the loads up to `since`, a load id; none if all are counted. -#}
+    {#-
+        A condition that leaves out the loads up to `since`, a load id. Without one, a build leaves out those
+        up to the test's mark, and whoever runs the compiled test counts all.
+    -#}
     {% if since is not none and since is not integer %}
         {% do cti.refuse_argument('a counting test', 'since', since, 'a load id') %}
     {% endif %}
-    {{ return('true' if since is none else load_id ~ ' > ' ~ since) }}
+    {{ return(
+        cti.since_mark(load_id ~ ' > <mark> or ' ~ load_id ~ ' is null') if since is none
+        else load_id ~ ' > ' ~ since
+    ) }}
+{% endmacro %}
+
+
+{% macro all_counted(since) %}
+    {#- A condition that holds if `newer` leaves out nothing. -#}
+    {{ return(cti.since_mark('false') if since is none else 'false') }}
 {% endmacro %}
 
 

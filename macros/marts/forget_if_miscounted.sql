@@ -24,22 +24,31 @@
     {% if execute %}
         {% do cti.take_turns() %}
         {% set rules, before = cti.rules_now(), cti.rules_before().get(cti.built_name(this)) %}
-        {% if is_incremental() and rules == before %}
-            delete from {{ this }}
-            where
-                (
-                    select count(*) from {{ landing }}
-                    where _load_id <= (select max(last_load_id) from {{ this }})
-                )
-                <> (select sum(occurrences) from {{ this }})
-        {% elif is_incremental() %}
-            {% do log(cti.why_rebuilt(rules, before), info=true) %}
+        {% set why = cti.why_rebuilt(rules, before) if rules != before %}
+        {% if is_incremental() and not why and cti.is_miscounted(landing) %}
+            {% set why = cti.built_name(this) ~ ' is rebuilt from all landed records; some that it had counted are gone' %}
+        {% endif %}
+        {% if is_incremental() and why %}
+            {% do log(why, info=true) %}
             delete from {{ this }};
+        {% endif %}
+        {% if why or not is_incremental() %}
+            {{ cti.forget_marks() }}
         {% endif %}
         {% if rules != before %}
             {{ cti.write_rules(rules) }}
         {% endif %}
     {% endif %}
+{% endmacro %}
+
+
+{% macro is_miscounted(landing) %}
+    {#- Whether the landing table has another number of the records that this mart has counted. -#}
+    {% set counts = run_query(
+        'select (select count(*) from ' ~ landing ~ ' where _load_id <= (select max(last_load_id) from '
+        ~ this ~ ')), (select sum(occurrences) from ' ~ this ~ ')'
+    ).rows[0] %}
+    {{ return(counts[1] is not none and counts[0] != counts[1]) }}
 {% endmacro %}
 
 

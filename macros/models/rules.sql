@@ -28,15 +28,7 @@
     -#}
     {% set rules = {model.name: local_md5(cti.bare_sql(sql))} %}
     {% if config.get('materialized') == 'incremental' %}
-        {% set before = cti.rules_before() %}
-        {% for node in cti.ancestors(model) %}
-            {% if node.resource_type == 'seed' %}
-                {% do rules.update({node.name: cti.hash_of_rows(node.relation_name)}) %}
-            {% elif node.resource_type == 'model' and node.config.materialized != 'ephemeral' %}
-                {% set built = before.get(cti.built_name(node), {}) %}
-                {% do rules.update({node.name: built.get(node.name, 'unknown')}) %}
-            {% endif %}
-        {% endfor %}
+        {% do rules.update(cti.rules_of_ancestors()) %}
     {% else %}
         {% set described = [model.description, config.get('grants'), config.get('bind')] %}
         {% for column in model.columns.values() %}
@@ -44,6 +36,24 @@
         {% endfor %}
         {% do rules.update({'(description)': local_md5(tojson(described))}) %}
     {% endif %}
+    {{ return(rules) }}
+{% endmacro %}
+
+
+{% macro rules_of_ancestors() %}
+    {#-
+        A hash of each seed that a model or a test depends on, as it is, and of the rules of each model, as it
+        was built; a dictionary by their names.
+    -#}
+    {% set rules, before = {}, cti.rules_before() %}
+    {% for node in cti.ancestors(model) %}
+        {% if node.resource_type == 'seed' %}
+            {% do rules.update({node.name: cti.hash_of_rows(node.relation_name)}) %}
+        {% elif node.resource_type == 'model' and node.config.materialized != 'ephemeral' %}
+            {% set built = before.get(cti.built_name(node), {}) %}
+            {% do rules.update({node.name: built.get(node.name, 'unknown')}) %}
+        {% endif %}
+    {% endfor %}
     {{ return(rules) }}
 {% endmacro %}
 
@@ -76,15 +86,20 @@
 {% endmacro %}
 
 
-{% macro ancestors(node) %}
-    {#- The models and seeds that a model depends on, however far away. -#}
+{% macro ancestors(node, kind='nodes') %}
+    {#-
+        The models and seeds that a model or a test depends on, however far away; with kind='sources' the
+        source tables.
+    -#}
     {% set found, names = [], node.depends_on.nodes | list %}
     {#- A list that grows while it is read ends when nothing new is found. -#}
     {% for name in names if name in graph.nodes %}
-        {% do found.append(graph.nodes[name]) %}
         {% for parent in graph.nodes[name].depends_on.nodes if parent not in names %}
             {% do names.append(parent) %}
         {% endfor %}
+    {% endfor %}
+    {% for name in names if name in graph[kind] %}
+        {% do found.append(graph[kind][name]) %}
     {% endfor %}
     {{ return(found) }}
 {% endmacro %}

@@ -1,0 +1,188 @@
+{#
+    How far each data test has passed, kept in raw._checked, so that a build tests what is new. A test may
+    say of its rows which ones are new; its mark is the newest load id that it had before it when it last
+    passed. Load ids grow in commit order, since they are given under a lock that is held until COMMIT: when
+    one is seen, every smaller one is committed or never will be. So nothing up to a mark comes later.
+
+    A mark holds while the test is the same: its SQL, the rules by which the models that it reads were built,
+    and the rows of the seeds. A mart that is built anew takes the marks of its tests away, and a load that
+    is rolled back or replaced those of the tests that count loads. A test that fails keeps its mark, and so does
+    a counting test that warns. Any other that warns has told of it; the next build warns of what is new then.
+
+    `dbt test --select tag:all_history` (or a build with --full-refresh) tests all rows, whatever the marks.
+    So does whoever runs the compiled SQL of a test: it has each condition within a comment.
+#}
+
+{% macro note_loads() %}
+    {#-
+        For on-run-start: notes in dbt's graph, which lasts as long as the command, how far each feed is
+        loaded and how many of its loads do not stand. Loads that come later are left to the next run.
+    -#}
+    {% if execute %}
+        {% set feeds = {} %}
+        {% set ledger = cti.loader_table('_loaded_files').relation_name %}
+        {% for row in run_query(
+            'select feed, max(load_id), sum(case when status in (' ~ "'replaced', 'rolled back'"
+            ~ ') then 1 else 0 end) from ' ~ ledger ~ ' group by feed'
+        ).rows %}
+            {% do feeds.update({row[0]: {'newest': row[1] | int, 'fallen': row[2] | int}}) %}
+        {% endfor %}
+        {% do graph.update({'loader_checked': {'feeds': feeds, 'tests': {}}}) %}
+    {% endif %}
+{% endmacro %}
+
+
+{% macro keep_marks(results) %}
+    {#-
+        For on-run-end: moves the marks of the tests that passed, all at once. A table that this command has not built may
+        lack the newest loads, so the marks of its tests stay. results: dbt's.
+    -#}
+    {% if execute %}
+        {% set built, moved, rows = [], [], [] %}
+        {% for result in results if result.node.resource_type == 'model' and result.status == 'success' %}
+            {% do built.append(result.node.unique_id) %}
+        {% endfor %}
+        {% set tests = graph.get('loader_checked', {}).get('tests', {}) %}
+        {% for result in results if result.node.unique_id in tests %}
+            {% set test = tests[result.node.unique_id] %}
+            {% set told = result.status == 'pass' or result.status == 'warn' and not test.counts %}
+            {% if told and not test.tables | reject('in', built) | list %}
+                {% do moved.append(text_literal(test.name)) %}
+                {% do rows.append('(' ~ [
+                    text_literal(test.name), test.newest, text_literal(test.rules), 'cast(' ~ text_literal(
+                        modules.datetime.datetime.now(modules.pytz.utc).strftime('%Y-%m-%d %H:%M:%S.%f')
+                    ) ~ ' as timestamp)'
+                ] | join(', ') ~ ')') %}
+            {% endif %}
+        {% endfor %}
+        {% if rows %}
+            {% do cti.take_turns() %}
+            {% set table = cti.loader_table('_checked').relation_name %}
+            {% call statement('keep_marks', auto_begin=True) %}
+                delete from {{ table }} where test in ({{ moved | join(', ') }});
+                insert into {{ table }} (test, passed_up_to, rules, checked_at)
+                values {{ rows | join(',\n') }};
+            {% endcall %}
+            {% do adapter.commit() %}
+        {% endif %}
+    {% endif %}
+{% endmacro %}
+
+
+{% macro since_mark(condition) %}
+    {#-
+        A condition that a build puts in the place of `true`, once a test has passed. condition: SQL, in
+        which <mark> is the load id up to which it has.
+    -#}
+    {{ return('true /* new: ' ~ condition ~ ' */') }}
+{% endmacro %}
+
+
+{% macro get_where_subquery(relation) %}
+    {#-
+        dbt's macro for what a generic test reads: of a landing table, a staging model or a mart only new rows,
+        if the test says something of each row alone; if it says something of keys, all rows of the keys that
+        new rows have. Any other test, also a project's own, reads all that dbt would give it.
+    -#}
+    {%- set rows = adapter.dispatch('get_where_subquery', 'dbt')(relation) -%}
+    {%- set load_id = cti.load_id_of(model.depends_on.nodes) if execute -%}
+    {%- if not load_id -%}
+        {{ return(rows) }}
+    {%- endif -%}
+    {%- set test, given = model.test_metadata.name, model.test_metadata.kwargs -%}
+    {%- set new = load_id ~ ' > <mark> or ' ~ load_id ~ ' is null' -%}
+    {%- if test in ['unique', 'unique_combination'] -%}
+        {%- set key = given.get('columns') or [given.column_name] -%}
+        {%- set names = key | join(', ') -%}
+        {%- set new = '(' ~ names ~ ') in (select ' ~ names ~ ' from ' ~ relation ~ ' where ' ~ new ~ ')' -%}
+        {#- IN finds no NULL. -#}
+        {%- for name in key if test == 'unique_combination' -%}
+            {%- set new = new ~ ' or ' ~ name ~ ' is null' -%}
+        {%- endfor -%}
+    {%- elif test not in var('tests_of_rows') -%}
+        {{ return(rows) }}
+    {%- endif -%}
+    {{ return('(select * from ' ~ rows ~ ' where ' ~ cti.since_mark(new) ~ ') as new_rows') }}
+{% endmacro %}
+
+
+{% macro load_id_of(nodes) %}
+    {#-
+        The column that says which load brought the rows that a test looks at; none if they have no such. A
+        model has it if its YAML says so. nodes: ids of what the test reads.
+    -#}
+    {% if nodes | length == 1 %}
+        {% set node = graph.sources[nodes[0]] if nodes[0] in graph.sources else graph.nodes[nodes[0]] %}
+        {% if '_load_id' in node.columns or node.resource_type == 'source' and 'feed' in node.config.meta %}
+            {{ return('_load_id') }}
+        {% elif 'last_load_id' in node.columns and 'occurrences' in node.columns %}
+            {{ return('last_load_id') }}
+        {% elif node.source_name == 'loader' and 'load_id' in node.columns %}
+            {{ return('load_id') }}
+        {% endif %}
+    {% endif %}
+    {{ return(none) }}
+{% endmacro %}
+
+
+{% macro get_limit_subquery_sql(sql, limit) %}
+    {#- dbt's macro through which every test's SQL passes before it is run; its mark comes into it here. -#}
+    {{ adapter.dispatch('get_limit_sql', 'dbt')(cti.above_mark(sql), limit) }}
+{% endmacro %}
+
+
+{% macro above_mark(sql) %}
+    {#- A test's SQL as a build runs it: the conditions of since_mark in force, if the test has a mark. -#}
+    {% set checked = graph.get('loader_checked') %}
+    {% set place = 'true /\\* new: (.*?) \\*/' %}
+    {% set sampled = invocation_args_dict.get('empty') or invocation_args_dict.get('sample') %}
+    {% if not checked or sampled or not modules.re.search(place, sql) %}
+        {{ return(sql) }}
+    {% endif %}
+    {% set rules, feeds, tables = {'(sql)': cti.bare_sql(sql)}, [], [] %}
+    {% for node in cti.ancestors(model) if node.config.materialized not in ('view', 'ephemeral', 'seed') %}
+        {% do tables.append(node.unique_id) %}
+    {% endfor %}
+    {% do rules.update(cti.rules_of_ancestors()) %}
+    {% for source in cti.ancestors(model, 'sources') if 'feed' in source.config.meta %}
+        {% do feeds.append(source.source_name ~ '.' ~ source.name) %}
+    {% endfor %}
+    {% set now, counts = namespace(newest=0), 'check' in model.config.meta %}
+    {#- What reads none is about the loads of all feeds. -#}
+    {% for feed, loads in checked.feeds.items() if feed in feeds or not feeds %}
+        {% set now.newest = [now.newest, loads.newest] | max %}
+        {% if counts %}
+            {% do rules.update({'(fallen) ' ~ feed: loads.fallen}) %}
+        {% endif %}
+    {% endfor %}
+    {% set rules, name = local_md5(tojson(rules, sort_keys=true)), cti.built_name(this) %}
+    {% do checked.tests.update({model.unique_id: {
+        'name': name, 'newest': now.newest, 'rules': rules, 'tables': tables, 'counts': counts
+    }}) %}
+    {% if flags.FULL_REFRESH or 'tag:all_history' in invocation_args_dict.get('select', []) | string %}
+        {{ return(sql) }}
+    {% endif %}
+    {% for row in run_query(
+        'select passed_up_to from ' ~ cti.loader_table('_checked').relation_name
+        ~ ' where test = ' ~ text_literal(name) ~ ' and rules = ' ~ text_literal(rules)
+        ~ ' and passed_up_to <= ' ~ now.newest
+    ).rows %}
+        {% set mark = row[0] | int %}
+        {% set new = '(\\1)' if mark < now.newest else 'false' %}
+        {{ return(modules.re.sub(place, new, sql) | replace('<mark>', mark)) }}
+    {% endfor %}
+    {{ return(sql) }}
+{% endmacro %}
+
+
+{% macro forget_marks() %}
+    {#- The statement that takes away the marks of all tests that read this model. -#}
+    {% set names = [] %}
+    {% for node in graph.nodes.values() if node.resource_type == 'test' %}
+        {% if model.unique_id in cti.ancestors(node) | map(attribute='unique_id') %}
+            {% do names.append(text_literal(cti.built_name(node))) %}
+        {% endif %}
+    {% endfor %}
+    {% set table = cti.loader_table('_checked').relation_name %}
+    {{ return('delete from ' ~ table ~ ' where test in (' ~ (names | join(', ') or 'null') ~ ');') }}
+{% endmacro %}

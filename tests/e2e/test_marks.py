@@ -1,0 +1,232 @@
+"""Tests in a run look at what is new since they last passed; `check --full` looks at everything."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from e2e.engines import on_both_engines
+
+if TYPE_CHECKING:
+    from conftest import Loader
+    from e2e.conftest import Dbt
+    from e2e.engines import Tables
+
+HEADER = "indicator,indicator_type,source,confidence,first_seen\n"
+ALIASES = "seeds/indicator_type_aliases.csv"
+# Of two files the first is loaded, built and tested by each test.
+FIRST = "a.example,domain,Me,1,2026-01-01\nb.example,domain,Me,2,2026-01-02\n"
+SECOND = "c.example,domain,Me,3,2026-01-03\n"
+# A mistake past the loader, in a row of the first; no count tells of it.
+SPOIL = "update raw.indicators set source = null where indicator = 'a.example'"
+NOT_NULL = "not_null_stg_cti__indicators_source"
+
+
+def change(project: Path, file: str, old: str, new: str) -> None:
+    """Another text in a file of the project."""
+    path = project / file
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+@pytest.fixture
+def built(project: Path, loader: Loader, feed_folder: Path) -> Path:
+    """A warehouse in which the first file was loaded, built and tested; the folder of the feed."""
+    # An alias that the seed lacks is a value that the contract accepts and a test of the mart does not.
+    change(project, ALIASES, "link,url\n", "")
+    (feed_folder / "a.csv").write_text(HEADER + FIRST)
+    loader("run")
+    return feed_folder
+
+
+@on_both_engines
+def test_what_is_new_and_wrong_fails_until_it_is_right(
+    loader: Loader, project: Path, built: Path
+) -> None:
+    # GIVEN a record of a load after the mark, with a value that the mart is not to have
+    (built / "b.csv").write_text(HEADER + SECOND + "d.example/x,link,Me,1,2026-01-01\n")
+    failed = "accepted_values_indicators_indicator_type"
+    assert failed in loader("run", code=1).stderr
+    # THEN the test goes on failing when nothing is new, as does another that the load would pass,
+    assert failed in loader("run", code=1).stderr
+    # until the reason is gone.
+    change(project, ALIASES, "uri,url\n", "uri,url\nlink,url\n")
+    loader("run")
+
+
+@on_both_engines
+def test_what_is_old_is_left_to_the_tests_of_all_history(
+    loader: Loader, dbt: Dbt, built: Path, tables: Tables
+) -> None:
+    # GIVEN a row that was tested, and that somebody spoils afterwards, without a difference in number
+    tables.rows(SPOIL)
+    # WHEN a run looks at what is new THEN it does not see it, and nor do counts
+    (built / "b.csv").write_text(HEADER + SECOND)
+    loader("run")
+    loader("run")
+    assert "data tests" not in loader("check").stdout
+    # BUT the tests of all history do, by the loader and by dbt alone, and so does a full build.
+    result = loader("check", "--full", code=1)
+    assert "1 of 70 data tests fail on all history" in result.stdout
+    assert f"  {NOT_NULL}: Got 1 result" in result.stdout
+    for command in (("test", "--select", "tag:all_history"), ("build", "--full-refresh")):
+        with pytest.raises(AssertionError, match=NOT_NULL):
+            dbt(*command)
+    # That it failed there is not forgotten by the next run either.
+    loader("run")
+
+
+@on_both_engines
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("macros/clean/clean_text.sql", "case == 'lower'", "case == 'upper'"),
+        (
+            "models/staging/cti/stg_cti__indicators.yml",
+            "- not_null\n",
+            "- not_null: {where: 1=1}\n",
+        ),
+        (ALIASES, "uri,url\n", "uri,url\nlink,url\n"),
+    ],
+    ids=["rule", "test", "seed"],
+)
+def test_another_rule_is_tested_on_all_history(
+    loader: Loader, project: Path, built: Path, tables: Tables, file: str, old: str, new: str
+) -> None:
+    tables.rows(SPOIL)
+    loader("run")
+    # WHEN a rule, a test or the rows of a seed change THEN the next run tests everything by them
+    if ".yml" in file:
+        new = new.replace("{where: 1=1}", '{config: {where: "1 = 1"}}')
+    change(project, file, old, new)
+    assert NOT_NULL in loader("run", code=1).stderr
+
+
+@on_both_engines
+def test_a_rollback_has_all_loads_counted(loader: Loader, built: Path, tables: Tables) -> None:
+    # GIVEN two loads, and a record of the first gone, which no run looks for
+    (built / "b.csv").write_text(HEADER + SECOND)
+    loader("run")
+    tables.rows("delete from raw.indicators where indicator = 'a.example'")
+    assert "some that it had counted are gone" in loader("run").stdout
+    # WHEN the second is rolled back THEN what stands is counted anew
+    stderr = loader("rollback", "2", "--yes", code=1).stderr
+    assert "check landing: not so: 2 records of 1 loads are landed" in stderr
+
+
+@on_both_engines
+def test_a_mart_that_is_built_anew_is_tested_anew(
+    loader: Loader, built: Path, tables: Tables
+) -> None:
+    # GIVEN an old row that is spoiled, and another that is gone, for which the mart is made anew
+    tables.rows(SPOIL)
+    tables.rows("delete from raw.indicators where indicator = 'b.example'")
+    # THEN the tests of the mart look at all of it
+    stderr = loader("run", code=1).stderr
+    assert "not_null_indicators_source" in stderr
+    assert NOT_NULL not in stderr
+
+
+def test_a_mart_without_the_newest_loads_keeps_its_marks(
+    loader: Loader, dbt: Dbt, built: Path
+) -> None:
+    # GIVEN a load that the mart has not taken up when dbt tests it
+    (built / "b.csv").write_text(HEADER + "d.example/x,link,Me,1,2026-01-01\n")
+    loader("load")
+    failed = "accepted_values_indicators_indicator_type"
+    dbt("test", "--select", f"{failed}*")
+    # WHEN it has THEN the test looks at it
+    assert failed in loader("run", code=1).stderr
+
+
+@pytest.mark.parametrize(
+    ("test", "spoil"),
+    [
+        (
+            "unique_combination_indicators",
+            "insert into analytics.indicators select * replace (2 as last_load_id)"
+            " from analytics.indicators where indicator = 'a.example'",
+        ),
+        ("counts_every_key", "delete from analytics.indicators where indicator = 'c.example'"),
+        (
+            "counts_every_key",
+            "update analytics.indicators set occurrences = 0 where indicator = 'c.example'",
+        ),
+        (
+            "counts_every_key",
+            "update analytics.indicators set last_load_id = 2 where indicator = 'a.example'",
+        ),
+    ],
+    ids=["key twice", "no key", "too few", "not new"],
+)
+def test_keys_that_new_rows_touch_are_compared(
+    loader: Loader, dbt: Dbt, built: Path, tables: Tables, test: str, spoil: str
+) -> None:
+    # GIVEN a load that is built but not tested, and a mistake about one of its keys
+    (built / "b.csv").write_text(HEADER + SECOND)
+    loader("load")
+    dbt("run")
+    assert dbt("test", "--select", f"{test}*") == 1
+    tables.rows(spoil)
+    with pytest.raises(AssertionError, match=test):
+        dbt("test", "--select", f"{test}*")
+
+
+def test_a_warning_is_given_once_and_by_all_history(loader: Loader, built: Path) -> None:
+    # GIVEN two URLs of a load that lowercasing makes one
+    lines = [f"https://s.example/{path},url,Me,1,2026-01-01\n" for path in ("Ab", "aB")]
+    (built / "b.csv").write_text(HEADER + "".join(lines))
+    warning = "WARN 1 source_differs_in_case_alone"
+    assert warning in loader("run").stdout
+    assert warning not in loader("run").stdout
+    assert warning in loader("check", "--full").stdout
+
+
+def test_a_run_of_one_feed_says_nothing_of_another(
+    loader: Loader, project: Path, built: Path, tables: Tables
+) -> None:
+    # GIVEN a second feed, which loads and passes between two loads of the first
+    (project / "models/staging/two.yml").write_text(
+        "sources:\n  - name: two\n    schema: raw\n    tables:\n      - name: names\n"
+        "        config: {meta: {feed: {location: names/*.csv}}}\n"
+        "        data_tests: [ledger_matches_landing]\n"
+        "        columns: [{name: name, data_type: varchar(9), data_tests: [not_null]}]\n"
+    )
+    (project / "names").mkdir()
+    (project / "names/n.csv").write_text("name\nA\nB\n")
+    (built / "b.csv").write_text(HEADER + "d.example/x,link,Me,1,2026-01-01\n")
+    loader("load", "--select", "indicators")
+    loader("run", "--select", "names")
+    # THEN the first is tested on what it has loaded before that
+    failed = "accepted_values_indicators_indicator_type"
+    assert failed in loader("run", "--select", "indicators", code=1).stderr
+    # AND the second on its own rows alone.
+    tables.rows("update raw.names set name = null")
+    loader("run", "--select", "names")
+    assert "not_null_two_names_name" in loader("check", "--full", "-s", "names", code=1).stdout
+
+
+def test_a_warehouse_without_marks_is_tested_whole(
+    loader: Loader, built: Path, tables: Tables
+) -> None:
+    # GIVEN the tables of an earlier version, which kept no marks
+    tables.rows("drop table raw._checked")
+    tables.rows(SPOIL)
+    for command in ("plan", "history", "check", "load"):
+        loader(command)
+    assert NOT_NULL in loader("run", code=1).stderr
+    # AND none that are of other tables than these.
+    tables.rows(SPOIL.replace("null", "'Me'"))
+    loader("run")
+    tables.rows("update raw._checked set passed_up_to = 9")
+    tables.rows(SPOIL)
+    assert NOT_NULL in loader("run", code=1).stderr
+
+
+def test_check_in_full_tests_no_mart_that_waits(loader: Loader, built: Path) -> None:
+    (built / "b.csv").write_text(HEADER + SECOND)
+    loader("load")
+    stdout = loader("check", "--full").stdout
+    assert "behind: no data test was run, since a mart waits for its build" in stdout
