@@ -34,7 +34,7 @@ def change(project: Path, file: str, old: str, new: str) -> None:
 @pytest.fixture
 def built(project: Path, loader: Loader, feed_folder: Path) -> Path:
     """A warehouse in which the first file was loaded, built and tested; the folder of the feed."""
-    # An alias that the seed lacks is a value that the contract accepts and a test of the mart does not.
+    # Without this alias there is a value that the contract accepts and the mart's test does not.
     change(project, ALIASES, "link,url\n", "")
     (feed_folder / "a.csv").write_text(HEADER + FIRST)
     loader("run")
@@ -49,7 +49,7 @@ def test_what_is_new_and_wrong_fails_until_it_is_right(
     (built / "b.csv").write_text(HEADER + SECOND + "d.example/x,link,Me,1,2026-01-01\n")
     failed = "accepted_values_indicators_indicator_type"
     assert failed in loader("run", code=1).stderr
-    # THEN the test goes on failing when nothing is new, as does another that the load would pass,
+    # THEN the test goes on failing when nothing is new,
     assert failed in loader("run", code=1).stderr
     # until the reason is gone.
     change(project, ALIASES, "uri,url\n", "uri,url\nlink,url\n")
@@ -60,7 +60,7 @@ def test_what_is_new_and_wrong_fails_until_it_is_right(
 def test_what_is_old_is_left_to_the_tests_of_all_history(
     loader: Loader, dbt: Dbt, built: Path, tables: Tables
 ) -> None:
-    # GIVEN a row that was tested, and that somebody spoils afterwards, without a difference in number
+    # GIVEN a row that was tested, and that somebody spoils afterwards
     tables.rows(SPOIL)
     # WHEN a run looks at what is new THEN it does not see it, and nor do counts
     (built / "b.csv").write_text(HEADER + SECOND)
@@ -78,6 +78,7 @@ def test_what_is_old_is_left_to_the_tests_of_all_history(
     loader("run")
 
 
+@pytest.mark.slow
 @on_both_engines
 @pytest.mark.parametrize(
     ("file", "old", "new"),
@@ -86,7 +87,7 @@ def test_what_is_old_is_left_to_the_tests_of_all_history(
         (
             "models/staging/cti/stg_cti__indicators.yml",
             "- not_null\n",
-            "- not_null: {where: 1=1}\n",
+            '- not_null: {config: {where: "1 = 1"}}\n',
         ),
         (ALIASES, "uri,url\n", "uri,url\nlink,url\n"),
     ],
@@ -98,8 +99,6 @@ def test_another_rule_is_tested_on_all_history(
     tables.rows(SPOIL)
     loader("run")
     # WHEN a rule, a test or the rows of a seed change THEN the next run tests everything by them
-    if ".yml" in file:
-        new = new.replace("{where: 1=1}", '{config: {where: "1 = 1"}}')
     change(project, file, old, new)
     assert NOT_NULL in loader("run", code=1).stderr
 
@@ -116,6 +115,7 @@ def test_a_rollback_has_all_loads_counted(loader: Loader, built: Path, tables: T
     assert "check landing: not so: 2 records of 1 loads are landed" in stderr
 
 
+@pytest.mark.slow
 @on_both_engines
 def test_a_mart_that_is_built_anew_is_tested_anew(
     loader: Loader, built: Path, tables: Tables
@@ -129,6 +129,7 @@ def test_a_mart_that_is_built_anew_is_tested_anew(
     assert NOT_NULL not in stderr
 
 
+@pytest.mark.slow
 def test_a_mart_without_the_newest_loads_keeps_its_marks(
     loader: Loader, dbt: Dbt, built: Path
 ) -> None:
@@ -141,6 +142,7 @@ def test_a_mart_without_the_newest_loads_keeps_its_marks(
     assert failed in loader("run", code=1).stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("test", "spoil"),
     [
@@ -184,6 +186,7 @@ def test_a_warning_is_given_once_and_by_all_history(loader: Loader, built: Path)
     assert warning in loader("check", "--full").stdout
 
 
+@pytest.mark.slow
 def test_a_run_of_one_feed_says_nothing_of_another(
     loader: Loader, project: Path, built: Path, tables: Tables
 ) -> None:
@@ -208,6 +211,7 @@ def test_a_run_of_one_feed_says_nothing_of_another(
     assert "not_null_two_names_name" in loader("check", "--full", "-s", "names", code=1).stdout
 
 
+@pytest.mark.slow
 def test_a_warehouse_without_marks_is_tested_whole(
     loader: Loader, built: Path, tables: Tables
 ) -> None:
