@@ -71,7 +71,7 @@ class Rejects(_Frozen):
     If none is set, a file may have none.
     """
 
-    max_rows: int | None = Field(default=None, ge=0)
+    max_rows: int | None = Field(default=None, ge=0, strict=True)
     # Of 100 records, 0.29 as a float would allow 28.
     max_fraction: Decimal | None = Field(default=None, ge=0, le=1)
 

@@ -56,6 +56,7 @@ def refusal(make_feed: MakeFeed, columns: dict[str, Any], /, **options: Any) -> 
             ["key rejects.max_row: unknown", "did you mean max_rows?", "max_rows, max_fraction"],
         ),
         ({"rejects": {"max_rows": -1}}, ["key rejects.max_rows", "got -1"]),
+        ({"rejects": {"max_rows": True}}, ["key rejects.max_rows", "got True"]),
         ({"rejects": {"max_rows": "many"}}, ["key rejects.max_rows", "got 'many'"]),
         ({"rejects": {"max_fraction": 1.5}}, ["key rejects.max_fraction", "got 1.5"]),
         ({"rejects": 5}, ["key rejects", "got 5"]),
