@@ -6,7 +6,7 @@ is gone without making it anew, and tell a mart that waits for its build from on
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
 
@@ -16,9 +16,6 @@ from loader.warehouse.connection import Warehouse
 from loader.warehouse.project import CountingTest, Project
 
 Rows = Sequence[dict[str, Any]]
-
-# What a finding says of a test that a build has passed, which looks at what is newer than its mark.
-_NEW = " (the build counted what was new; `python -m loader check` counts all)"
 
 
 @dataclass(frozen=True)
@@ -66,10 +63,7 @@ def check_feed(
     findings = []
     for test in project.counting_tests(feed):
         case, rows = _case(project, tables, test, test.id in passed)
-        finding = _worded(feed, test, case, rows, totals)
-        # Those of marts count all in a build, too.
-        seen = _NEW if test.id in passed and not test.mart else ""
-        findings.append(replace(finding, what=finding.what + seen))
+        findings.append(_worded(feed, test, case, rows, totals))
     return findings
 
 
@@ -84,19 +78,17 @@ def test_history(
     if not findings or findings[0].check == "tables":
         return []
     if any(finding.state == "behind" for finding in findings):
-        advice = "`python -m loader run` builds it."
         what = "no data test was run, since a mart waits for its build"
-        return [Finding(feed.name, "tests", "behind", what, advice=advice)]
+        return [Finding(feed.name, "tests", "behind", what)]
     result = project.test_all_history(feed, quiet)
     if result.errors:
         kind = ConfigError if result.mistaken else WarehouseError
         raise kind(f"{feed.name}: dbt test ended with errors:", result.errors)
-    good, bad = len(result.passed | result.warned), len(result.failed)
-    if not bad:
-        return [Finding(feed.name, "tests", "holds", f"{good} data tests pass on all history")]
-    what = f"{bad} of {good + bad} data tests fail on all history"
+    failed = list(result.failed.values())
+    what = f"{len(failed)} of {len(result.passed | result.warned) + len(failed)} data tests fail"
     advice = "The compiled SQL of a test, in target/compiled, shows the rows that fail it."
-    return [Finding(feed.name, "tests", "differs", what, (), [*result.failed.values()], advice)]
+    found = partial(Finding, feed.name, "tests", what=f"{what} on all history", lines=failed)
+    return [found("differs", advice=advice) if failed else found("holds")]
 
 
 def _case(

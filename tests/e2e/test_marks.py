@@ -69,7 +69,7 @@ def test_what_is_old_is_left_to_the_tests_of_all_history(
     assert "data tests" not in loader("check").stdout
     # BUT the tests of all history do, by the loader and by dbt alone, and so does a full build.
     result = loader("check", "--full", code=1)
-    assert "1 of 70 data tests fail on all history" in result.stdout
+    assert "differs: 1 of 70 data tests fail on all history" in result.stdout
     assert f"  {NOT_NULL}: Got 1 result" in result.stdout
     for command in (("test", "--select", "tag:all_history"), ("build", "--full-refresh")):
         with pytest.raises(AssertionError, match=NOT_NULL):
