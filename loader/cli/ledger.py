@@ -1,11 +1,8 @@
 """The commands history, check and rollback. Imports in them spare `--help` dbt and DuckDB."""
 
-from __future__ import annotations
-
 import sys
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 import click
 
@@ -14,9 +11,6 @@ from loader.cli import output
 from loader.cli.load import build
 from loader.cli.options import LOAD_ID, Settings, command, select_option
 from loader.errors import ConfigError, DataRefused
-
-if TYPE_CHECKING:
-    from loader.contract.feed import Feed
 
 
 @command(select_option)
@@ -58,25 +52,15 @@ def check(settings: Settings, full: bool) -> None:
     \b
     Example: python -m loader check --full
     """
-    from loader.jobs.check import Finding, check_feed, test_history
+    from loader.jobs.check import checks
 
-    def show(feed: Feed, findings: list[Finding]) -> None:
-        failed.extend(finding for finding in findings if finding.state == "differs")
+    failed = []
+    for feed, findings in checks(settings.project, settings.feeds(), full, settings.as_json):
+        failed += [finding for finding in findings if finding.state == "differs"]
         if settings.as_json:
             output.print_json(*(finding.to_json() for finding in findings))
         else:
             output.print_findings(feed.name, findings)
-
-    failed: list[Finding] = []
-    counted: list[tuple[Feed, list[Finding]]] = []
-    with settings.project.warehouse(create=False) as warehouse:
-        warehouse.refuse_outdated()
-        for feed in settings.feeds():
-            counted.append((feed, check_feed(settings.project, feed, warehouse)))
-            show(*counted[-1])
-    for feed, findings in counted if full else ():
-        if tested := test_history(settings.project, feed, findings, settings.as_json):
-            show(feed, tested)
     if failed:
         raise DataRefused(f"{len(failed)} checks do not hold; see above")
 

@@ -157,7 +157,9 @@ def _build(settings: Settings, feed: Feed, done: dict[str, Any], told: str, star
     if not settings.as_json:
         if any(finding.state != "holds" for finding in findings):
             output.print_findings(feed.name, findings)
-            output.say("what holds of loads was counted in new ones; `check` counts all")
+            output.say(
+                "loads that a run has counted before were not counted again; `check` counts all"
+            )
         cells = [(n.replace("_", " "), "none" if v is None else v) for n, v in done.items()]
         output.print_table("", ("summary", ""), cells)
     problems = [f"{len(failures)} tests of the tables failed"] if failures else []

@@ -5,7 +5,7 @@ What stands here is what a test cannot do: put what it returned into the words, 
 is gone without making it anew, and tell a mart that waits for its build from one that is wrong.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
@@ -41,6 +41,22 @@ class Finding:
         return {name: value for name, value in vars(self).items() if name not in ("lines", "test")}
 
 
+def checks(
+    project: Project, feeds: Sequence[Feed], full: bool, quiet: bool
+) -> Iterator[tuple[Feed, list[Finding]]]:
+    """What check_feed finds of each feed and then, if full, what run_all_tests does."""
+    found: list[tuple[Feed, list[Finding]]] = []
+    with project.warehouse(create=False) as warehouse:
+        warehouse.refuse_outdated()
+        for feed in feeds:
+            found.append((feed, check_feed(project, feed, warehouse)))
+            yield found[-1]
+    for feed, findings in found if full else ():
+        # dbt would make a table that is gone anew, which nobody would notice then.
+        if findings and findings[0].check != "tables":
+            yield feed, [run_all_tests(project, feed, findings, quiet)]
+
+
 def check_feed(
     project: Project, feed: Feed, warehouse: Warehouse, passed: Collection[str] = ()
 ) -> list[Finding]:
@@ -67,19 +83,16 @@ def check_feed(
     return findings
 
 
-def test_history(
+def run_all_tests(
     project: Project, feed: Feed, findings: Sequence[Finding], quiet: bool
-) -> list[Finding]:
-    """Runs every data test of one feed on all history, unless what check_feed found forbids it.
+) -> Finding:
+    """Runs every data test of one feed on all history, unless a mart waits, by what check found.
 
     Raises ConfigError or WarehouseError for a test that could not be run.
     """
-    # dbt would make a table that is gone anew, which nobody would notice then.
-    if not findings or findings[0].check == "tables":
-        return []
     if any(finding.state == "behind" for finding in findings):
         what = "no data test was run, since a mart waits for its build"
-        return [Finding(feed.name, "tests", "behind", what)]
+        return Finding(feed.name, "tests", "behind", what)
     result = project.test_all_history(feed, quiet)
     if result.errors:
         kind = ConfigError if result.mistaken else WarehouseError
@@ -88,7 +101,7 @@ def test_history(
     what = f"{len(failed)} of {len(result.passed | result.warned) + len(failed)} data tests fail"
     advice = "The compiled SQL of a test, in target/compiled, shows the rows that fail it."
     found = partial(Finding, feed.name, "tests", what=f"{what} on all history", lines=failed)
-    return [found("differs", advice=advice) if failed else found("holds")]
+    return found("differs", advice=advice) if failed else found("holds")
 
 
 def _case(
