@@ -95,10 +95,10 @@
         {%- set key = given.get('columns') or [given.column_name] -%}
         {%- set names = key | join(', ') -%}
         {%- set new = '(' ~ names ~ ') in (select ' ~ names ~ ' from ' ~ relation ~ ' where ' ~ new ~ ')' -%}
-        {#- IN finds no NULL. -#}
-        {%- for name in key if test == 'unique_combination' -%}
-            {%- set new = new ~ ' or ' ~ name ~ ' is null' -%}
-        {%- endfor -%}
+        {#- IN finds no NULL, which is no key to `unique`. -#}
+        {%- if test == 'unique_combination' -%}
+            {%- set new = new ~ ' or ' ~ key | join(' is null or ') ~ ' is null' -%}
+        {%- endif -%}
     {%- elif test not in var('tests_of_rows') -%}
         {{ return(rows) }}
     {%- endif -%}

@@ -69,6 +69,8 @@ models:
           arguments: {landed: "source('market', 'stalls')"}
       - counts_every_key:
           arguments: {landed: ref('stg_market__stalls'), key: [town, place]}
+      - unique_combination:
+          arguments: {columns: [town, place]}
     columns:
       - {name: town}
       # Without an enforced contract dbt makes no constraint of it.
@@ -113,6 +115,22 @@ def test_a_null_in_a_key_is_one_key(loader: Loader, stalls: Path, tables: Tables
     ]
     # AND a build from nothing makes the same of them
     loader("check", "--select", "stalls")
+
+
+@pytest.mark.slow
+def test_a_null_in_a_key_of_new_rows_is_looked_for_in_old_ones(
+    loader: Loader, stalls: Path, tables: Tables, dbt: Dbt
+) -> None:
+    # GIVEN a key with a NULL that was tested, and a row with it of a load that was not
+    (stalls / "a.csv").write_text("town,place,rent\nYork,,10\n")
+    loader("run", "--select", "stalls")
+    (stalls / "b.csv").write_text("town,place,rent\nLeeds,south,1\n")
+    loader("load", "--select", "stalls")
+    tables.rows(
+        "insert into analytics.stalls select * replace (2 as last_load_id) from analytics.stalls"
+    )
+    with pytest.raises(AssertionError, match="unique_combination_stalls"):
+        dbt("test", "--select", "unique_combination_stalls*")
 
 
 @pytest.mark.slow
