@@ -127,10 +127,7 @@ plan_options = (
         help="Load this file though it was rolled back, named as in `history`; repeatable.",
     ),
     click.option(
-        "--max-files",
-        type=click.IntRange(min=1),
-        metavar="N",
-        help="Load at most so many files of each feed, the oldest first.",
+        "--max-files", type=click.IntRange(1), metavar="N", help="Load the oldest N of each feed."
     ),
 )
 load_options = (

@@ -19,7 +19,7 @@ from loader.files.version import FileVersion, changed
 from loader.jobs.attempts import Observer, retried
 from loader.jobs.plan import LoadPlan, make_plan
 from loader.validation.rejects import Verdict
-from loader.validation.validator import Validator
+from loader.validation.validator import FilePath, Validator
 from loader.warehouse.connection import Warehouse
 from loader.warehouse.copy_source import Files
 from loader.warehouse.landing import load_of, work_folder
@@ -171,11 +171,9 @@ class Load:
             return []
         return files
 
-    def _fetched(
-        self, plan: LoadPlan, listed_files: Iterator[FileVersion]
-    ) -> Iterator[tuple[FileVersion, Path]]:
+    def _fetched(self, plan: LoadPlan, new: Iterator[FileVersion]) -> Iterator[FilePath]:
         """The new files of a plan, without those that are not new once they are read."""
-        for listed in listed_files:
+        for listed in new:
             file, path = self.store.fetch(listed, self.spool)
             # A local file that was only touched shows its old ETag once it is read.
             status = None if self.feed.options.mode == "replace" else plan.status_of(file)
@@ -265,17 +263,15 @@ class Load:
         """Notes which files were loaded before, with other bytes or under another name."""
         rows = tables.rows("seen_before", batch_id=self.landed[0].batch_id)
         for uri, row in {row["new_uri"]: row for row in rows}.items():
-            if row["uri"] == uri:
-                self.observer.note(
-                    f"{uri} was loaded before with other bytes (load_id {row['load_id']}); both"
-                    " versions count. To keep this one alone: `python -m loader rollback --file"
-                    f" {uri}`, then `load --reload` of it."
+            other, load_id = row["uri"], row["load_id"]
+            told = f"has the same bytes as {other}, loaded with load_id {load_id}; both count."
+            if other == uri:
+                told = (
+                    f"was loaded before with other bytes (load_id {load_id}); both versions count."
+                    f" To keep this one alone: `python -m loader rollback --file {uri}`, then `load"
+                    " --reload` of it."
                 )
-            else:
-                self.observer.note(
-                    f"{uri} has the same bytes as {row['uri']}, loaded with load_id"
-                    f" {row['load_id']}; its records are loaded again."
-                )
+            self.observer.note(f"{uri} {told}")
 
     def _check_unchanged(self, files: Files) -> None:
         """Raises FileChanged. Side by side: the ledger is locked, and S3 takes time for each."""

@@ -22,6 +22,7 @@ from loader.warehouse.work import feed_folder
 # and Redshift takes 16. With fewer, either engine would look through the ledger more often.
 _AT_ONCE = 10_000
 
+Reloads = frozenset[str]
 Status = dict[tuple[str, str | None], str]
 
 
@@ -56,11 +57,7 @@ class LoadPlan:
 
 
 def make_plan(
-    feed: Feed,
-    store: Store,
-    tables: Warehouse,
-    reloads: frozenset[str] = frozenset(),
-    max_files: int | None = None,
+    feed: Feed, store: Store, tables: Warehouse, reloads: Reloads, max_files: int | None
 ) -> LoadPlan:
     """Compares a feed's location with the ledger. Reads nothing but listings.
 
@@ -72,10 +69,8 @@ def make_plan(
     """
     replaces = feed.options.mode == "replace"
     if max_files and replaces:
-        raise ConfigError(
-            f"{feed.name}: --max-files is not for a feed in mode replace, whose files are one"
-            " table; name other feeds with --select FEED."
-        )
+        problem = "--max-files divides no feed in mode replace; --select FEED names others."
+        raise ConfigError(f"{feed.name}: {problem}")
     plan = LoadPlan(tables.rows("ledger_state")[0] if tables.exist("ledger") else EMPTY)
     known = plan.ledger["rows_of_feed"] > 0
     check_tables(feed, tables, known)
@@ -109,7 +104,7 @@ def make_plan(
 
 
 def _known(
-    store: Store, tables: Warehouse, files: list[FileVersion], reloads: frozenset[str]
+    store: Store, tables: Warehouse, files: list[FileVersion], reloads: Reloads
 ) -> tuple[list[FileVersion], Status]:
     """The files under the names that the ledger has for them, and the status of its versions."""
     listed = {file.uri for file in files}
@@ -135,11 +130,7 @@ def _known(
 
 
 def plan_load(
-    project: Project,
-    feed: Feed,
-    warehouse: Warehouse,
-    reloads: frozenset[str],
-    max_files: int | None,
+    project: Project, feed: Feed, warehouse: Warehouse, reloads: Reloads, max_files: int | None
 ) -> tuple[LoadPlan, list[str], dict[str, str], frozenset[str]]:
     """The plan, the SQL that would load its new files, the manifests it names, by URI, and the
     URIs of the new files that COPY would read as they are.

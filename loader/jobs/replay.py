@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import chain, groupby
 from pathlib import Path
-from typing import NamedTuple
 
 from loader.contract.feed import Feed
 from loader.errors import CommitUnknown, ConfigError, WarehouseError
@@ -24,17 +23,8 @@ from loader.warehouse.standing import check_tables
 
 # The bytes of a record by batch, file and number.
 Corrections = dict[tuple[int, str, int], bytes]
-
-
-class _Written(NamedTuple):
-    """Quarantined records of one file that were written as a file of their own, by their numbers.
-
-    first: one of the file's.
-    """
-
-    first: Quarantined
-    path: Path
-    records: list[int]
+# One of a file's quarantined records; where they were written as a file, and their numbers.
+_Written = tuple[Quarantined, Path, list[int]]
 
 
 @dataclass(frozen=True)
@@ -91,9 +81,8 @@ def replay(
         replays: list[_Passed] = []
         with Validator(feed, folder) as validator:
             for written in waiting:
-                with observer.step(
-                    f"{feed.name}: judging the records of {written.first.file} again"
-                ):
+                uri = written[0].file
+                with observer.step(f"{feed.name}: judging the records of {uri} again"):
                     again = _judge_again(validator, written, report.by_rule)
                 replays += [again] if again else []
         if not replays:
@@ -151,7 +140,7 @@ def _written(
             else:
                 numbers.append(record.record)
                 out.write(_text(record, dialect) + b"\n")
-    return _Written(first, path, numbers)
+    return first, path, numbers
 
 
 def _judge_again(

@@ -172,11 +172,6 @@ class Warehouse:
         """The rows of a macro's query. Raises WarehouseError."""
         return self.query(self.sql(macro, **arguments))
 
-    def number(self, macro: str, **arguments: Any) -> int:
-        """The one number that a macro's query yields. Raises WarehouseError."""
-        ((number,),) = (row.values() for row in self.rows(macro, **arguments))
-        return int(number)
-
 
 def _plain(value: Any) -> Any:
     """Whole numbers as int; Redshift returns a sum of them as a decimal."""

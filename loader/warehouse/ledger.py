@@ -1,6 +1,6 @@
 """What the ledger has: file versions, each with its load id."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 Key = tuple[str, str]
 
@@ -9,8 +9,7 @@ State = dict[str, int]
 EMPTY: State = {"newest": 0, "rows_of_feed": 0, "loaded": 0, "rolled_back": 0}
 
 
-@dataclass(frozen=True)
-class LedgerRow:
+class LedgerRow(NamedTuple):
     """One file version that is loaded, as it is written to the ledger.
 
     bytes: as stored; 0 for a replay.

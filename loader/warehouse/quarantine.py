@@ -69,7 +69,7 @@ def mark_replayed(
     """
     of = {"load_id": load_id, "rejected_by": rejected_by, "uri": uri}
     tables.run("mark_replayed", records=records, **of)
-    if tables.number("count_replayed", **of) != len(records):
+    if tables.rows("count_replayed", **of) != [{"records": len(records)}]:
         raise WarehouseTransient(f"{uri}: another replay took records of load {rejected_by} first.")
 
 

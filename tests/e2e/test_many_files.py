@@ -68,7 +68,7 @@ def test_what_is_new_is_found_whatever_became_of_the_others(
 
 
 def test_files_that_are_gone_from_the_listing_are_not_asked_for(
-    loader: Loader, lake: Lake, monkeypatch: pytest.MonkeyPatch
+    loader: Loader, project: Path, lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # GIVEN a ledger of files of which all but one were removed
     monkeypatch.setenv("CTI_INDICATORS_LOCATION", lake.uri("*.csv"))
@@ -222,7 +222,7 @@ def test_the_files_of_one_table_are_not_divided(
     days("a.csv", 1)
     for command in ("load", "plan", "run"):
         told = loader(command, "--max-files", "5", code=2).stderr
-        assert "--max-files is not for a feed in mode replace" in told
+        assert "--max-files divides no feed in mode replace" in told
     assert tables.count("raw.indicators") == 0
 
 

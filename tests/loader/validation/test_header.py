@@ -167,10 +167,7 @@ def test_a_header_of_forty_thousand_cells_is_refused_at_once(
     started = time.monotonic()
     judged = judge_bytes(make_feed(COLUMNS, columns={"extra": extra}), header.encode() + b"\n")
     assert time.monotonic() - started < 1
-    refused = judged.verdict.refused or ""
-    assert refused.startswith("the header has 40,003 cells, and more than 3,000 are not read;")
-    assert "'Id,amount,note,0,1" in refused
-    assert len(refused) < 300
+    assert judged.verdict.refused == "the header has 40,003 cells; 3,000 are allowed"
 
 
 def test_a_message_does_not_name_thousands_of_columns(make_feed: MakeFeed) -> None:
