@@ -1,6 +1,6 @@
 {#
-    The result is a timestamp without zone, in UTC. Zones are worked out here from the text: whether an
-    engine's cast to timestamp applies, drops or refuses an offset differs between them.
+    The result is a timestamp without zone, in UTC. No cast to timestamp is given an offset: whether an
+    engine applies, drops or refuses it differs between them.
 #}
 
 {% macro clean_timestamp(column, format=none, cleaned=false) %}
@@ -21,27 +21,41 @@
 
 
 {% macro iso_timestamp(text) %}
-    {#- YYYY-MM-DD[(T| )HH:MM[:SS[.ffffff]][Z|±HH[[:]MM]]], of cleaned and so lowercased text. -#}
+    {#- YYYY-MM-DD[(T| )HH:MM[:SS[.ffffff]][Z|±HH[[:]MM]]], of cleaned and so lowercased text. Most have no
+        offset, and are cast as they are. -#}
     {%- set date = '[0-9]{4}-[0-9]{2}-[0-9]{2}' -%}
     {%- set time = '([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{1,6})?)?' -%}
-    {%- set zone = '(z|[+-]((0[0-9]|1[0-3])(:?[0-5][0-9])?|14(:?00)?))?' -%}
-    {%- set pattern = date ~ '([t ]' ~ time ~ zone ~ ')?' -%}
-    {#- The first 16 characters are the date and, midnight where none is given, hours and minutes;
-        behind them, up to a sign or z, are the seconds. -#}
-    {#- Three arguments: Redshift takes a text of two for one that goes on without an end. -#}
+    {%- set offset = '[+-]((0[0-9]|1[0-3])(:?[0-5][0-9])?|14(:?00)?)' -%}
+    case
+        when {{ text }} ~ '^{{ date }}([t ]{{ time }}z?)?$'
+            then cast(replace(replace({{ text }}, 't', ' '), 'z', '') as timestamp)
+        when {{ text }} ~ '^{{ date }}[t ]{{ time }}{{ offset }}$'
+            then {{ adapter.dispatch('without_offset', 'cti')(text) }}
+        else cast('not an ISO 8601 timestamp: ' || {{ text }} as timestamp)
+    end
+{%- endmacro %}
+
+
+{% macro default__without_offset(text) %}
+    {#- The first 16 characters are the date, hours and minutes; behind them, up to a sign, are the seconds.
+        Three arguments: Redshift takes a text of two for one that goes on without an end. -#}
     {%- set rest = 'substring(' ~ text ~ ', 17, 65535)' -%}
     {%- set wall_clock -%}
-        replace(left({{ text }} || ' 00:00', 16), 't', ' ')
-                || split_part(split_part(split_part({{ rest }}, 'z', 1), '+', 1), '-', 1)
-    {%- endset -%}
-    {%- set cast_clock -%}
-    cast(
-        {{ cti.only_if(text, pattern, wall_clock, 'an ISO 8601 timestamp') }} as timestamp
-    )
+        cast(
+            replace(left({{ text }}, 16), 't', ' ') || split_part(split_part({{ rest }}, '+', 1), '-', 1)
+            as timestamp
+        )
     {%- endset -%}
     {#- East of Greenwich the clock is ahead of UTC, west of it behind. -#}
     {%- set behind = cti.zone_minutes(rest, '-') ~ ' - ' ~ cti.zone_minutes(rest, '+') -%}
-    {{ dbt.dateadd('minute', behind, cast_clock) | trim }}
+    {{ dbt.dateadd('minute', behind, wall_clock) | trim }}
+{%- endmacro %}
+
+
+{% macro duckdb__without_offset(text) %}
+    {#- The cast to timestamp ignores an offset; the one to a timestamp with time zone applies it, and the
+        session's zone has no part in it. -#}
+    make_timestamp(epoch_us(cast(replace({{ text }}, 't', ' ') as timestamptz)))
 {%- endmacro %}
 
 

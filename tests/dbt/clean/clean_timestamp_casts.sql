@@ -1,8 +1,18 @@
--- Timestamps in formats of one's own are cast to the moment they say; the forms of ISO 8601 are with
--- the unit tests of staging, except that here the column comes raw.
+-- Timestamps are cast to the moment they say: in formats of one's own, and in ISO 8601 with an offset and
+-- without. More forms of ISO 8601 are with the unit tests of staging.
 {% set cases = [
     (none, '\u3000 2026-01-02T03:04:05.25+05:45\r\n', '2026-01-01 21:19:05.25'),
     (none, ' \t', none),
+    (none, '2024-02-29', '2024-02-29 00:00:00'),
+    (none, '2024-02-29 23:59:59', '2024-02-29 23:59:59'),
+    (none, '2024-02-29T23:59:59Z', '2024-02-29 23:59:59'),
+    (none, '2024-02-29 23:59', '2024-02-29 23:59:00'),
+    (none, '2024-02-29 23:59Z', '2024-02-29 23:59:00'),
+    (none, '2024-02-29T23:59:59.000001z', '2024-02-29 23:59:59.000001'),
+    (none, '2024-02-29 23:59+14', '2024-02-29 09:59:00'),
+    (none, '2024-02-29T23:59-00', '2024-02-29 23:59:00'),
+    (none, '2024-02-29T23:59-0001', '2024-03-01 00:00:00'),
+    (none, '2024-02-29 23:59:59.999999-14:00', '2024-03-01 13:59:59.999999'),
     ('DD/MM/YYYY HH24:MI:SS', '02/01/2026 03:04:05', '2026-01-02 03:04:05'),
     ('DD/MM/YYYY HH24:MI', ' 02/01/2026 23:59 ', '2026-01-02 23:59:00'),
     ('YYYYMMDDHH24MISS', '20240229235959', '2024-02-29 23:59:59'),
