@@ -161,19 +161,19 @@ where _loader_place = 1
 
 {% macro get_incremental_newest_sql(arguments) %}
     {#-
-        dbt's incremental strategy `newest`: a merge of the rows of newest_by_key. To dbt's own merge a NULL
-        in a key is another value than the NULL that is there, so the key would be there twice.
+        dbt's incremental strategy `newest`: the rows of newest_by_key take the place of those that have
+        their keys. To dbt's own strategies a NULL in a key is another value than the NULL that is there, so
+        the key would be there twice. And DuckDB's MERGE rewrites every part of the table that it updates.
     -#}
     {%- set target, key = arguments.target_relation, arguments.unique_key -%}
-    {%- set columns, updates, values = [], [], [] -%}
+    {%- set names = [] -%}
     {%- for column in arguments.dest_columns -%}
-        {%- do columns.append(adapter.quote(column.name)) -%}
-        {%- do values.append('newer.' ~ adapter.quote(column.name)) -%}
-        {%- do updates.append(adapter.quote(column.name) ~ ' = newer.' ~ adapter.quote(column.name)) -%}
+        {%- do names.append(adapter.quote(column.name)) -%}
     {%- endfor -%}
-merge into {{ target }}
+delete from {{ target }}
 using {{ arguments.temp_relation }} as newer
-on {{ cti.same_key(target, 'newer', [key] if key is string else key) }}
-when matched then update set {{ updates | join(', ') }}
-when not matched then insert ({{ columns | join(', ') }}) values ({{ values | join(', ') }})
+where {{ cti.same_key(target, 'newer', [key] if key is string else key) }};
+
+insert into {{ target }} ({{ names | join(', ') }})
+select {{ names | join(', ') }} from {{ arguments.temp_relation }}
 {% endmacro %}

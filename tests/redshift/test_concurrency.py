@@ -109,10 +109,10 @@ def test_who_reads_delays_neither_load_nor_build(built: Site) -> None:
 
 def test_two_builds_at_once_give_each_key_one_row(built: Site) -> None:
     rig = built.cluster.rig_only("holds a build between two of its statements")
-    # GIVEN a build that is about to merge a new key
+    # GIVEN a build that is about to write a new key
     built.put("in/twice.csv", indicators("twice", "twice"))
     built.load().done()
-    held, go_on = _held_before(built, "merge into")
+    held, go_on = _held_before(built, "delete from .*using")
     first = built.start("dbt", *_BUILD)
     assert held.wait(60)
     # WHEN another one comes THEN it waits, and the key is one row
