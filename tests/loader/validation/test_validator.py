@@ -560,3 +560,22 @@ def test_numbers_are_kept_of_a_file_that_the_judge_looked_at(
         verdict = validator.numbered(validator.validate("a.csv", path))
     assert verdict.text is not None
     assert sorted(verdict.text.read_text().splitlines()) == ["a,_record", "x,1", "y,3"]
+
+
+@pytest.mark.slow
+def test_wide_rows_fit_into_the_memory_of_the_engine(
+    make_feed: MakeFeed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A clean file of 1,600 columns ran out of it with a thread for each core, and was read again.
+    def by_segments(*_: object) -> None:
+        raise AssertionError("it is read by segments")
+
+    monkeypatch.setattr(Screening, "by_segments", by_segments)
+    feed = make_feed({f"c{number}": {} for number in range(1600)})
+    record = ",".join(["12345678"] * 1600) + "\n"
+    path = tmp_path / "wide.csv"
+    path.write_text(",".join(feed.column_names) + "\n" + record * 10_000)
+    (tmp_path / "spool").mkdir()
+    with Validator(feed, tmp_path / "spool") as validator:
+        verdict = validator.validate("wide.csv", path)
+    assert (verdict.refused, verdict.accepted) == (None, 10_000)
