@@ -30,6 +30,8 @@ from loader.warehouse.work import check_folder, keep
 
 # Where the rejected records of a refused load are written unless an option names another place.
 _REJECTS_FOLDER = "rejects"
+# In what DuckDB says of a text that it cannot divide among its threads, see records/engine.py.
+_UNDIVIDED = "CSV"
 # How many files are asked for at once; boto3 keeps ten connections open.
 _SIDE_BY_SIDE = 10
 
@@ -206,33 +208,42 @@ class Load:
         )
 
     def _landed(self, plan: LoadPlan, files: Files) -> LoadReport:
+        """The report on the files, once they are committed. Raises as _land(), RecordsRefused."""
+        parallel = True
+        while files:
+            self._refuse_too_many([verdict for _, verdict in files])
+            try:
+                return self._land(plan, files, parallel)
+            except NotClean:
+                files = self._judged_after_all(files)
+            except errors.WarehouseError as error:
+                if not parallel or _UNDIVIDED not in str(error):
+                    raise
+                parallel = False
+        return self._reported([], [])
+
+    def _land(self, plan: LoadPlan, files: Files, parallel: bool) -> LoadReport:
         """The report on the files, once they are committed.
 
-        Raises as load_of, RecordsRefused, WarehouseTransient if another loader was quicker, and
-        FileChanged.
+        Raises as load_of, WarehouseTransient if another loader was quicker, and FileChanged.
         """
         verdicts = [verdict for _, verdict in files]
-        self._refuse_too_many(verdicts)
-        if not files:
-            return self._reported([], [])
         unread = sum(v.text.stat().st_size for v in verdicts if v.unread and v.text)
         name = f"{self.feed.name}: loading {sum(v.accepted for v in verdicts):,} records"
         if unread:
             name = f"{self.feed.name}: validating and loading {len(files):,} files"
         try:
-            to, advance = (self.feed, files, self.spool, plan.ledger), self.observer.advance
+            to, how = (self.feed, files, self.spool, plan.ledger), (self.observer.advance, parallel)
             with (
                 self.observer.step(name, unread or None),
                 self.project.warehouse(self.feed) as tables,
             ):
-                with load_of(tables, *to, advance) as self.landed:
+                with load_of(tables, *to, *how) as self.landed:
                     self._check_unchanged(files)
                 # Without these notes it is as well loaded.
                 with suppress(errors.WarehouseError):
                     self._tell_of_others(tables)
             return self._reported(self.landed, verdicts)
-        except NotClean as found:
-            return self._landed(plan, self._judged_after_all(files, found.file))
         except errors.WarehouseTransient:
             raise
         except (errors.ConfigError, errors.WarehouseError, errors.ReconciliationError):
@@ -240,15 +251,15 @@ class Load:
             self._check_unchanged(files)
             raise
 
-    def _judged_after_all(self, files: Files, found: FileVersion) -> Files:
-        """The same files, with a verdict on one that only began clean."""
-        text = self.verdicts[found.key].text
-        assert text is not None
-        name = f"{self.feed.name}: {found.uri} is not clean; judging its records"
+    def _judged_after_all(self, files: Files) -> Files:
+        """The same files, with verdicts on those that were to be read as they land."""
+        unread = {file: v.text for file, v in files if v.unread and v.text}
+        name = f"{self.feed.name}: judging {len(unread):,} files, which do not all go on clean"
         folder, advance = Path(tempfile.mkdtemp(dir=self.spool)), self.observer.advance
-        step = self.observer.step(name, text.stat().st_size)
+        step = self.observer.step(name, sum(text.stat().st_size for text in unread.values()))
         with step, Validator(self.feed, folder) as validator:
-            self.verdicts[found.key] = validator.validate(found.uri, text, advance)
+            for file, text in unread.items():
+                self.verdicts[file.key] = validator.validate(file.uri, text, advance)
         return [(file, self.verdicts[file.key]) for file, _ in files]
 
     def _is_committed(self, tables: Warehouse) -> bool:

@@ -1,8 +1,11 @@
 """What a load would do: which files are new, the SQL that would load them, COPY's manifests."""
 
-from collections.abc import Collection
+from collections import defaultdict
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
-from itertools import islice
+from functools import cache
+from itertools import chain, islice
+from typing import Any
 
 from loader.contract.feed import Feed
 from loader.errors import ConfigError
@@ -76,10 +79,20 @@ def make_plan(
     check_tables(feed, tables, known)
     reloads = frozenset(map(store.name, reloads))
     new, gone, listing = dict[str, FileVersion](), set(reloads), iter(store.find())
+
+    @cache
+    def renamed() -> dict[str, list[dict[str, Any]]]:
+        """The ledger's versions of files that it knows by another path, by the one of today."""
+        found = defaultdict[str, list[dict[str, Any]]](list)
+        for row in tables.rows("file_versions"):
+            if (name := store.name(row["uri"])) != row["uri"]:
+                found[name].append(row)
+        return found
+
     # Of a million files no more than these are in memory at once, and those that are new.
     while files := list(islice(listing, _AT_ONCE)):
         gone.difference_update(file.uri for file in files)
-        files, status = _known(store, tables, files, reloads) if known else (files, {})
+        files, status = _known(tables, files, reloads, renamed) if known else (files, {})
         for file in files:
             of_file = status.get((file.uri, file.etag or file.version))
             if of_file is None or replaces:
@@ -99,12 +112,15 @@ def make_plan(
         plan.loaded_before, new = len(new), {}
     plan.new = sorted(new.values(), key=lambda file: file.uri)
     if max_files:
-        plan.new.sort(key=lambda file: (file.uri not in reloads, file.time))
+        plan.new.sort(key=lambda file: (store.name(file.uri) not in reloads, file.time))
     return plan
 
 
 def _known(
-    store: Store, tables: Warehouse, files: list[FileVersion], reloads: Reloads
+    tables: Warehouse,
+    files: list[FileVersion],
+    reloads: Reloads,
+    renamed: Callable[[], dict[str, list[dict[str, Any]]]],
 ) -> tuple[list[FileVersion], Status]:
     """The files under the names that the ledger has for them, and the status of its versions."""
     listed = {file.uri for file in files}
@@ -114,10 +130,9 @@ def _known(
     if any(file.version and file.uri in strange for file in files):
         # A local file that the ledger may know by another path, one that was a link or that leads
         # through one now: 0.1.0 named files as the location spells them, and folders are moved.
-        others = [row for row in tables.rows("file_versions") if row["uri"] not in listed]
-        names = {store.name(uri): uri for uri in {row["uri"] for row in others}}
-        spelled = {name: uri for name, uri in names.items() if name in strange}
-        rows += others
+        others = {name: rows for name, rows in renamed().items() if name in strange}
+        spelled = {name: max(row["uri"] for row in rows) for name, rows in others.items()}
+        rows += chain(*others.values())
     again = {spelled.get(uri, uri) for uri in reloads}
     status = {
         (row["uri"], mark): row["status"]

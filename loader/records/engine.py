@@ -106,8 +106,20 @@ def select_text(
         f" header=true, strict_mode=true, compression='none', new_line='\\n',"
         f" delim={literal(chr(dialect.delimiter))}, quote={quote}, escape={quote},"
         f" max_line_size={2 * MAX_RECORD_BYTES}, buffer_size={8 * MAX_RECORD_BYTES},"
-        f" columns={{{types}}})"
+        f" parallel=true, columns={{{types}}})"
     )
+
+
+def run(connection: duckdb.DuckDBPyConnection, sql: str) -> duckdb.DuckDBPyConnection:
+    """Runs SQL over select_text; again in one thread where the engine cannot divide a text.
+
+    It divides a text by guessing where a record begins, which fails where quoted fields hold long
+    text of many lines.
+    """
+    try:
+        return connection.execute(sql)
+    except (duckdb.NotImplementedException, duckdb.InvalidInputException):
+        return connection.execute(sql.replace(" parallel=true,", " parallel=false,"))
 
 
 def write_text(
@@ -123,9 +135,10 @@ def write_text(
         # A lone empty field would be an empty line, which is no record, so it is quoted.
         columns = [f"coalesce({columns[0]}, '') as {columns[0]}"]
         options += ", force_quote *"
-    connection.execute(
-        f"copy (select {', '.join(columns)} from ({query})) to {literal(str(target))}"
-        f" (format csv, header true{options})"
+    selected = f"select {', '.join(columns)} from ({query})"
+    run(
+        connection,
+        f"copy ({selected}) to {literal(str(target))} (format csv, header true{options})",
     )
 
 

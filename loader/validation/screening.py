@@ -89,11 +89,12 @@ class Screening:
                 out.write(reading.header.raw + b"\n")
                 for block in blocks:
                     out.write(block.without(sorted(block.faults)))
-        [(records, size, unclear)] = self._connection.execute(
+        [(records, size, unclear)] = engine.run(
+            self._connection,
             f"select count(*), coalesce(sum({_ROW} * size), 0),"
             f" list({_ROW}) filter (where not clear)"
             f" from (select row_number() over () as {_ROW}, {_size(reading)} as size,"
-            f" {self._clear} as clear from ({reading.select(*(files or [text]))}))"
+            f" {self._clear} as clear from ({reading.select(*(files or [text]))}))",
         ).fetchall()
         text.unlink(missing_ok=True)
         sizes = np.concatenate([np.zeros(0, int), *(b.cut.value_bytes[b.sound] for b in blocks)])

@@ -72,9 +72,7 @@ class Validator(AbstractContextManager["Validator"]):
             with self._reading(name, path, advance) as reading:
                 if self._begins_clean(reading):
                     if self._leave and self._can_be_left(reading):
-                        return Verdict(
-                            name, text=reading.link, columns=reading.columns, unread=True
-                        )
+                        return reading.unread()
                     if verdict := self._screening.as_it_is(reading):
                         return verdict
                 return self._judged(reading, self._screening.by_segments(reading))

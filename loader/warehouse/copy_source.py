@@ -49,6 +49,7 @@ class CopyGroup:
     stage: str = ""
     manifest: str = ""
     max_record_bytes: int = MAX_RECORD_BYTES
+    parallel: bool = True
 
     def manifest_text(self) -> str:
         """Redshift: "Using a manifest to specify data files".

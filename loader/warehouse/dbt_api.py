@@ -26,8 +26,9 @@ import logging
 import os
 import re
 import sys
+import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,9 @@ import duckdb
 
 from loader import interrupts
 from loader.errors import ConfigError, WarehouseError, WarehouseTransient
+
+# In dbt's target folder: what it keeps of a parse, and when the loader last had one done.
+_KEPT, _PARSED = "partial_parse.msgpack", "parsed_by_loader"
 
 # Redshift: "Serializable isolation" (1023); the rest is what the server, its driver and Python say
 # of a lost connection, and of two first loads that create the same table.
@@ -83,25 +87,32 @@ class BuildResult:
 
 def parse(options: Sequence[str]) -> Any:
     """The manifest of the project that dbt's options point to. Raises ConfigError."""
+    from dbt.adapters.factory import get_adapter_by_type
+
+    began = time.time_ns()
     # Its manifest.json is for others; `dbt build` writes it.
     command = ["--log-level", "none", "--no-write-json", "parse", *options]
     manifest = _invoke(command)
-    return _invoke(["--no-partial-parse", *command]) if _is_stale(manifest) else manifest
+    config = get_adapter_by_type(manifest.metadata.adapter_type).config
+    target = Path(config.project_root, config.project_target_path)
+    if _is_stale(manifest, target):
+        manifest = _invoke(["--no-partial-parse", *command])
+    with suppress(OSError):
+        (target / _PARSED).touch()
+        os.utime(target / _PARSED, ns=(began, began))
+    return manifest
 
 
-def _is_stale(manifest: Any) -> bool:
-    """Whether some file was written since dbt parsed the project.
+def _is_stale(manifest: Any, target: Path) -> bool:
+    """Whether some file was written since the loader had the project parsed before.
 
     dbt keeps what it has parsed and takes a file for unchanged where only blanks or line ends are
     other ones, even inside quotes, or where the time it was written is as it was. No program sets
     the time of the last change of a file (ctime) back.
     """
-    from dbt.adapters.factory import get_adapter_by_type
-
-    config = get_adapter_by_type(manifest.metadata.adapter_type).config
-    kept = Path(config.project_root, config.project_target_path, "partial_parse.msgpack")
-    paths = (file.path.absolute_path for file in manifest.files.values())
-    return kept.exists() and max(os.stat(p).st_ctime_ns for p in paths) > kept.stat().st_mtime_ns
+    marks = [mark for mark in (target / _PARSED, target / _KEPT) if mark.exists()]
+    changes = (os.stat(file.path.absolute_path).st_ctime_ns for file in manifest.files.values())
+    return bool(marks) and max(changes) > marks[0].stat().st_mtime_ns
 
 
 def build(manifest: Any, options: Sequence[str], quiet: bool, verb: str = "build") -> BuildResult:

@@ -5,6 +5,7 @@ Staging brings records to where an INSERT can take them. On Redshift, COPY does 
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -30,12 +31,14 @@ def load_of(
     spool: Path,
     planned: State | None = None,
     advance: Advance = lambda _: None,
+    parallel: bool = True,
 ) -> Iterator[list[LedgerRow]]:
     """Stages files and lands them in one transaction; yields their rows in the ledger.
 
     It commits when the block ends. planned: the state of the ledger that a load was planned from;
     without it, the load is a replay. advance: called with the number of bytes of unread files as
-    they are read. Raises ConfigError, StorageError, ReconciliationError, WarehouseError, and
+    they are read. parallel: whether an engine that reads files may divide one among its threads.
+    Raises ConfigError, StorageError, ReconciliationError, WarehouseError, and
     NotClean for an unread file; nothing is landed then, unless it is CommitUnknown.
     """
     for _, verdict in files:
@@ -43,7 +46,7 @@ def load_of(
     # Not in the load's transaction, in which the lock has to come first: what it reads must be
     # newer than any load that committed before the lock was given.
     tables.bring_up_to_date()
-    with _staged(tables, feed, files, spool) as groups, tables.locked():
+    with _staged(tables, feed, files, spool, parallel) as groups, tables.locked():
         if planned is not None:
             _check_still_true(tables, planned)
         (ids,) = tables.rows("next_ids")
@@ -144,7 +147,9 @@ def work_folder(tables: Warehouse, feed: Feed) -> WorkFolder | None:
 
 
 @contextmanager
-def _staged(tables: Warehouse, feed: Feed, files: Files, spool: Path) -> Iterator[list[CopyGroup]]:
+def _staged(
+    tables: Warehouse, feed: Feed, files: Files, spool: Path, parallel: bool
+) -> Iterator[list[CopyGroup]]:
     """The accepted and the rejected records of files, in stages.
 
     Raises ConfigError, StorageError, WarehouseError, ReconciliationError.
@@ -155,6 +160,7 @@ def _staged(tables: Warehouse, feed: Feed, files: Files, spool: Path) -> Iterato
         settings = tables.render("copy_settings")
         sources = copy_groups(feed, files, rejected, work, settings, spool)
         groups = merged(feed, sources, work.uri if work else "")
+        groups = [replace(group, parallel=parallel) for group in groups]
         for group in groups:
             if work:
                 work.put(group.manifest, group.manifest_text())

@@ -24,11 +24,7 @@ from loader.warehouse.copy_source import file_group
 
 
 class NotClean(Exception):
-    """A file that may have records to reject; what was landed of it is to be rolled back."""
-
-    def __init__(self, file: FileVersion) -> None:
-        super().__init__(file.uri)
-        self.file = file
+    """A file may have records to reject, or the engine cannot read it as it is."""
 
 
 def read_once(
@@ -63,4 +59,4 @@ def read_once(
         reading = Reading(file.uri, unread.text, text, stem, feed, advance)
         if verdict := as_it_is(reading, screen, tables.interrupter()):
             return verdict
-    raise NotClean(file)
+    raise NotClean(file.uri)

@@ -74,23 +74,34 @@ where
 
 {% macro seen_before(tables, batch_id) %}
     {#-
-        The file versions of an earlier batch, in the landing table, whose bytes or whose uri a file of this
-        one has: uri, load_id; of the file, new_uri; and the same bytes last.
+        Of each file of a batch whose uri or whose bytes were landed before, the newest such file version:
+        new_uri, of the file; uri, load_id; and the same bytes last.
     -#}
     {%- set statement -%}
 with loaded as (
     select load_id, batch_id, uri, etag
     from {{ tables.ledger }}
     where status = 'loaded' and feed = {{ text_literal(tables.feed) }}
-)
+),
+{#- Many files may have the same bytes, such as those of a header alone: one of the earlier ones is enough. #}
 {%- for column in ['uri', 'etag'] %}
-select ours.uri as new_uri, earlier.uri, earlier.load_id, {{ loop.index }} as place
-from loaded as ours
-inner join loaded as earlier on ours.{{ column }} = earlier.{{ column }} and ours.batch_id > earlier.batch_id
-where ours.batch_id = {{ batch_id }}
-{{ 'union all' if not loop.last }}
+earlier_{{ column }} as (
+    select {{ column }}, max(load_id) as load_id from loaded where batch_id < {{ batch_id }} group by {{ column }}
+),
 {%- endfor %}
-order by new_uri, place, load_id
+before as (
+{%- for column in ['uri', 'etag'] %}
+    select ours.uri as new_uri, earlier.load_id, {{ loop.index }} as place
+    from loaded as ours
+    inner join earlier_{{ column }} as earlier on ours.{{ column }} = earlier.{{ column }}
+    where ours.batch_id = {{ batch_id }}
+    {{ 'union all' if not loop.last }}
+{%- endfor %}
+)
+select before.new_uri, loaded.uri, before.load_id
+from before
+inner join loaded on before.load_id = loaded.load_id
+order by before.new_uri, before.place
     {%- endset -%}
     {{ return(statement) }}
 {% endmacro %}

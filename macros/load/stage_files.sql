@@ -48,6 +48,7 @@ from read_csv(
     quote = {{ text_literal(group.quote) }}, escape = {{ text_literal(group.quote) }},
     {#- By default the buffer is 16 times the longest line, for every core. #}
     max_line_size = {{ group.max_record_bytes * 2 }}, buffer_size = {{ group.max_record_bytes * 8 }},
+    parallel = {{ group.parallel | lower }},
     columns = { {{- places | join(', ') -}} }
 )
     {%- endset -%}

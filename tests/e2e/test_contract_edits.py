@@ -10,6 +10,7 @@ import pytest
 
 if TYPE_CHECKING:
     from conftest import Loader
+    from e2e.conftest import Dbt
 
 FEED = """
 sources:
@@ -27,13 +28,16 @@ sources:
 
 
 @pytest.mark.parametrize(
-    ("old", "new"),
+    ("old", "new", "beside"),
     [
-        pytest.param("XL slim", "XL  slim", id="only blanks differ"),
-        pytest.param("XL slim", "XS slim", id="as long, and the time is set back"),
+        pytest.param("XL slim", "XL  slim", False, id="only blanks differ"),
+        pytest.param("XL slim", "XS slim", False, id="as long, and the time is set back"),
+        pytest.param("XL slim", "XL  slim", True, id="beside an edit that dbt sees"),
     ],
 )
-def test_an_edit_counts_at_once(loader: Loader, project: Path, old: str, new: str) -> None:
+def test_an_edit_counts_at_once(
+    loader: Loader, project: Path, dbt: Dbt, old: str, new: str, beside: bool
+) -> None:
     yaml = project / "models/staging/_shop__sources.yml"
     yaml.write_text(FEED)
     file = project / "sizes.csv"
@@ -44,6 +48,10 @@ def test_an_edit_counts_at_once(loader: Loader, project: Path, old: str, new: st
     before = yaml.stat()
     yaml.write_text(FEED.replace(old, new))
     os.utime(yaml, ns=(before.st_atime_ns, before.st_mtime_ns))
+    if beside:
+        model = project / "models/marts/load_quality.sql"
+        model.write_text(model.read_text() + "-- more\n")
+        dbt("parse")
     loader(*validate)
     file.write_text(f"size\n{old}\n")
     loader(*validate, code=1)

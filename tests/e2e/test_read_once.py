@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from loader.errors import WarehouseError
 from loader.validation import validator
 from loader.warehouse import read_once
 from loader.warehouse.connection import Warehouse
@@ -146,3 +147,62 @@ def test_a_file_that_changes_meanwhile_is_not_landed(
     monkeypatch.setattr("loader.warehouse.landing.read_once", changed)
     result = loader("load", code=3)
     assert "feed/a.csv: it was written to since it was listed" in result.output
+
+
+def test_a_file_that_is_not_clean_stops_the_engine(
+    loader: Loader, feed_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As large as a file has to be, and broken where the strict reader is long before the engine.
+    text = HEADER + ROWS + "late.example,domain\n" + ROWS * 15
+    assert len(text) > validator._TRIED_BYTES
+    (feed_folder / "a.csv").write_text(text, newline="")
+    ended, execute = list[str](), Warehouse.execute
+
+    def noted(self: Warehouse, sql: str) -> None:
+        try:
+            execute(self, sql)
+        except WarehouseError as error:
+            ended.append(str(error))
+            raise
+
+    monkeypatch.setattr(Warehouse, "execute", noted)
+    assert "240,000 of 240,001 records loaded, 1 rejected" in loader("load").stdout
+    assert len(ended) == 1
+    assert "nterrupt" in ended[0]
+
+
+@pytest.mark.usefixtures("at_once")
+def test_however_many_are_not_clean_the_load_begins_anew_once(
+    loader: Loader, feed_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(6):
+        body = BODIES["a bad value"] if number % 2 else ROWS
+        (feed_folder / f"{number}.csv").write_text(HEADER + body, newline="")
+    begun, execute = list[str](), Warehouse.execute
+
+    def noted(self: Warehouse, sql: str) -> None:
+        begun.extend([sql] if sql.startswith("insert into") and "-1 end" in sql else [])
+        execute(self, sql)
+
+    monkeypatch.setattr(Warehouse, "execute", noted)
+    assert "90,000 of 90,003 records loaded, 3 rejected" in loader("load").stdout
+    assert len(begun) == 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("late", ["", "late.example,domain\n"])
+def test_a_text_that_the_engine_cannot_divide(
+    loader: Loader, feed_folder: Path, tables: Tables, late: str
+) -> None:
+    # A mail in a field, across the border of what DuckDB reads at a time: its lines look like
+    # records, so DuckDB takes one of them for the first record beyond the border.
+    border, row = 32 * 1024 * 1024, "host-{}.example,domain,me,1,2026-05-31,,x\n"
+    lines = row.format(7) * 60
+    rows = "".join(map(row.format, range(border // 40)))
+    rows = rows[: rows.rindex("\n", 0, border - len(HEADER) - len(lines) // 2) + 1]
+    mail = f'mail.example,domain,me,1,2026-05-31,,"{lines}"\n'
+    (feed_folder / "a.csv").write_text(HEADER + rows + mail + ROWS + late, newline="")
+    count = rows.count("\n") + 1 + 15_000
+    loader("load")
+    assert tables.count("raw.indicators") == count
+    assert tables.rows("select max(strlen(description)) from raw.indicators") == [(len(lines),)]
