@@ -267,3 +267,22 @@ def test_many_values_are_quoted_as_each_of_them(project: Path, target: str) -> N
         assert warehouse.render("text_literals", values=values) == each
         shown = warehouse.query(f"select {', '.join(f'{v} as v{n}' for n, v in enumerate(each))}")
     assert list(shown[0].values()) == values
+
+
+def test_a_file_that_is_asked_for_comes_first_under_whatever_path_the_ledger_has(
+    loader: Loader, feed_folder: Path, tables: Tables
+) -> None:
+    for name, modified in {"old": 1e9, "newest": 1.2e9}.items():
+        (feed_folder / f"{name}.csv").write_bytes(text(name))
+        os.utime(feed_folder / f"{name}.csv", (modified, modified))
+        loader("load")
+    # As 0.1.0 spelled it.
+    tables.rows("update raw._loaded_files set uri = './feed/newest.csv' where load_id = 2")
+    loader("rollback", "2", "--yes")
+    (feed_folder / "other.csv").write_bytes(text("other"))
+    os.utime(feed_folder / "other.csv", (1e9, 1e9))
+    loader("load", "--reload", "feed/newest.csv", "--max-files", "1")
+    assert tables.rows("select indicator from raw.indicators order by _load_id") == [
+        ("old.example",),
+        ("newest.example",),
+    ]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @pytest.mark.usefixtures("lake")
 def test_a_wrong_bucket_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"s3://no-such-lake/x.*no such bucket"):
-        open_store("s3://no-such-lake/x*", tmp_path).find()
+        list(open_store("s3://no-such-lake/x*", tmp_path).find())
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ def test_wrong_credentials_are_said_to_be_wrong(
 ) -> None:
     monkeypatch.setenv(variable, value)
     with pytest.raises(ConfigError, match=r"credentials|access denied") as caught:
-        open_store(lake.uri("*"), tmp_path).find()
+        list(open_store(lake.uri("*"), tmp_path).find())
     # The secret itself must not be in the message, which ends in logs.
     assert value not in str(caught.value) or variable == "AWS_ACCESS_KEY_ID"
 
@@ -43,7 +43,7 @@ def test_no_credentials_says_where_they_would_be(
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     with pytest.raises(ConfigError, match=r"no AWS credentials found. Set AWS_PROFILE"):
-        open_store(lake.uri("*"), tmp_path).find()
+        list(open_store(lake.uri("*"), tmp_path).find())
 
 
 @pytest.mark.usefixtures("lake")
@@ -62,7 +62,7 @@ def test_a_server_that_is_not_there_is_named(
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:9")
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     with pytest.raises(StorageError, match=r"s3://lake/x.*127\.0\.0\.1:9"):
-        open_store("s3://lake/x", tmp_path).find()
+        list(open_store("s3://lake/x", tmp_path).find())
 
 
 def test_no_password_of_an_endpoint_is_told(
@@ -72,7 +72,7 @@ def test_no_password_of_an_endpoint_is_told(
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", f"http://user:hunter2@127.0.0.1:{port}")
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     with pytest.raises(StorageError, match="Check the network and the endpoint") as caught:
-        open_store(lake.uri("x"), tmp_path).find()
+        list(open_store(lake.uri("x"), tmp_path).find())
     assert "hunter2" not in str(caught.value)
 
 
