@@ -76,6 +76,8 @@ class LocalStore:
 
     def _describe(self, path: Path) -> FileVersion:
         """Raises ConfigError for what is not a regular file, OSError for what is not there."""
+        if path.is_symlink() and not path.exists():
+            raise ConfigError(f"{path}: a link that leads nowhere; remove it or restore its target")
         status = path.stat()
         if not path.is_file():
             raise ConfigError(f"{path}: not a regular file; narrow the location so it is left out")
