@@ -147,15 +147,21 @@ where _loader_place = 1
     {%- set equal = [] -%}
     {%- for name in key -%}
         {%- set a, b = one ~ '.' ~ name, other ~ '.' ~ name -%}
-        {%- set constraints = (model.columns[name] or {}).get('constraints') or [] -%}
-        {#- dbt makes constraints only of an enforced contract. -#}
-        {%- if model.config.contract.enforced and constraints | selectattr('type', 'equalto', 'not_null') | list -%}
+        {%- if cti.never_null(model, name) -%}
             {%- do equal.append(a ~ ' = ' ~ b) -%}
         {%- else -%}
             {%- do equal.append('(' ~ a ~ ' = ' ~ b ~ ' or (' ~ a ~ ' is null and ' ~ b ~ ' is null))') -%}
         {%- endif -%}
     {%- endfor -%}
     {{ return(equal | join(' and ')) }}
+{% endmacro %}
+
+
+{% macro never_null(node, name) %}
+    {#- Whether a model's table refuses a NULL in a column: dbt makes constraints only of an enforced contract. -#}
+    {%- set constraints = ((node.columns or {}).get(name) or {}).get('constraints') or [] -%}
+    {%- set enforced = node.config.materialized in ('incremental', 'table') and node.config.contract.enforced -%}
+    {{ return(enforced and constraints | selectattr('type', 'equalto', 'not_null') | list) }}
 {% endmacro %}
 
 

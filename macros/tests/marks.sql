@@ -93,12 +93,19 @@
     {%- set new = load_id ~ ' > <mark> or ' ~ load_id ~ ' is null' -%}
     {%- if test in ['unique', 'unique_combination'] -%}
         {%- set key = given.get('columns') or [given.column_name] -%}
-        {%- set names = key | join(', ') -%}
-        {%- set new = '(' ~ names ~ ') in (select ' ~ names ~ ' from ' ~ relation ~ ' where ' ~ new ~ ')' -%}
-        {#- IN finds no NULL, which is no key to `unique`. -#}
-        {%- if test == 'unique_combination' -%}
-            {%- set new = new ~ ' or ' ~ key | join(' is null or ') ~ ' is null' -%}
-        {%- endif -%}
+        {%- set node, found = graph.nodes.get(model.depends_on.nodes[0]), [] -%}
+        {#-
+            Redshift limits the subquery of an IN to one column (AWS, "IN condition"), so each column of a key is
+            looked for by itself. That finds rows of other keys too, but of each key all or none.
+        -#}
+        {%- for name in key -%}
+            {#- IN finds no NULL, which is no key to `unique`. -#}
+            {%- if test == 'unique_combination' and not (node and cti.never_null(node, name)) -%}
+                {%- set name = "coalesce(cast(" ~ name ~ " as varchar(65535)), '')" -%}
+            {%- endif -%}
+            {%- do found.append(name ~ ' in (select ' ~ name ~ ' from ' ~ relation ~ ' where ' ~ new ~ ')') -%}
+        {%- endfor -%}
+        {%- set new = found | join(' and ') -%}
     {%- elif test not in var('tests_of_rows') -%}
         {{ return(rows) }}
     {%- endif -%}
