@@ -143,10 +143,12 @@
     {% set checked = graph.get('loader_checked') %}
     {% set place = 'true /\\* new: (.*?) \\*/' %}
     {% set sampled = invocation_args_dict.get('empty') or invocation_args_dict.get('sample') %}
-    {% if not checked or sampled or not modules.re.search(place, sql) %}
+    {% if not checked or sampled or not modules.re.search(place, sql) or not cti.tells_every_row(model.config) %}
         {{ return(sql) }}
     {% endif %}
-    {% set rules, feeds, tables = {'(sql)': cti.bare_sql(sql)}, [], [] %}
+    {#- What only warned so far is to fail, once the test is an error. -#}
+    {% set rules = {'(sql)': cti.bare_sql(sql), '(severity)': model.config.severity | lower} %}
+    {% set feeds, tables = [], [] %}
     {% for node in cti.ancestors(model) if node.config.materialized not in ('view', 'ephemeral', 'seed') %}
         {% do tables.append(node.unique_id) %}
     {% endfor %}
@@ -179,6 +181,18 @@
         {{ return(modules.re.sub(place, new, sql) | replace('<mark>', mark)) }}
     {% endfor %}
     {{ return(sql) }}
+{% endmacro %}
+
+
+{% macro tells_every_row(settings) %}
+    {#-
+        Whether a test fails or warns for a single row, whichever it is. One with a threshold adds up the
+        rows of all loads, and a `where` may come to hold for an old row. settings: the test's config.
+    -#}
+    {{ return(
+        settings.error_if == '!= 0' and settings.warn_if == '!= 0' and settings.fail_calc == 'count(*)'
+        and not settings.where and not settings.limit
+    ) }}
 {% endmacro %}
 
 

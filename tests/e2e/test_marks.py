@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -101,6 +102,47 @@ def test_another_rule_is_tested_on_all_history(
     # WHEN a rule, a test or the rows of a seed change THEN the next run tests everything by them
     change(project, file, old, new)
     assert NOT_NULL in loader("run", code=1).stderr
+
+
+@pytest.mark.parametrize(
+    ("config", "confidence"),
+    [
+        ({"error_if": ">1", "warn_if": ">1"}, ""),
+        pytest.param({"error_if": ">1"}, "", marks=pytest.mark.slow),
+        pytest.param({"fail_calc": "count(*) // 2"}, "", marks=pytest.mark.slow),
+        # Stands for a condition on the clock.
+        pytest.param(
+            {"where": "(select count(*) from raw.indicators) > 3"}, "4", marks=pytest.mark.slow
+        ),
+    ],
+    ids=["thresholds", "error", "sum", "where"],
+)
+def test_what_one_row_alone_does_not_fail_is_tested_on_all_history(
+    loader: Loader, project: Path, built: Path, config: dict[str, str], confidence: str
+) -> None:
+    # GIVEN a test that bears the first record without confidence
+    old = "      - name: confidence\n"
+    test = f"        data_tests: [not_null: {{config: {json.dumps(config)}}}]\n"
+    change(project, "models/staging/cti/stg_cti__indicators.yml", old, old + test)
+    (built / "b.csv").write_text(HEADER + "c.example,domain,Me,,2026-01-03\n")
+    loader("run")
+    # WHEN it does not bear that of a later load as well THEN it fails, and goes on failing
+    (built / "c.csv").write_text(HEADER + f"d.example,domain,Me,{confidence},2026-01-03\n")
+    failed = "not_null_stg_cti__indicators_confidence"
+    assert failed in loader("run", code=1).stderr
+    assert failed in loader("run", code=1).stderr
+
+
+def test_a_warning_that_becomes_an_error_fails(loader: Loader, project: Path, built: Path) -> None:
+    # GIVEN a row that was warned of
+    model, old = "models/staging/cti/stg_cti__indicators.yml", "      - name: confidence\n"
+    test = "        data_tests: [not_null: {config: {severity: warn}}]\n"
+    change(project, model, old, old + test)
+    (built / "b.csv").write_text(HEADER + "c.example,domain,Me,,2026-01-03\n")
+    loader("run")
+    # WHEN its test is to be an error THEN it is one
+    change(project, model, "severity: warn", "severity: error")
+    assert "not_null_stg_cti__indicators_confidence" in loader("run", code=1).stderr
 
 
 @on_both_engines
