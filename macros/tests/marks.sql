@@ -148,14 +148,22 @@
     {% endif %}
     {#- What only warned so far is to fail, once the test is an error. -#}
     {% set rules = {'(sql)': cti.bare_sql(sql), '(severity)': model.config.severity | lower} %}
-    {% set feeds, tables = [], [] %}
+    {% set feeds, tables, others = [], [], [] %}
     {% for node in cti.ancestors(model) if node.config.materialized not in ('view', 'ephemeral', 'seed') %}
-        {% do tables.append(node.unique_id) %}
+        {% do (others if node.resource_type == 'snapshot' else tables).append(node.unique_id) %}
     {% endfor %}
+    {% for source in cti.ancestors(model, 'sources') %}
+        {% if 'feed' in source.config.meta %}
+            {% do feeds.append(source.source_name ~ '.' ~ source.name) %}
+        {% elif source.source_name != 'loader' %}
+            {% do others.append(source.unique_id) %}
+        {% endif %}
+    {% endfor %}
+    {#- A row of a join has the load id of one side, and is another once the other side changes. -#}
+    {% if others or feeds | length > 1 or not feeds and cti.ancestors(model) %}
+        {{ return(sql) }}
+    {% endif %}
     {% do rules.update(cti.rules_of_ancestors()) %}
-    {% for source in cti.ancestors(model, 'sources') if 'feed' in source.config.meta %}
-        {% do feeds.append(source.source_name ~ '.' ~ source.name) %}
-    {% endfor %}
     {% set now, counts = namespace(newest=0), 'check' in model.config.meta %}
     {#- What reads none is about the loads of all feeds. -#}
     {% for feed, loads in checked.feeds.items() if feed in feeds or not feeds %}

@@ -133,6 +133,45 @@ def test_what_one_row_alone_does_not_fail_is_tested_on_all_history(
     assert failed in loader("run", code=1).stderr
 
 
+@pytest.mark.parametrize(
+    "feed", [True, pytest.param(False, marks=pytest.mark.slow)], ids=["feed", "source"]
+)
+def test_a_join_is_tested_on_all_history(
+    loader: Loader, project: Path, built: Path, tables: Tables, feed: bool
+) -> None:
+    # GIVEN a model that joins what may change without a new row of the feed
+    config = "{meta: {feed: {location: names/*.csv, mode: replace}}}" if feed else "{}"
+    counted = "[ledger_matches_landing]" if feed else "[]"
+    (project / "models/staging/two.yml").write_text(
+        "sources:\n  - name: two\n    schema: raw\n    tables:\n      - name: names\n"
+        f"        config: {config}\n        data_tests: {counted}\n"
+        "        columns: [{name: name, data_type: varchar(9)}]\n"
+    )
+    (project / "models/marts/owned.sql").write_text(
+        "select cti._load_id, names.name from {{ ref('stg_cti__indicators') }} as cti"
+        " left join {{ source('two', 'names') }} as names on names.name = cti.indicator"
+    )
+    (project / "models/marts/owned.yml").write_text(
+        "models:\n  - name: owned\n    config: {materialized: table}\n    columns:\n"
+        "      - {name: _load_id}\n      - {name: name, data_tests: [not_null]}\n"
+    )
+
+    def name(*names: str) -> None:
+        if feed:
+            (project / "names").mkdir(exist_ok=True)
+            (project / "names/n.csv").write_text("\n".join(["name", *names, ""]))
+            loader("load", "--select", "names")
+        else:
+            rows = " union all ".join(f"select '{name}' as name" for name in names)
+            tables.rows(f"create or replace table raw.names as {rows}")
+
+    name("a.example", "b.example")
+    loader("run")
+    # WHEN it does THEN the test sees it.
+    name("a.example")
+    assert "not_null_owned_name" in loader("run", code=1).stderr
+
+
 def test_a_warning_that_becomes_an_error_fails(loader: Loader, project: Path, built: Path) -> None:
     # GIVEN a row that was warned of
     model, old = "models/staging/cti/stg_cti__indicators.yml", "      - name: confidence\n"
