@@ -33,9 +33,7 @@
             delete from {{ this }};
         {% endif %}
         {% if why or not is_incremental() %}
-            {{ cti.forget_marks() }}
-        {% endif %}
-        {% if rules != before %}
+            {#- With the time, by which the tests of the mart know that its rows are others. -#}
             {{ cti.write_rules(rules) }}
         {% endif %}
     {% endif %}

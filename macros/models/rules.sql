@@ -58,6 +58,23 @@
 {% endmacro %}
 
 
+{% macro built_anew() %}
+    {#-
+        When each incremental model that a test depends on was last built anew, from no rows; a dictionary by
+        their names. None for one without forget_if_miscounted, which notes it.
+    -#}
+    {% set times, found = {}, {} %}
+    {% set table = cti.loader_table('_built_models').relation_name %}
+    {% for row in run_query('select model, built_at from ' ~ table).rows %}
+        {% do times.update({row[0]: row[1] | string}) %}
+    {% endfor %}
+    {% for node in cti.ancestors(model) if node.config.materialized == 'incremental' %}
+        {% do found.update({node.name: times.get(cti.built_name(node))}) %}
+    {% endfor %}
+    {{ return(found) }}
+{% endmacro %}
+
+
 {% macro rules_before() %}
     {#- By what rules each model in the warehouse was built, by its schema and name. -#}
     {% set before = {} %}

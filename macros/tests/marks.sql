@@ -5,9 +5,9 @@
     one is seen, every smaller one is committed or never will be. So nothing up to a mark comes later.
 
     A mark holds while the test is the same: its SQL, the rules by which the models that it reads were built,
-    and the rows of the seeds. A mart that is built anew takes the marks of its tests away, and a load that
-    is rolled back or replaced those of the tests that count loads. A test that fails keeps its mark, and so does
-    a counting test that warns. Any other that warns has told of it; the next build warns of what is new then.
+    when the incremental ones among them were built anew, and the rows of the seeds. A load that is rolled back or
+    replaced takes the marks of tests that count loads. A test that fails keeps its mark, and so does a counting
+    test that warns. Any other that warns has told of it; the next build warns of what is new then.
 
     `dbt test --select tag:all_history` (or a build with --full-refresh) tests all rows, whatever the marks.
     So does whoever runs the compiled SQL of a test: it has each condition within a comment.
@@ -164,6 +164,13 @@
         {{ return(sql) }}
     {% endif %}
     {% do rules.update(cti.rules_of_ancestors()) %}
+    {#- Not by what is deleted: another build may be at the end of its tests of the rows that were there before. -#}
+    {% for name, built_at in cti.built_anew().items() %}
+        {% if not built_at %}
+            {{ return(sql) }}
+        {% endif %}
+        {% do rules.update({'(built) ' ~ name: built_at}) %}
+    {% endfor %}
     {% set now, counts = namespace(newest=0), 'check' in model.config.meta %}
     {#- What reads none is about the loads of all feeds. -#}
     {% for feed, loads in checked.feeds.items() if feed in feeds or not feeds %}
@@ -201,17 +208,4 @@
         settings.error_if == '!= 0' and settings.warn_if == '!= 0' and settings.fail_calc == 'count(*)'
         and not settings.where and not settings.limit
     ) }}
-{% endmacro %}
-
-
-{% macro forget_marks() %}
-    {#- The statement that takes away the marks of all tests that read this model. -#}
-    {% set names = [] %}
-    {% for node in graph.nodes.values() if node.resource_type == 'test' %}
-        {% if model.unique_id in cti.ancestors(node) | map(attribute='unique_id') %}
-            {% do names.append(text_literal(cti.built_name(node))) %}
-        {% endif %}
-    {% endfor %}
-    {% set table = cti.loader_table('_checked').relation_name %}
-    {{ return('delete from ' ~ table ~ ' where test in (' ~ (names | join(', ') or 'null') ~ ');') }}
 {% endmacro %}

@@ -211,6 +211,29 @@ def test_a_mart_that_is_built_anew_is_tested_anew(
 
 
 @pytest.mark.slow
+@on_both_engines
+@pytest.mark.parametrize("full", [False, True], ids=["miscounted", "full refresh"])
+def test_marks_of_the_rows_before_are_none_of_a_mart_that_is_built_anew(
+    loader: Loader, dbt: Dbt, built: Path, tables: Tables, full: bool
+) -> None:
+    # GIVEN a build that has tested the mart, and another that makes it anew meanwhile, not well
+    marks = tables.rows("select test, passed_up_to, rules, checked_at from raw._checked")
+    tables.rows(SPOIL)
+    if not full:
+        tables.rows("delete from raw.indicators where indicator = 'b.example'")
+    dbt("run", *(["--full-refresh"] if full else []))
+    # WHEN the first comes to write its marks
+    tables.rows("delete from raw._checked")
+    rows = ", ".join(f"('{test}', {load}, '{rules}', '{at}')" for test, load, rules, at in marks)
+    tables.rows(f"insert into raw._checked (test, passed_up_to, rules, checked_at) values {rows}")
+    # THEN they are not of the mart that is there, but of the view, of which no row has changed.
+    test = "not_null_indicators_source"
+    with pytest.raises(AssertionError, match=test):
+        dbt("test", "--select", test)
+    dbt("test", "--select", NOT_NULL)
+
+
+@pytest.mark.slow
 def test_a_mart_without_the_newest_loads_keeps_its_marks(
     loader: Loader, dbt: Dbt, built: Path
 ) -> None:
