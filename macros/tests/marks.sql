@@ -34,8 +34,9 @@
 
 {% macro keep_marks(results) %}
     {#-
-        For on-run-end: moves the marks of the tests that passed, all at once. A table that this command has not built may
-        lack the newest loads, so the marks of its tests stay. results: dbt's.
+        For on-run-end: moves the marks of the tests that passed, all at once; none that would stay where it
+        is. A table that this command has not built may lack the newest loads, so the marks of its tests stay.
+        results: dbt's.
     -#}
     {% if execute %}
         {% set built, moved, rows = [], [], [] %}
@@ -180,22 +181,25 @@
         {% endif %}
     {% endfor %}
     {% set rules, name = local_md5(tojson(rules, sort_keys=true)), cti.built_name(this) %}
-    {% do checked.tests.update({model.unique_id: {
-        'name': name, 'newest': now.newest, 'rules': rules, 'tables': tables, 'counts': counts
-    }}) %}
-    {% if flags.FULL_REFRESH or 'tag:all_history' in invocation_args_dict.get('select', []) | string %}
-        {{ return(sql) }}
-    {% endif %}
+    {% set before = namespace(mark=none) %}
     {% for row in run_query(
         'select passed_up_to from ' ~ cti.loader_table('_checked').relation_name
         ~ ' where test = ' ~ text_literal(name) ~ ' and rules = ' ~ text_literal(rules)
         ~ ' and passed_up_to <= ' ~ now.newest
     ).rows %}
-        {% set mark = row[0] | int %}
-        {% set new = '(\\1)' if mark < now.newest else 'false' %}
-        {{ return(modules.re.sub(place, new, sql) | replace('<mark>', mark)) }}
+        {% set before.mark = row[0] | int %}
     {% endfor %}
-    {{ return(sql) }}
+    {#- One that stays where it is, is not written: whoever may only read can run the tests then. -#}
+    {% if before.mark != now.newest %}
+        {% do checked.tests.update({model.unique_id: {
+            'name': name, 'newest': now.newest, 'rules': rules, 'tables': tables, 'counts': counts
+        }}) %}
+    {% endif %}
+    {% if before.mark is none or flags.FULL_REFRESH or 'tag:all_history' in invocation_args_dict.get('select', []) | string %}
+        {{ return(sql) }}
+    {% endif %}
+    {% set new = '(\\1)' if before.mark < now.newest else 'false' %}
+    {{ return(modules.re.sub(place, new, sql) | replace('<mark>', before.mark)) }}
 {% endmacro %}
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from e2e.engines import on_both_engines
+from e2e.engines import RedshiftTables, on_both_engines
 
 if TYPE_CHECKING:
     from conftest import Loader
@@ -331,6 +332,25 @@ def test_a_warehouse_without_marks_is_tested_whole(
     tables.rows("update raw._checked set passed_up_to = 9")
     tables.rows(SPOIL)
     assert NOT_NULL in loader("run", code=1).stderr
+
+
+@on_both_engines
+def test_marks_that_stay_are_not_written(
+    loader: Loader, dbt: Dbt, built: Path, tables: Tables, request: pytest.FixtureRequest
+) -> None:
+    # GIVEN nothing new since all tests passed
+    marks = tables.rows("select * from raw._checked order by 1")
+    assert marks
+    # WHEN the tests run, on what is new and on all history THEN nothing is written or waited for
+    loader("run")
+    dbt("test", "--select", "tag:all_history")
+    assert tables.rows("select * from raw._checked order by 1") == marks
+    if isinstance(tables, RedshiftTables):
+        rig = request.getfixturevalue("cluster").rig_only("watches statements")
+        rig.forget()
+        dbt("test")
+        writes = re.compile(r"^\s*(lock|delete|insert|update)\b", re.IGNORECASE | re.MULTILINE)
+        assert [sql for sql in rig.sent() if writes.search(sql)] == []
 
 
 def test_check_in_full_tests_no_mart_that_waits(loader: Loader, built: Path) -> None:
