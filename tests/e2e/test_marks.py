@@ -292,6 +292,18 @@ def test_a_warning_is_given_once_and_by_all_history(loader: Loader, built: Path)
 
 
 @pytest.mark.slow
+def test_all_history_alone_compares_the_case_of_new_urls_with_old(
+    loader: Loader, built: Path
+) -> None:
+    # GIVEN two URLs that lowercasing makes one, in two loads
+    for name, path in (("b", "Ab"), ("c", "aB")):
+        line = f"https://s.example/{path},url,Me,1,2026-01-01\n"
+        (built / f"{name}.csv").write_text(HEADER + line)
+        assert "PASS source_differs_in_case_alone" in loader("run").stdout
+    assert "WARN 1 source_differs_in_case_alone" in loader("check", "--full").stdout
+
+
+@pytest.mark.slow
 def test_a_run_of_one_feed_says_nothing_of_another(
     loader: Loader, project: Path, built: Path, tables: Tables
 ) -> None:
