@@ -91,7 +91,7 @@
         {% do cti.refuse_argument('a counting test', 'since', since, 'a load id') %}
     {% endif %}
     {{ return(
-        cti.since_mark(load_id ~ ' > <mark> or ' ~ load_id ~ ' is null') if since is none
+        cti.since_mark(load_id ~ ' > <loader_mark> or ' ~ load_id ~ ' is null') if since is none
         else load_id ~ ' > ' ~ since
     ) }}
 {% endmacro %}

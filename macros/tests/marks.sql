@@ -6,8 +6,9 @@
 
     A mark holds while the test is the same: its SQL, the rules by which the models that it reads were built,
     when the incremental ones among them were built anew, and the rows of the seeds. A load that is rolled back or
-    replaced takes the marks of tests that count loads. A test that fails keeps its mark, and so does a counting
-    test that warns. Any other that warns has told of it; the next build warns of what is new then.
+    replaced takes the marks of tests that count loads. A test that fails loses its mark, and so does a counting
+    test that warns: each build tests all history then, until what was found is gone. Any other that warns has
+    told of it; the next build warns of what is new then.
 
     `dbt test --select tag:all_history` (or a build with --full-refresh) tests all rows, whatever the marks.
     So does whoever runs the compiled SQL of a test: it has each condition within a comment.
@@ -34,8 +35,9 @@
 
 {% macro keep_marks(results) %}
     {#-
-        For on-run-end: moves the marks of the tests that passed, all at once; none that would stay where it
-        is. A table that this command has not built may lack the newest loads, so the marks of its tests stay.
+        For on-run-end: moves the marks of the tests that passed and takes away those of the tests that failed,
+        all at once. One that would stay where it is, is not written: whoever may only read can run the tests
+        then. A table that this command has not built may lack the newest loads, so the marks of its tests stay.
         results: dbt's.
     -#}
     {% if execute %}
@@ -47,7 +49,9 @@
         {% for result in results if result.node.unique_id in tests %}
             {% set test = tests[result.node.unique_id] %}
             {% set told = result.status == 'pass' or result.status == 'warn' and not test.counts %}
-            {% if told and not test.tables | reject('in', built) | list %}
+            {% if result.status in ('fail', 'warn') and not told and test.mark is not none %}
+                {% do moved.append(text_literal(test.name)) %}
+            {% elif told and test.mark != test.newest and not test.tables | reject('in', built) | list %}
                 {% do moved.append(text_literal(test.name)) %}
                 {% do rows.append('(' ~ [
                     text_literal(test.name), test.newest, text_literal(test.rules), 'cast(' ~ text_literal(
@@ -56,13 +60,15 @@
                 ] | join(', ') ~ ')') %}
             {% endif %}
         {% endfor %}
-        {% if rows %}
+        {% if moved %}
             {% do cti.take_turns() %}
             {% set table = cti.loader_table('_checked').relation_name %}
             {% call statement('keep_marks', auto_begin=True) %}
                 delete from {{ table }} where test in ({{ moved | join(', ') }});
-                insert into {{ table }} (test, passed_up_to, rules, checked_at)
-                values {{ rows | join(',\n') }};
+                {% if rows %}
+                    insert into {{ table }} (test, passed_up_to, rules, checked_at)
+                    values {{ rows | join(',\n') }};
+                {% endif %}
             {% endcall %}
             {% do adapter.commit() %}
         {% endif %}
@@ -73,9 +79,10 @@
 {% macro since_mark(condition) %}
     {#-
         A condition that a build puts in the place of `true`, once a test has passed. condition: SQL, in
-        which <mark> is the load id up to which it has.
+        which <loader_mark> is the load id up to which it has.
     -#}
-    {{ return('true /* new: ' ~ condition ~ ' */') }}
+    {#- What would end the comment too early is left out: the test reads everything then. -#}
+    {{ return('true' if '*/' in condition else 'true /* new: ' ~ condition ~ ' */') }}
 {% endmacro %}
 
 
@@ -91,7 +98,7 @@
         {{ return(rows) }}
     {%- endif -%}
     {%- set test, given = model.test_metadata.name, model.test_metadata.kwargs -%}
-    {%- set new = load_id ~ ' > <mark> or ' ~ load_id ~ ' is null' -%}
+    {%- set new = load_id ~ ' > <loader_mark> or ' ~ load_id ~ ' is null' -%}
     {%- if test in ['unique', 'unique_combination'] -%}
         {%- set key = given.get('columns') or [given.column_name] -%}
         {%- set node, found = graph.nodes.get(model.depends_on.nodes[0]), [] -%}
@@ -189,17 +196,14 @@
     ).rows %}
         {% set before.mark = row[0] | int %}
     {% endfor %}
-    {#- One that stays where it is, is not written: whoever may only read can run the tests then. -#}
-    {% if before.mark != now.newest %}
-        {% do checked.tests.update({model.unique_id: {
-            'name': name, 'newest': now.newest, 'rules': rules, 'tables': tables, 'counts': counts
-        }}) %}
-    {% endif %}
-    {% if before.mark is none or flags.FULL_REFRESH or 'tag:all_history' in invocation_args_dict.get('select', []) | string %}
+    {% do checked.tests.update({model.unique_id: {
+        'name': name, 'newest': now.newest, 'rules': rules, 'tables': tables, 'counts': counts, 'mark': before.mark
+    }}) %}
+    {% if before.mark is none or flags.FULL_REFRESH or 'all_history' in invocation_args_dict.get('select', []) | string %}
         {{ return(sql) }}
     {% endif %}
     {% set new = '(\\1)' if before.mark < now.newest else 'false' %}
-    {{ return(modules.re.sub(place, new, sql) | replace('<mark>', before.mark)) }}
+    {{ return(modules.re.sub(place, new, sql) | replace('<loader_mark>', before.mark)) }}
 {% endmacro %}
 
 

@@ -77,7 +77,7 @@ def test_what_is_old_is_left_to_the_tests_of_all_history(
         with pytest.raises(AssertionError, match=NOT_NULL):
             dbt(*command)
     # That it failed there is not forgotten by the next run either.
-    loader("run")
+    assert NOT_NULL in loader("run", code=1).stderr
 
 
 @pytest.mark.slow
