@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from conftest import Loader
     from e2e.conftest import Dbt
 
+SLOW = pytest.mark.slow
 FEED = """
 sources:
   - name: shop
@@ -30,8 +31,8 @@ sources:
 @pytest.mark.parametrize(
     ("old", "new", "beside"),
     [
-        pytest.param("XL slim", "XL  slim", False, id="only blanks differ"),
-        pytest.param("XL slim", "XS slim", False, id="as long, and the time is set back"),
+        pytest.param("XL slim", "XL  slim", False, id="only blanks differ", marks=SLOW),
+        pytest.param("XL slim", "XS slim", False, id="as long, and time set back", marks=SLOW),
         pytest.param("XL slim", "XL  slim", True, id="beside an edit that dbt sees"),
     ],
 )

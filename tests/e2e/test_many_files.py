@@ -226,6 +226,7 @@ def test_the_files_of_one_table_are_not_divided(
     assert tables.count("raw.indicators") == 0
 
 
+@pytest.mark.slow
 def test_a_clean_file_of_1600_columns_is_loaded(
     loader: Loader, project: Path, tables: Tables
 ) -> None:

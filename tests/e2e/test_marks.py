@@ -105,6 +105,7 @@ def test_another_rule_is_tested_on_all_history(
     assert NOT_NULL in loader("run", code=1).stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("config", "confidence"),
     [
@@ -134,6 +135,7 @@ def test_what_one_row_alone_does_not_fail_is_tested_on_all_history(
     assert failed in loader("run", code=1).stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "feed", [True, pytest.param(False, marks=pytest.mark.slow)], ids=["feed", "source"]
 )
@@ -173,6 +175,7 @@ def test_a_join_is_tested_on_all_history(
     assert "not_null_owned_name" in loader("run", code=1).stderr
 
 
+@pytest.mark.slow
 def test_a_warning_that_becomes_an_error_fails(loader: Loader, project: Path, built: Path) -> None:
     # GIVEN a row that was warned of
     model, old = "models/staging/cti/stg_cti__indicators.yml", "      - name: confidence\n"
@@ -185,6 +188,7 @@ def test_a_warning_that_becomes_an_error_fails(loader: Loader, project: Path, bu
     assert "not_null_stg_cti__indicators_confidence" in loader("run", code=1).stderr
 
 
+@pytest.mark.slow
 @on_both_engines
 def test_a_rollback_has_all_loads_counted(loader: Loader, built: Path, tables: Tables) -> None:
     # GIVEN two loads, and a record of the first gone, which no run looks for
@@ -281,6 +285,7 @@ def test_keys_that_new_rows_touch_are_compared(
         dbt("test", "--select", f"{test}*")
 
 
+@pytest.mark.slow
 def test_a_warning_is_given_once_and_by_all_history(loader: Loader, built: Path) -> None:
     # GIVEN two URLs of a load that lowercasing makes one
     lines = [f"https://s.example/{path},url,Me,1,2026-01-01\n" for path in ("Ab", "aB")]
@@ -346,6 +351,7 @@ def test_a_warehouse_without_marks_is_tested_whole(
     assert NOT_NULL in loader("run", code=1).stderr
 
 
+@pytest.mark.slow
 @on_both_engines
 def test_marks_that_stay_are_not_written(
     loader: Loader, dbt: Dbt, built: Path, tables: Tables, request: pytest.FixtureRequest

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 
 from loader.warehouse.project import Project
@@ -74,32 +75,31 @@ def test_a_table_that_another_made_meanwhile_is_found(project: Path) -> None:
         DuckDBConnectionManager.close_all_connections()
 
 
-def set_in_profile(project: Path, settings: str) -> None:
-    profiles = project / "profiles.yml"
-    text = profiles.read_text()
-    assert "threads: 4" in text
-    more = f"threads: 4\n      settings: {{{settings}}}"
-    profiles.write_text(text.replace("threads: 4", more, 1))
-
-
 def test_a_load_on_many_cores_keeps_to_its_memory(loader: Loader, project: Path) -> None:
     # Each thread has buffers of its own, which do not grow with what a load may use.
-    set_in_profile(project, "threads: 64")
+    profiles = project / "profiles.yml"
+    text = profiles.read_text()
+    assert "      settings:\n" in text
+    profiles.write_text(text.replace("settings:\n", "settings:\n        threads: 64\n", 1))
     sql = json.loads(loader("plan", "--json").stdout)["sql"]
     assert "set threads = 8" in sql
     assert "set memory_limit = '512MB'" in sql
     assert "load 1:" in loader("load").stdout
 
 
-def test_a_load_keeps_to_a_lower_limit_of_the_profile(loader: Loader, project: Path) -> None:
-    set_in_profile(project, "memory_limit: 400MB")
+def test_a_load_keeps_to_a_lower_limit_of_the_profile(
+    loader: Loader, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CTI_DUCKDB_MEMORY", "400MB")
     sql = json.loads(loader("plan", "--json").stdout)["sql"]
     assert any(statement.startswith("set threads = ") for statement in sql)
     assert not any("memory_limit" in statement for statement in sql)
     assert "load 1:" in loader("load").stdout
 
 
-def test_a_profile_may_have_no_limit(loader: Loader, project: Path) -> None:
-    set_in_profile(project, "memory_limit: '-1'")
+def test_a_profile_may_have_no_limit(
+    loader: Loader, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CTI_DUCKDB_MEMORY", "-1")
     sql = json.loads(loader("plan", "--json").stdout)["sql"]
     assert "set memory_limit = '512MB'" in sql

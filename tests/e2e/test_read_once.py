@@ -41,6 +41,9 @@ BODIES = {
 }
 
 
+SLOW = pytest.mark.slow
+
+
 @pytest.fixture
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Has files of any size read as they are landed."""
@@ -60,7 +63,13 @@ def _outcome(tables: Tables, loader: Loader, code: int) -> list[object]:
     ]
 
 
-@pytest.mark.parametrize("name", BODIES)
+@pytest.mark.parametrize(
+    "name",
+    [
+        name if name in ("clean", "a bad value", "not UTF-8") else pytest.param(name, marks=SLOW)
+        for name in BODIES
+    ],
+)
 def test_it_comes_out_the_same(
     loader: Loader,
     project: Path,
@@ -100,6 +109,7 @@ def test_the_engine_reads_a_clean_file_once(
     assert all("then 1 + " in sql for sql in inserts)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("at_once")
 def test_a_clean_file_beside_others(
     loader: Loader, feed_folder: Path, tables: Tables, dbt: Dbt
@@ -149,6 +159,7 @@ def test_a_file_that_changes_meanwhile_is_not_landed(
     assert "feed/a.csv: it was written to since it was listed" in result.output
 
 
+@pytest.mark.slow
 def test_a_file_that_is_not_clean_stops_the_engine(
     loader: Loader, feed_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

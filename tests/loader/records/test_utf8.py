@@ -9,6 +9,7 @@ from itertools import product
 from pathlib import Path
 
 import duckdb
+import pytest
 
 from loader.records import engine
 from loader.records.dialect import Dialect
@@ -33,6 +34,7 @@ def _is_utf8(text: bytes) -> bool:
     return True
 
 
+@pytest.mark.slow
 def test_the_engine_reads_utf8_and_nothing_else(tmp_path: Path) -> None:
     path, names = tmp_path / "x.csv", ("a", "b")
     query = engine.select_text([path], names, names, Dialect())
