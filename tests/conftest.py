@@ -150,9 +150,8 @@ def project_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def copy_files(project: Path, folder: Path) -> None:
     """Copies a project with what dbt remembers of it, which is older than the copies otherwise."""
     shutil.copytree(project, folder)
-    for name in ("partial_parse.msgpack", "parsed_by_loader"):
-        for parsed in folder.glob(f"target/**/{name}"):
-            parsed.touch()
+    for parsed in folder.glob("target/**/partial_parse.msgpack"):
+        parsed.touch()
 
 
 @pytest.fixture(scope="session")

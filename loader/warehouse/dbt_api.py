@@ -26,9 +26,8 @@ import logging
 import os
 import re
 import sys
-import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,9 +36,6 @@ import duckdb
 
 from loader import interrupts
 from loader.errors import ConfigError, WarehouseError, WarehouseTransient
-
-# In dbt's target folder: what it keeps of a parse, and when the loader last had one done.
-_KEPT, _PARSED = "partial_parse.msgpack", "parsed_by_loader"
 
 # Redshift: "Serializable isolation" (1023); the rest is what the server, its driver and Python say
 # of a lost connection, and of two first loads that create the same table.
@@ -87,32 +83,35 @@ class BuildResult:
 
 def parse(options: Sequence[str]) -> Any:
     """The manifest of the project that dbt's options point to. Raises ConfigError."""
-    from dbt.adapters.factory import get_adapter_by_type
-
-    began = time.time_ns()
     # Its manifest.json is for others; `dbt build` writes it.
     command = ["--log-level", "none", "--no-write-json", "parse", *options]
     manifest = _invoke(command)
-    config = get_adapter_by_type(manifest.metadata.adapter_type).config
-    target = Path(config.project_root, config.project_target_path)
-    if _is_stale(manifest, target):
-        manifest = _invoke(["--no-partial-parse", *command])
-    with suppress(OSError):
-        (target / _PARSED).touch()
-        os.utime(target / _PARSED, ns=(began, began))
-    return manifest
+    return _invoke(["--no-partial-parse", *command]) if _is_stale(manifest) else manifest
 
 
-def _is_stale(manifest: Any, target: Path) -> bool:
-    """Whether some file was written since the loader had the project parsed before.
+def _is_stale(manifest: Any) -> bool:
+    """Whether dbt has overlooked that a file of the project changed since it kept what it parsed.
 
-    dbt keeps what it has parsed and takes a file for unchanged where only blanks or line ends are
-    other ones, even inside quotes, or where the time it was written is as it was. No program sets
-    the time of the last change of a file (ctime) back.
+    It takes one for unchanged where only blanks or line ends are other ones, even inside quotes,
+    and keeps the time at which the file was written before; or where that time is as it was,
+    though no program sets the time of the last change of a file (ctime) back.
     """
-    marks = [mark for mark in (target / _PARSED, target / _KEPT) if mark.exists()]
-    changes = (os.stat(file.path.absolute_path).st_ctime_ns for file in manifest.files.values())
-    return bool(marks) and max(changes) > marks[0].stat().st_mtime_ns
+    from dbt.adapters.factory import get_adapter_by_type
+
+    name = manifest.metadata.project_name
+    config = get_adapter_by_type(manifest.metadata.adapter_type).config
+    root, kept = config.project_root, Path(config.project_target_path, "partial_parse.msgpack")
+    if not (kept := Path(root, kept)).exists():
+        return False
+    for path in (file.path for file in manifest.files.values() if file.project_name == name):
+        # Not the path that dbt keeps, which is where the project was then.
+        file = os.stat(Path(root, path.searched_path, path.relative_path))
+        set_back = file.st_mtime_ns <= kept.stat().st_mtime_ns < file.st_ctime_ns
+        # An image keeps whole seconds.
+        times = (path.modification_time, int(path.modification_time))
+        if set_back or file.st_mtime not in times:
+            return True
+    return False
 
 
 def build(manifest: Any, options: Sequence[str], quiet: bool, verb: str = "build") -> BuildResult:

@@ -48,11 +48,22 @@ def test_an_edit_counts_at_once(
     loader(*validate, code=1)  # dbt has nothing to parse any more
     before = yaml.stat()
     yaml.write_text(FEED.replace(old, new))
-    os.utime(yaml, ns=(before.st_atime_ns, before.st_mtime_ns))
     if beside:
         model = project / "models/marts/load_quality.sql"
         model.write_text(model.read_text() + "-- more\n")
         dbt("parse")
+    else:
+        os.utime(yaml, ns=(before.st_atime_ns, before.st_mtime_ns))
     loader(*validate)
     file.write_text(f"size\n{old}\n")
     loader(*validate, code=1)
+
+
+def test_a_project_may_be_moved(loader: Loader, project: Path) -> None:
+    # dbt keeps the paths of files, which are elsewhere then.
+    loader("plan")
+    moved = project.parent / "moved"
+    os.chdir(project.rename(moved))
+    yaml = moved / "models/staging/cti/_cti__sources.yml"
+    yaml.write_text(yaml.read_text().replace("max_fraction: 0.01", "max_fraction:  7"))
+    assert "max_fraction" in loader("plan", code=2).stderr
