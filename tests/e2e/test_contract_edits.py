@@ -59,6 +59,7 @@ def test_an_edit_counts_at_once(
     loader(*validate, code=1)
 
 
+@pytest.mark.slow
 def test_a_project_may_be_moved(loader: Loader, project: Path) -> None:
     # dbt keeps the paths of files, which are elsewhere then.
     loader("plan")

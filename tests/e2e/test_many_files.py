@@ -67,6 +67,7 @@ def test_what_is_new_is_found_whatever_became_of_the_others(
     loader("check")
 
 
+@pytest.mark.slow
 def test_files_that_are_gone_from_the_listing_are_not_asked_for(
     loader: Loader, project: Path, lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -120,6 +121,7 @@ def test_whatever_becomes_of_a_feed_shows_in_its_state(
     assert len(set(states)) == len(states) == 6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("left", [1, 0])
 def test_a_file_that_is_rolled_back_meanwhile_costs_a_second_try(
     loader: Loader,
@@ -188,6 +190,7 @@ def test_a_load_takes_no_more_files_than_it_may(
     loader("check")
 
 
+@pytest.mark.slow
 def test_files_that_were_only_touched_keep_no_others_back(
     loader: Loader, days: Callable[[str, int], None]
 ) -> None:
@@ -202,6 +205,7 @@ def test_files_that_were_only_touched_keep_no_others_back(
     assert (report["files"], report["files_loaded_before"], report["files_left"]) == (1, 2, 1)
 
 
+@pytest.mark.slow
 def test_a_file_to_be_reloaded_comes_before_older_ones(
     loader: Loader, days: Callable[[str, int], None], tables: Tables
 ) -> None:
@@ -270,6 +274,7 @@ def test_many_values_are_quoted_as_each_of_them(project: Path, target: str) -> N
     assert list(shown[0].values()) == values
 
 
+@pytest.mark.slow
 def test_a_file_that_is_asked_for_comes_first_under_whatever_path_the_ledger_has(
     loader: Loader, feed_folder: Path, tables: Tables
 ) -> None:

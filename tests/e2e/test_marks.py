@@ -371,6 +371,7 @@ def test_marks_that_stay_are_not_written(
         assert [sql for sql in rig.sent() if writes.search(sql)] == []
 
 
+@pytest.mark.slow
 def test_check_in_full_tests_no_mart_that_waits(loader: Loader, built: Path) -> None:
     (built / "b.csv").write_text(HEADER + SECOND)
     loader("load")

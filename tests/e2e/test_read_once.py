@@ -129,6 +129,7 @@ def test_a_clean_file_beside_others(
     loader("load", code=0)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("at_once")
 def test_a_feed_in_mode_replace(loader: Loader, project: Path, tables: Tables) -> None:
     yaml = project / "models/staging/cti/_cti__sources.yml"
@@ -143,6 +144,7 @@ def test_a_feed_in_mode_replace(loader: Loader, project: Path, tables: Tables) -
     assert tables.rows("select count(*), max(_load_id) from raw.indicators") == [(14_999, 2)]
 
 
+@pytest.mark.slow
 def test_a_file_that_changes_meanwhile_is_not_landed(
     loader: Loader, feed_folder: Path, monkeypatch: pytest.MonkeyPatch, at_once: None
 ) -> None:
@@ -182,6 +184,7 @@ def test_a_file_that_is_not_clean_stops_the_engine(
     assert "nterrupt" in ended[0]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("at_once")
 def test_however_many_are_not_clean_the_load_begins_anew_once(
     loader: Loader, feed_folder: Path, monkeypatch: pytest.MonkeyPatch
