@@ -166,7 +166,7 @@ def test_a_file_that_is_not_clean_stops_the_engine(
     loader: Loader, feed_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # As large as a file has to be, and broken where the strict reader is long before the engine.
-    text = HEADER + ROWS + "late.example,domain\n" + ROWS * 15
+    text = HEADER + ROWS + "late.example,domain\n" + ROWS * 59
     assert len(text) > validator._TRIED_BYTES
     (feed_folder / "a.csv").write_text(text, newline="")
     ended, execute = list[str](), Warehouse.execute
@@ -179,7 +179,7 @@ def test_a_file_that_is_not_clean_stops_the_engine(
             raise
 
     monkeypatch.setattr(Warehouse, "execute", noted)
-    assert "240,000 of 240,001 records loaded, 1 rejected" in loader("load").stdout
+    assert "900,000 of 900,001 records loaded, 1 rejected" in loader("load").stdout
     assert len(ended) == 1
     assert "nterrupt" in ended[0]
 
