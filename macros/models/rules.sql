@@ -40,36 +40,32 @@
 {% endmacro %}
 
 
-{% macro rules_of_ancestors() %}
+{% macro rules_of_ancestors(built=none) %}
     {#-
         A hash of each seed that a model or a test depends on, as it is, and of the rules of each model, as it
-        was built; a dictionary by their names.
+        was built; a dictionary by their names. built: what built_models gives.
     -#}
-    {% set rules, before = {}, cti.rules_before() %}
+    {% set rules, built = {}, built or cti.built_models() %}
     {% for node in cti.ancestors(model) %}
         {% if node.resource_type == 'seed' %}
             {% do rules.update({node.name: cti.hash_of_rows(node.relation_name)}) %}
         {% elif node.resource_type == 'model' and node.config.materialized != 'ephemeral' %}
-            {% set built = before.get(cti.built_name(node), {}) %}
-            {% do rules.update({node.name: built.get(node.name, 'unknown')}) %}
+            {% set own = built.get(cti.built_name(node), {}).get('rules', {}) %}
+            {% do rules.update({node.name: own.get(node.name, 'unknown')}) %}
         {% endif %}
     {% endfor %}
     {{ return(rules) }}
 {% endmacro %}
 
 
-{% macro built_anew() %}
+{% macro built_anew(built) %}
     {#-
         When each incremental model that a test depends on was last built anew, from no rows; a dictionary by
-        their names. None for one without forget_if_miscounted, which notes it.
+        their names. None for one without forget_if_miscounted, which notes it. built: what built_models gives.
     -#}
-    {% set times, found = {}, {} %}
-    {% set table = cti.loader_table('_built_models').relation_name %}
-    {% for row in run_query('select model, built_at from ' ~ table).rows %}
-        {% do times.update({row[0]: row[1] | string}) %}
-    {% endfor %}
+    {% set found = {} %}
     {% for node in cti.ancestors(model) if node.config.materialized == 'incremental' %}
-        {% do found.update({node.name: times.get(cti.built_name(node))}) %}
+        {% do found.update({node.name: built.get(cti.built_name(node), {}).get('built_at')}) %}
     {% endfor %}
     {{ return(found) }}
 {% endmacro %}
@@ -78,11 +74,21 @@
 {% macro rules_before() %}
     {#- By what rules each model in the warehouse was built, by its schema and name. -#}
     {% set before = {} %}
-    {% set table = cti.loader_table('_built_models').relation_name %}
-    {% for row in run_query('select model, rules from ' ~ table).rows %}
-        {% do before.update({row[0]: fromjson(row[1])}) %}
+    {% for name, built in cti.built_models().items() %}
+        {% do before.update({name: built.rules}) %}
     {% endfor %}
     {{ return(before) }}
+{% endmacro %}
+
+
+{% macro built_models() %}
+    {#- Rules and built_at of each model in the warehouse, by its schema and name. -#}
+    {% set built = {} %}
+    {% set table = cti.loader_table('_built_models').relation_name %}
+    {% for row in run_query('select model, rules, built_at from ' ~ table).rows %}
+        {% do built.update({row[0]: {'rules': fromjson(row[1]), 'built_at': row[2] | string}}) %}
+    {% endfor %}
+    {{ return(built) }}
 {% endmacro %}
 
 
@@ -123,12 +129,19 @@
 
 
 {% macro hash_of_rows(relation) %}
-    {#- A hash of the rows of a small table, in whatever order they come. -#}
-    {% set rows = [] %}
-    {% for row in run_query('select * from ' ~ relation).rows %}
-        {% do rows.append(row.values() | list | string) %}
-    {% endfor %}
-    {{ return(local_md5(rows | sort | join('\n'))) }}
+    {#-
+        A hash of the rows of a seed, in whatever order they come. A command asks once: whoever asks depends on
+        the seed, so it has been filled before.
+    -#}
+    {% set known = graph.get('loader_checked', {}).get('seeds', {}) %}
+    {% if relation not in known %}
+        {% set rows = [] %}
+        {% for row in run_query('select * from ' ~ relation).rows %}
+            {% do rows.append(row.values() | list | string) %}
+        {% endfor %}
+        {% do known.update({relation: local_md5(rows | sort | join('\n'))}) %}
+    {% endif %}
+    {{ return(known[relation]) }}
 {% endmacro %}
 
 

@@ -17,7 +17,7 @@
 {% macro note_loads() %}
     {#-
         For on-run-start: notes in dbt's graph, which lasts as long as the command, how far each feed is
-        loaded and how many of its loads do not stand. Loads that come later are left to the next run.
+        loaded and how many of its loads do not stand, and the marks. Loads that come later are left to the next run.
     -#}
     {% if execute %}
         {% set feeds = {} %}
@@ -28,7 +28,11 @@
         ).rows %}
             {% do feeds.update({row[0]: {'newest': row[1] | int, 'fallen': row[2] | int}}) %}
         {% endfor %}
-        {% do graph.update({'loader_checked': {'feeds': feeds, 'tests': {}}}) %}
+        {% set marks, table = {}, cti.loader_table('_checked').relation_name %}
+        {% for row in run_query('select test, rules, passed_up_to from ' ~ table).rows %}
+            {% do marks.update({row[0]: {'rules': row[1], 'up_to': row[2] | int}}) %}
+        {% endfor %}
+        {% do graph.update({'loader_checked': {'feeds': feeds, 'marks': marks, 'tests': {}, 'seeds': {}}}) %}
     {% endif %}
 {% endmacro %}
 
@@ -171,9 +175,10 @@
     {% if others or feeds | length > 1 or not feeds and cti.ancestors(model) %}
         {{ return(sql) }}
     {% endif %}
-    {% do rules.update(cti.rules_of_ancestors()) %}
+    {% set built = cti.built_models() %}
+    {% do rules.update(cti.rules_of_ancestors(built)) %}
     {#- Not by what is deleted: another build may be at the end of its tests of the rows that were there before. -#}
-    {% for name, built_at in cti.built_anew().items() %}
+    {% for name, built_at in cti.built_anew(built).items() %}
         {% if not built_at %}
             {{ return(sql) }}
         {% endif %}
@@ -188,14 +193,10 @@
         {% endif %}
     {% endfor %}
     {% set rules, name = local_md5(tojson(rules, sort_keys=true)), cti.built_name(this) %}
-    {% set before = namespace(mark=none) %}
-    {% for row in run_query(
-        'select passed_up_to from ' ~ cti.loader_table('_checked').relation_name
-        ~ ' where test = ' ~ text_literal(name) ~ ' and rules = ' ~ text_literal(rules)
-        ~ ' and passed_up_to <= ' ~ now.newest
-    ).rows %}
-        {% set before.mark = row[0] | int %}
-    {% endfor %}
+    {% set kept, before = checked.marks.get(name), namespace(mark=none) %}
+    {% if kept and kept.rules == rules and kept.up_to <= now.newest %}
+        {% set before.mark = kept.up_to %}
+    {% endif %}
     {% do checked.tests.update({model.unique_id: {
         'name': name, 'newest': now.newest, 'rules': rules, 'tables': tables, 'counts': counts, 'mark': before.mark
     }}) %}

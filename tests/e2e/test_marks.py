@@ -58,7 +58,6 @@ def test_what_is_new_and_wrong_fails_until_it_is_right(
     loader("run")
 
 
-@on_both_engines
 def test_what_is_old_is_left_to_the_tests_of_all_history(
     loader: Loader, dbt: Dbt, built: Path, tables: Tables
 ) -> None:
@@ -81,7 +80,6 @@ def test_what_is_old_is_left_to_the_tests_of_all_history(
 
 
 @pytest.mark.slow
-@on_both_engines
 @pytest.mark.parametrize(
     ("file", "old", "new"),
     [
@@ -189,7 +187,6 @@ def test_a_warning_that_becomes_an_error_fails(loader: Loader, project: Path, bu
 
 
 @pytest.mark.slow
-@on_both_engines
 def test_a_rollback_has_all_loads_counted(loader: Loader, built: Path, tables: Tables) -> None:
     # GIVEN two loads, and a record of the first gone, which no run looks for
     (built / "b.csv").write_text(HEADER + SECOND)
@@ -202,7 +199,6 @@ def test_a_rollback_has_all_loads_counted(loader: Loader, built: Path, tables: T
 
 
 @pytest.mark.slow
-@on_both_engines
 def test_a_mart_that_is_built_anew_is_tested_anew(
     loader: Loader, built: Path, tables: Tables
 ) -> None:
@@ -216,7 +212,6 @@ def test_a_mart_that_is_built_anew_is_tested_anew(
 
 
 @pytest.mark.slow
-@on_both_engines
 @pytest.mark.parametrize("full", [False, True], ids=["miscounted", "full refresh"])
 def test_marks_of_the_rows_before_are_none_of_a_mart_that_is_built_anew(
     loader: Loader, dbt: Dbt, built: Path, tables: Tables, full: bool
