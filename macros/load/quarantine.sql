@@ -45,18 +45,25 @@ select
         as there is room for, sixteen million characters. Arguments as for quarantined.
     -#}
     {%- set statement -%}
-with pieces as (
+{#- Added up first: Redshift may refuse to sort rows as wide as these. #}
+with sizes as (
     select
         rejected.load_id, rejected.uri, rejected.record,
-        floor(sum(
+        sum(
             500
             {%- for column in ['raw_text', 'header', 'message', 'value'] %} + coalesce(length(rejected.{{ column }}), 0)
             {%- endfor %}
-        ) over (
-            order by rejected.load_id, rejected.uri, rejected.record, rejected.part
-            rows between unbounded preceding and current row
-        ) / 16000000.0) as piece
+        ) as size
     {{ cti.in_quarantine(tables, batch_id, uri) }}
+    group by rejected.load_id, rejected.uri, rejected.record
+),
+pieces as (
+    select
+        load_id, uri, record,
+        floor(sum(size) over (
+            order by load_id, uri, record rows between unbounded preceding and current row
+        ) / 16000000.0) as piece
+    from sizes
 ),
 numbered as (
     select *, row_number() over (partition by piece order by load_id, uri, record) as place

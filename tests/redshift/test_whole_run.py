@@ -97,6 +97,8 @@ def test_every_macro_is_carried_out_on_redshift(whole_run: WholeRun) -> None:
     expected -= {"redshift__allow_null", "new_column", "earlier_names", "rename_feed"}
     # What a change of a rule needs, in e2e/test_rules.py.
     expected -= {"why_rebuilt"}
+    # What an engine that reads files itself is asked for.
+    expected -= {"land_screened"}
     # THEN each was carried out while the suite loaded and built on Redshift
     if whole_run.site.cluster.rig is None:
         expected -= {"copy_errors", "redshift__copy_errors"}
@@ -111,7 +113,8 @@ def test_no_wide_rows_are_sorted(whole_run: WholeRun) -> None:
     # Redshift may refuse to (error 8001): the quarantine's rows are 155 KB wide as declared.
     read = [sql.lower() for sql in whole_run.sent if "rejected.raw_text" in sql]
     assert read
-    assert not [sql for sql in read if "order by" in sql]
+    # Sums of them are narrow.
+    assert not [sql for sql in read if "order by" in sql and "group by rejected." not in sql]
 
 
 def test_no_secret_is_written_anywhere(whole_run: WholeRun) -> None:
