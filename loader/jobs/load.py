@@ -217,7 +217,7 @@ class Load:
             except NotClean:
                 files = self._judged_after_all(files)
             except errors.WarehouseError as error:
-                if not parallel or _UNDIVIDED not in str(error):
+                if self.copies or not parallel or _UNDIVIDED not in str(error):
                     raise
                 parallel = False
         return self._reported([], [])

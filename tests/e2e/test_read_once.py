@@ -85,7 +85,7 @@ def test_it_comes_out_the_same(
     (project / "cti.duckdb").unlink(missing_ok=True)
     monkeypatch.setattr(validator, "_TRIED_BYTES", 0)
     assert _outcome(tables, loader, code) == judged
-    assert len(judged) == 1 or len(judged[1]) >= 15_000  # type: ignore[arg-type]
+    assert code or tables.count("raw.indicators") >= 15_000
 
 
 @pytest.mark.usefixtures("at_once")
