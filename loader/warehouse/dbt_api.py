@@ -22,6 +22,7 @@ dbt takes seconds to import, so each function imports what it needs.
 """
 
 import ast
+import gc
 import logging
 import os
 import re
@@ -86,7 +87,12 @@ def parse(options: Sequence[str]) -> Any:
     # Its manifest.json is for others; `dbt build` writes it.
     command = ["--log-level", "none", "--no-write-json", "parse", *options]
     manifest = _invoke(command)
-    return _invoke(["--no-partial-parse", *command]) if _is_stale(manifest) else manifest
+    if _is_stale(manifest):
+        manifest = _invoke(["--no-partial-parse", *command])
+    # What dbt has made is needed until the end; Python would go through it again when it leaves.
+    gc.freeze()
+    gc.enable()
+    return manifest
 
 
 def _is_stale(manifest: Any) -> bool:
