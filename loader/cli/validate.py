@@ -41,6 +41,7 @@ def validate(
     from loader.jobs.load import judge_file
     from loader.validation.validator import Validator
 
+    settings.project.recall()
     feed = settings.feed(feed_name, "--feed")
     results = _results(paths, out) if out else {}
     observer = ProgressReport(quiet=settings.as_json)

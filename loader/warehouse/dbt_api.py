@@ -120,6 +120,15 @@ def _is_stale(manifest: Any) -> bool:
     return False
 
 
+def yaml_folders(manifest: Any) -> list[str]:
+    """Where dbt looks for YAML: folders of the project, and whole packages."""
+    from dbt.adapters.factory import get_adapter_by_type
+
+    config = get_adapter_by_type(manifest.metadata.adapter_type).config
+    packages = (str(p.project_root) for p in config.load_dependencies().values() if p is not config)
+    return [*(str(Path(config.project_root, p)) for p in config.all_source_paths), *packages]
+
+
 def build(manifest: Any, options: Sequence[str], quiet: bool, verb: str = "build") -> BuildResult:
     """Runs `dbt build`, or `dbt test`, with dbt's options. Raises WarehouseError if it fails."""
     from dbt_common.events.event_manager_client import cleanup_event_logger

@@ -3,6 +3,7 @@
 A manifest is dbt's object; only its sources, nodes, child_map and parent_map are read.
 """
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from loader.contract.written import check_written
 from loader.errors import ConfigError
 from loader.warehouse import dbt_api
 from loader.warehouse.connection import Warehouse
+from loader.warehouse.kept_contracts import keep, recalled
 
 
 class CountingTest(NamedTuple):
@@ -55,16 +57,30 @@ class Project:
         return {f"{s.source_name}.{s.name}": s for s in self._manifest.sources.values()}
 
     @cached_property
-    def feeds(self) -> dict[str, Feed]:
-        """The contracts by name, in the order of their names. Raises ConfigError."""
+    def _feed_nodes(self) -> dict[str, Any]:
+        """The source tables that are feeds, as dicts. Raises ConfigError."""
         nodes = {n: s.to_dict() for n, s in self._sources.items() if "feed" in s.config.meta}
         # A table that is meant to be a feed may be in any file of the project.
         package = self._manifest.metadata.project_name
         own = (s for s in self._sources.values() if s.package_name == package)
         for file in sorted({source.original_file_path for source in own}):
             check_written(file, (self.project_dir / file).read_text(encoding="utf-8"), nodes)
-        feeds = sorted(map(parse_feed, nodes.values()), key=lambda feed: feed.name)
+        return nodes
+
+    @cached_property
+    def feeds(self) -> dict[str, Feed]:
+        """The contracts by name, in the order of their names. Raises ConfigError."""
+        feeds = sorted(map(parse_feed, self._feed_nodes.values()), key=lambda feed: feed.name)
         return {feed.name: feed for feed in feeds}
+
+    def recall(self) -> None:
+        """Finds the contracts without dbt, if nothing has changed since this was called before."""
+        place, since = (self.project_dir, self._options), time.time_ns()
+        if nodes := recalled(*place):
+            self.__dict__["_feed_nodes"] = nodes
+        else:
+            nodes = self._feed_nodes
+            keep(*place, dbt_api.yaml_folders(self._manifest), nodes, since)
 
     def feed(self, name: str) -> Feed:
         """The feed of a name, with or without its source. Raises ConfigError."""
