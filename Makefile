@@ -57,6 +57,8 @@ redshift-local: .venv/dev profiles.yml ## Start a local stand-in for Redshift an
 bench: .venv/runtime .venv-bench/bench ## Measure the loader beside other tools; BENCH="--sizes 500000" HISTORY="--landed 1 100000" for less
 	@.venv-bench/bin/python -m bench --loader-python $(BIN)/python $(BENCH)
 	@.venv-bench/bin/python -m bench.history --loader-python $(BIN)/python $(HISTORY)
+	@.venv-bench/bin/python -m bench.shapes --loader-python $(BIN)/python
+	@.venv-bench/bin/python -m bench.listing --loader-python $(BIN)/python
 
 lint: .venv/dev profiles.yml ## Check style, types, which module imports which, and SQL
 	$(BIN)/ruff check

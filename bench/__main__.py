@@ -24,7 +24,7 @@ from pathlib import Path
 import psutil
 
 from bench.measure import Measurement, measure
-from bench.report import Row, chart, table
+from bench.report import Row, chart, table, write_section
 from bench.tools import ROOT, TOOLS, Job, Tool, Wrong
 
 _SIZES = [500_000, 5_000_000, 20_000_000]
@@ -141,12 +141,12 @@ class Bench:
         text = json.dumps(results, indent=1, ensure_ascii=False) + "\n"
         out.mkdir(parents=True, exist_ok=True)
         (out / "results.json").write_text(text, encoding="utf-8")
-        (out / "results.md").write_text(table(self.rows, machine), encoding="utf-8")
+        write_section(out / "results.md", "Beside other tools", table(self.rows), machine)
         (out / "results.svg").write_text(chart(self.rows, records), encoding="utf-8")
 
 
-def describe(loader_python: Path) -> list[str]:
-    """The machine and the versions, a line each."""
+def describe(loader_python: Path, command: str) -> list[str]:
+    """The machine, the versions and the command, a line each."""
     cpu = platform.processor() or platform.machine()
     if Path("/proc/cpuinfo").exists():
         lines = Path("/proc/cpuinfo").read_text().splitlines()
@@ -163,7 +163,7 @@ def describe(loader_python: Path) -> list[str]:
         f" load average at the start {os.getloadavg()[0]:.1f}.",
         f"Rivals: {', '.join(f'{name} {version(name)}' for name in names)}."
         f" Loader: {', '.join(map(' '.join, zip(ours, found, strict=True)))}.",
-        f"Command: `make bench`, {time.strftime('%Y-%m-%d', time.gmtime())}.",
+        f"Command: `{command}`, {time.strftime('%Y-%m-%d', time.gmtime())}.",
     ]
 
 
@@ -193,7 +193,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="bench-", dir=arguments.work) as work:
         # Not resolved: a virtual environment's python is a link out of it.
         python = Path(os.path.abspath(arguments.loader_python))
-        machine = describe(python)
+        machine = describe(python, "make bench")
         bench = Bench(Path(work).resolve(), python, arguments.runs, arguments.limit)
         try:
             bench.warm_up(tools)
@@ -204,7 +204,7 @@ def main() -> int:
             for kind in arguments.kinds:
                 bench.file(size, kind, tools)
                 bench.write(arguments.out, machine, charted)
-    print(table(bench.rows, machine))
+    print(table(bench.rows))
     return 1 if bench.wrong else 0
 
 

@@ -22,6 +22,7 @@ import duckdb
 
 from bench.__main__ import describe, say
 from bench.measure import Measurement, measure
+from bench.report import write_section
 from bench.tools import ROOT, Job, Loader, Wrong
 
 __all__: list[str] = []
@@ -96,7 +97,7 @@ def _median(measured: Sequence[Measurement]) -> float:
     return statistics.median(one.wall for one in measured)
 
 
-def table(rows: Sequence[Costs], machine: Sequence[str]) -> str:
+def table(rows: Sequence[Costs]) -> str:
     """The results in Markdown."""
     lines = [
         "| landed before | nothing new: wall s | x | 100,000 new: wall s | x | peak MiB | runs |",
@@ -116,7 +117,7 @@ def table(rows: Sequence[Costs], machine: Sequence[str]) -> str:
         f"`run` of the example feed. x: as a multiple of the first line's, for new records of that"
         f" with {first.landed:,} landed. Wall time with start-up; figures are medians."
     )
-    return "\n".join([*lines, "", note, "", *machine, ""])
+    return "\n".join([*lines, "", note])
 
 
 def main() -> int:
@@ -125,12 +126,11 @@ def main() -> int:
     parser.add_argument("--landed", type=int, nargs="+", default=_LANDED, help="records before")
     parser.add_argument("--runs", type=int, default=3, help="of each figure")
     parser.add_argument("--work", type=Path, help="folder for files; default a temporary one")
-    parser.add_argument("--out", type=Path, default=ROOT / "bench", help="folder for history.md")
+    parser.add_argument("--out", type=Path, default=ROOT / "bench", help="folder of results.md")
     parser.add_argument("--loader-python", type=Path, default=Path(".venv/bin/python"))
     arguments = parser.parse_args()
     python = Path(os.path.abspath(arguments.loader_python))
-    machine = describe(python)
-    machine[-1] = machine[-1].replace("`make bench`", "`python -m bench.history`")
+    machine = describe(python, "python -m bench.history")
     rows = list[Costs]()
     with tempfile.TemporaryDirectory(prefix="bench-", dir=arguments.work) as work:
         for landed in sorted(arguments.landed):
@@ -139,8 +139,8 @@ def main() -> int:
             except Wrong as error:
                 say(f"error: {error}")
                 return 1
-            text = table(rows, machine)
-            (arguments.out / "history.md").write_text(text, encoding="utf-8")
+            text = table(rows)
+            write_section(arguments.out / "results.md", "Beside what was landed", text, machine)
     print(text)
     return 0
 

@@ -20,8 +20,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import duckdb
 
-from bench.measure import measure
-from bench.tools import Job, Loader, Wrong
+from bench.__main__ import describe, say
+from bench.measure import Measurement, measure
+from bench.report import write_section
+from bench.tools import ROOT, Job, Loader, Wrong
 
 __all__ = ["Objects", "serve"]
 
@@ -135,46 +137,65 @@ def fill_ledger(database: Path, objects: Objects) -> None:
         )
 
 
+def measure_listing(work: Path, python: Path, objects: Objects) -> list[tuple[str, Measurement]]:
+    """What `load` takes for a first file, with the new objects, and with none. Raises Wrong."""
+    job = Job(work / "first.csv", 1, 0.0, work / "run", python)
+    job.path.write_text(f"{_HEADER}first.example,domain,bench,1,2026-01-05\n")
+    job.folder.mkdir()
+    loader, log = Loader("loader: load", "", ("load",)), work / "run.log"
+    loader.prepare(job)
+    server = serve(objects)
+    aws = {
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{server.server_port}",
+        **dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "bench"),
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "CTI_INDICATORS_LOCATION": "s3://lake/raw/*.csv",
+    }
+    steps: list[tuple[str, dict[str, str], int]] = [
+        ("a first file", {}, 1),
+        (f"{objects.count:,} objects, {objects.new:,} of them new", aws, objects.new),
+        (f"{objects.count:,} objects, nothing new", aws, 0),
+    ]
+    rows = list[tuple[str, Measurement]]()
+    for name, settings, due in steps:
+        if len(rows) == 1:
+            fill_ledger(job.folder / "cti.duckdb", objects)
+        environment = {**loader.environment(job), **settings}
+        done = measure(loader.command(job), environment, job.folder, log, 900)
+        if done.exit_code or json.loads(done.output)["files"] != due:
+            raise Wrong(f"{name}: {done.exit_code}: {done.output}{log.read_text()[-500:]}")
+        rows.append((name, done))
+    server.shutdown()
+    return rows
+
+
 def main() -> int:
     """Measures as the command line says."""
     parser = argparse.ArgumentParser(prog="python -m bench.listing", description=__doc__)
     parser.add_argument("--objects", type=int, default=1_000_000)
     parser.add_argument("--new", type=int, default=100)
     parser.add_argument("--work", type=Path, help="folder for files; default a temporary one")
+    parser.add_argument("--out", type=Path, default=ROOT / "bench", help="folder of results.md")
     parser.add_argument("--loader-python", type=Path, default=Path(".venv/bin/python"))
     arguments = parser.parse_args()
-    objects, wrong = Objects(arguments.objects, arguments.new), 0
+    objects = Objects(arguments.objects, arguments.new)
+    python = Path(os.path.abspath(arguments.loader_python))
+    machine = describe(python, "python -m bench.listing")
     with tempfile.TemporaryDirectory(prefix="bench-", dir=arguments.work) as work:
-        python, folder = Path(os.path.abspath(arguments.loader_python)), Path(work).resolve()
-        job = Job(folder / "first.csv", 1, 0.0, folder / "run", python)
-        job.path.write_text(f"{_HEADER}first.example,domain,bench,1,2026-01-05\n")
-        job.folder.mkdir()
-        loader, log = Loader("loader: load", "", ("load",)), folder / "run.log"
-        loader.prepare(job)
-        server = serve(objects)
-        aws = {
-            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{server.server_port}",
-            **dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "bench"),
-            "AWS_DEFAULT_REGION": "us-east-1",
-            "CTI_INDICATORS_LOCATION": "s3://lake/raw/*.csv",
-        }
-        steps: list[tuple[str, dict[str, str], int]]
-        steps = [("a first file", {}, 1), ("some new", aws, objects.new), ("nothing new", aws, 0)]
-        for name, settings, due in steps:
-            if name == "some new":
-                fill_ledger(job.folder / "cti.duckdb", objects)
-            environment = {**loader.environment(job), **settings}
-            done = measure(loader.command(job), environment, job.folder, log, 900)
-            if done.exit_code:
-                raise Wrong(f"exit code {done.exit_code}: {log.read_text()[-500:]}")
-            files = json.loads(done.output)["files"]
-            wrong += files != due or done.peak > _MOST_MEMORY or done.cpu > _MOST_CPU
-            print(
-                f"{name}: {files:,} files loaded (due: {due:,}), {done.wall:.1f} s,"
-                f" {done.cpu:.1f} s CPU, {done.peak / 2**20:,.0f} MiB"
-            )
-        server.shutdown()
-    return 1 if wrong else 0
+        try:
+            rows = measure_listing(Path(work).resolve(), python, objects)
+        except Wrong as error:
+            say(f"error: {error}")
+            return 1
+    lines = ["| `load` | wall s | CPU s | peak MiB |", "| --- | --: | --: | --: |"]
+    for name, took in rows:
+        figures = f"{took.wall:.1f} | {took.cpu:.1f} | {took.peak / 2**20:,.0f}"
+        lines.append(f"| {name} | {figures} |")
+    text = "\n".join(lines)
+    write_section(arguments.out / "results.md", "Many objects", text, machine)
+    print(text)
+    too_much = (took for _, took in rows if took.peak > _MOST_MEMORY or took.cpu > _MOST_CPU)
+    return 1 if any(too_much) else 0
 
 
 if __name__ == "__main__":

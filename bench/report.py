@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from pathlib import Path
 
 from bench.tools import FLOOR, TOOLS
 
-__all__ = ["Row", "chart", "table"]
+__all__ = ["Row", "chart", "table", "write_section"]
 
 
 # Seconds.
@@ -58,7 +60,24 @@ def ratios(rows: Sequence[Row]) -> dict[tuple[int, str, str], float]:
     }
 
 
-def table(rows: Sequence[Row], machine: Sequence[str]) -> str:
+def write_section(file: Path, title: str, text: str, machine: Sequence[str]) -> None:
+    """Writes a section of the results in place of the one of this title, or after the others.
+
+    text: in Markdown. machine: what describe() says.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True)
+    before = file.read_text(encoding="utf-8") if file.exists() else "# Results\n"
+    sections = re.split(r"^(?=## )", before, flags=re.MULTILINE)
+    section = "\n".join([f"## {title}", "", text.strip(), "", *machine, ""])
+    places = [n for n, old in enumerate(sections) if old.startswith(f"## {title}\n")]
+    if places:
+        sections[places[0]] = section
+    else:
+        sections.append(section)
+    file.write_text("\n".join(part.strip() + "\n" for part in sections), encoding="utf-8")
+
+
+def table(rows: Sequence[Row]) -> str:
     """The results in Markdown."""
     head = ["records", "kind", "tool", "wall s", "start-up s", "x floor", "CPU s", "peak MiB"]
     head += ["loaded", "rejected", "runs"]
@@ -84,9 +103,6 @@ def table(rows: Sequence[Row], machine: Sequence[str]) -> str:
             " medians of the runs.",
             "",
             *[f"- {tool.name}: {tool.note}" for tool in TOOLS],
-            "",
-            *machine,
-            "",
         ]
     )
 
