@@ -1,8 +1,8 @@
 """What a run costs beside what was landed before: `python -m bench.history` in .venv-bench.
 
 Lands files of several sizes, each in a warehouse of its own, and times `run` with nothing new and
-with 100,000 new records on a copy of it. Writes history.md. Exits with 1 if a run did not load and
-count what it should.
+with 100,000 new records on a copy of it. Exits with 1 if a run did not load and count what it
+should.
 """
 
 from __future__ import annotations
