@@ -89,9 +89,10 @@ def parse(options: Sequence[str]) -> Any:
     manifest = _invoke(command)
     if _is_stale(manifest):
         manifest = _invoke(["--no-partial-parse", *command])
-    # What dbt has made is needed until the end; Python would go through it again when it leaves.
-    gc.freeze()
-    gc.enable()
+    if not gc.isenabled():
+        # What dbt has made is needed until the end; Python would go through it again on leaving.
+        gc.freeze()
+        gc.enable()
     return manifest
 
 
