@@ -4,6 +4,7 @@ No other module of the loader imports dbt. The day dbt drops these names, this i
 again:
 
     dbt.cli.main                            dbtRunner
+    dbt.clients.yaml_helper                 load_yaml_text
     dbt.adapters.factory                    get_adapter_by_type
     dbt.adapters.duckdb.connections         DuckDBConnectionManager
     dbt.compilation                         Compiler
@@ -24,7 +25,6 @@ dbt takes seconds to import, so each function imports what it needs.
 import ast
 import gc
 import logging
-import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
@@ -100,24 +100,27 @@ def _is_stale(manifest: Any) -> bool:
     """Whether dbt has overlooked that a file of the project changed since it kept what it parsed.
 
     It takes one for unchanged where only blanks or line ends are other ones, even inside quotes,
-    and keeps the time at which the file was written before; or where that time is as it was,
-    though no program sets the time of the last change of a file (ctime) back.
+    or where the time at which it was written is as it was, though no program sets the time of the
+    last change of a file (ctime) back. What a YAML file says is kept, so it can be compared.
     """
     from dbt.adapters.factory import get_adapter_by_type
+    from dbt.clients.yaml_helper import load_yaml_text
 
     name = manifest.metadata.project_name
     config = get_adapter_by_type(manifest.metadata.adapter_type).config
     root, kept = config.project_root, Path(config.project_target_path, "partial_parse.msgpack")
     if not (kept := Path(root, kept)).exists():
         return False
-    for path in (file.path for file in manifest.files.values() if file.project_name == name):
+    for known in (known for known in manifest.files.values() if known.project_name == name):
         # Not the path that dbt keeps, which is where the project was then.
-        file = os.stat(Path(root, path.searched_path, path.relative_path))
-        set_back = file.st_mtime_ns <= kept.stat().st_mtime_ns < file.st_ctime_ns
+        file = Path(root, known.path.searched_path, known.path.relative_path)
+        set_back = file.stat().st_mtime_ns <= kept.stat().st_mtime_ns < file.stat().st_ctime_ns
         # An image keeps whole seconds.
-        times = (path.modification_time, int(path.modification_time))
-        if set_back or file.st_mtime not in times:
-            return True
+        times = (known.path.modification_time, int(known.path.modification_time))
+        if set_back or file.stat().st_mtime not in times:
+            said = getattr(known, "dfy", None)
+            if not said or said != load_yaml_text(file.read_text(encoding="utf-8")):
+                return True
     return False
 
 
