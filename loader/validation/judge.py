@@ -1,12 +1,13 @@
-"""The contract as a Pydantic model: the judge of a single record."""
+"""The contract as a Pydantic type: the judge of a single record."""
 
 from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal
+from types import GenericAlias
 from typing import Annotated, Any
 from unicodedata import is_normalized
 
-from pydantic import BeforeValidator, Field, ValidationError, create_model
+from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from loader.contract.feed import Column, Feed
@@ -33,13 +34,8 @@ class Judge:
 
     def __init__(self, feed: Feed, matches: Callable[[str, str], bool]) -> None:
         self._columns = feed.columns
-        # A column may have any name, so in the model it has a number.
-        self._names = [f"c{place}" for place in range(len(feed.columns))]
-        fields: dict[str, Any] = {
-            name: (_typed(column, matches), ...)
-            for name, column in zip(self._names, feed.columns, strict=True)
-        }
-        self._model = create_model("Record", **fields)
+        record: Any = GenericAlias(tuple, tuple(_typed(c, matches) for c in feed.columns))
+        self._record = TypeAdapter[Any](record)
 
     def faults(self, values: tuple[str | None, ...]) -> list[Fault]:
         """What is wrong with a record, at most one fault a column, in the contract's order.
@@ -48,7 +44,7 @@ class Judge:
         fault's column is the position in the contract.
         """
         try:
-            self._model.model_validate(dict(zip(self._names, values, strict=True)))
+            self._record.validate_python(values)
         except ValidationError as error:
             details = error.errors(include_url=False, include_input=False)
             return [self._fault(values, detail) for detail in details]
@@ -56,7 +52,7 @@ class Judge:
 
     def _fault(self, values: tuple[str | None, ...], detail: ErrorDetails) -> Fault:
         """One of Pydantic's errors, by its rule and in its words."""
-        place = int(str(detail["loc"][0])[1:])
+        place = int(detail["loc"][0])
         column = self._columns[place]
         rule = rules.BY_ERROR.get(detail["type"]) or rules.TYPES[column.kind]
         facts = {"words": rules.listed(column.accepted_words), **detail.get("ctx", {})}
@@ -64,7 +60,7 @@ class Judge:
 
 
 def _typed(column: Column, matches: Callable[[str, str], bool]) -> Any:
-    """A column's field of the model: its typed value, checked in the order of the rules."""
+    """A column's part of the record: its typed value, checked in the order of the rules."""
 
     def value(raw: str | None) -> Any:
         size, text = len((raw or "").encode()), (raw or "").strip()
