@@ -63,10 +63,8 @@ class S3Store:
                     if key.endswith("/") or not fnmatchcase(key, self._pattern):
                         continue
                     uri = f"s3://{self._bucket}/{key}"
-                    written = entry["LastModified"].astimezone(UTC).replace(tzinfo=None)
-                    yield FileVersion(
-                        uri, entry["Size"], entry["ETag"].strip('"'), time=written.isoformat(" ")
-                    )
+                    time = entry["LastModified"].astimezone(UTC).replace(tzinfo=None).isoformat(" ")
+                    yield FileVersion(uri, entry["Size"], entry["ETag"].strip('"'), time=time)
         if page.get("IsTruncated"):
             raise StorageError(
                 f"{self._location}: the listing ends before its last page; run again."

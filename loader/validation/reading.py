@@ -80,7 +80,7 @@ class Reading:
         return Verdict(
             self.name,
             read=self.records,
-            accepted=self.records - self.rejects.total,
+            accepted=self.records - self.rejects.by_rule.total(),
             rejects=self.rejects,
             text=text or self.link,
             columns=self.columns,

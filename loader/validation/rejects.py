@@ -101,11 +101,6 @@ class RejectLog:
         self.by_rule: Counter[tuple[str | None, str]] = Counter()
         self.first: list[Reject] = []
 
-    @property
-    def total(self) -> int:
-        """How many records were rejected."""
-        return self.by_rule.total()
-
     def write(self, rejects: Iterable[Reject]) -> None:
         """Adds rejects at the end."""
         with self._path.open("a", encoding="utf-8", newline="") as file:
@@ -118,7 +113,7 @@ class RejectLog:
 
     def rows(self) -> Iterator[list[str]]:
         """The rows of all rejects, in the file's order."""
-        if self.total:
+        if self.by_rule:
             with self._path.open(encoding="utf-8", newline="") as file:
                 yield from csv.reader(file)
 
@@ -158,7 +153,7 @@ class Verdict:
     @property
     def rejected(self) -> int:
         """How many records were rejected."""
-        return self.rejects.total
+        return self.rejects.by_rule.total()
 
     def to_json(self) -> dict[str, str | int | None]:
         """For machines: the file, the counts, and why it was refused as a whole, if it was."""

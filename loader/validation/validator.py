@@ -201,7 +201,7 @@ class Validator(AbstractContextManager["Validator"]):
                         reading.rejects.write(found.values())
                     out.write(block.without(list(found)))
                     first += len(block.sound)
-        if reading.rejects.total or reading.has_crlf or not reading.engine_takes():
+        if reading.rejects.by_rule or reading.has_crlf or not reading.engine_takes():
             return reading.verdict(text)
         text.unlink()
         return reading.verdict()

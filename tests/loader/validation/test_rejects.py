@@ -39,7 +39,7 @@ def test_a_reject_is_one_line_of_ascii_json(tmp_path: Path) -> None:
         "raw": "raw \udcff \0",
     }
     assert list(log.read()) == [reject]
-    assert (log.total, log.by_rule) == (1, {("c", "r"): 1})
+    assert log.by_rule == {("c", "r"): 1}
 
 
 @given(st.lists(RAW, max_size=5))
