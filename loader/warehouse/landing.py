@@ -58,7 +58,7 @@ def load_of(
                 at = {"load_id": ids["load_id"], "loaded_at": now}
                 verdict = read_once(tables, feed, number, file, verdict, spool, advance, at)
             rows.append(ledger_row(ids, number, file, verdict, status))
-        insert(tables, feed, groups, rows, now)
+        insert(tables, groups, rows, now)
         yield rows
 
 
@@ -74,11 +74,7 @@ def _check_still_true(tables: Warehouse, planned: State) -> None:
 
 
 def insert(
-    tables: Warehouse,
-    feed: Feed,
-    groups: Sequence[CopyGroup],
-    rows: Sequence[LedgerRow],
-    now: str,
+    tables: Warehouse, groups: Sequence[CopyGroup], rows: Sequence[LedgerRow], now: str
 ) -> None:
     """Moves staged records to their tables and files into the ledger, and counts them.
 
@@ -186,27 +182,17 @@ def _stage(tables: Warehouse, feed: Feed, group: CopyGroup) -> None:
 
 def _explained(error: errors.LoaderError, tables: Warehouse, feed: Feed, group: CopyGroup) -> str:
     """A failed COPY, with what the warehouse has logged of it."""
+    hint, query = tables.render("copy_errors")
     rows = list[dict[str, Any]]()
     # A COPY that was not let in has logged nothing.
-    query = "" if isinstance(error, errors.ConfigError) else tables.render("copy_errors")
-    # Without the right to read the log, or in a session that is lost, the error itself has to do.
-    with suppress(errors.WarehouseError):
-        tables.execute("rollback")
-        rows = tables.query(query) if query else []
+    if query and not isinstance(error, errors.ConfigError):
+        # Without the right to read the log, or in a lost session, the error itself has to do.
+        with suppress(errors.WarehouseError):
+            tables.execute("rollback")
+            rows = tables.query(query)
     if not rows:
-        settings = tables.render("copy_settings")
-        hint = (
-            f" COPY read as {settings['role']} (CTI_COPY_ROLE), region"
-            f" {settings['region'] or 'of the cluster'} (CTI_COPY_REGION)."
-            if group.manifest
-            else ""
-        )
         return f"copying {group.manifest or group.paths[0]}: {error} Nothing was loaded.{hint}"
-    row = {key: str(value).strip() for key, value in rows[0].items()}
-    column = f", column {row['column_name']}" if row["column_name"] else ""
     return (
-        f"{row['file_name']}, line {row['line_number']}{column}: COPY"
-        f" refused it: {row['error_message']} (code {row['error_code']}). Nothing was loaded."
-        " The validator let it pass, so compare the column's type in the warehouse with"
-        f" {feed.file}."
+        f"{rows[0]['problem']}. Nothing was loaded. The validator let it pass, so compare the"
+        f" column's type in the warehouse with {feed.file}."
     )

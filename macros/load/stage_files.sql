@@ -163,25 +163,36 @@ region {{ text_literal(settings.region) }}
 
 
 {% macro copy_errors() %}
-    {#- A query for what the warehouse has logged of this session's last COPY; none if it logs none. -#}
+    {#-
+        What to say of a COPY that failed: as whom and where it read, and a query for the problem that the
+        warehouse has logged of this session's last COPY; an empty text and none if it logs none.
+    -#}
     {{ return(adapter.dispatch('copy_errors')()) }}
 {% endmacro %}
 
 
 {% macro default__copy_errors() %}
-    {{ return(none) }}
+    {{ return(('', none)) }}
 {% endmacro %}
 
 
 {% macro redshift__copy_errors() %}
+    {%- set settings = copy_settings() -%}
     {%- set query -%}
-select file_name, line_number, column_name, error_code, error_message
+select
+    trim(file_name) || ', line ' || cast(line_number as varchar)
+    || case when trim(column_name) <> '' then ', column ' || trim(column_name) else '' end
+    || ': COPY refused it: ' || trim(error_message) || ' (code ' || cast(error_code as varchar) || ')' as problem
 from sys_load_error_detail
 where session_id = pg_backend_pid()
 order by query_id desc, line_number
 limit 1
     {%- endset -%}
-    {{ return(query) }}
+    {{ return((
+        ' COPY read as ' ~ settings.role ~ ' (CTI_COPY_ROLE), region ' ~ (settings.region or 'of the cluster')
+        ~ ' (CTI_COPY_REGION).',
+        query
+    )) }}
 {% endmacro %}
 
 
