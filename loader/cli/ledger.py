@@ -20,18 +20,13 @@ def history(settings: Settings) -> None:
     \b
     Example: python -m loader history --json
     """
-    names = {feed.name for feed in settings.feeds()}
+    names = [feed.name for feed in settings.feeds()]
     with settings.project.warehouse(create=False) as tables:
         if not tables.exist("ledger"):
             output.say("nothing has been loaded yet", error=True)
             return
         tables.refuse_outdated()
-        # What a person calls a load is a batch.
-        rows = [
-            {"load": row["batch_id"], **row}
-            for row in tables.rows("history")
-            if row["feed"] in names
-        ]
+        rows = tables.rows("history", feeds=names)
     if settings.as_json:
         output.print_json(*rows)
     else:

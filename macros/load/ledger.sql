@@ -192,10 +192,12 @@ limit 1
 {% endmacro %}
 
 
-{% macro history(tables) %}
+{% macro history(tables, feeds) %}
+    {#- The ledger's rows of some feeds. What a person calls a load is a batch. -#}
     {{ return(
-        'select batch_id, load_id, feed, uri, file_time, records_read, records_loaded, records_rejected, status,'
-        ~ ' loaded_at from ' ~ tables.ledger ~ ' order by load_id, uri'
+        'select batch_id as ' ~ quoted('load') ~ ', batch_id, load_id, feed, uri, file_time, records_read,'
+        ~ ' records_loaded, records_rejected, status, loaded_at from ' ~ tables.ledger
+        ~ ' where feed in (' ~ text_literals(feeds) | join(', ') ~ ') order by load_id, uri'
     ) }}
 {% endmacro %}
 
