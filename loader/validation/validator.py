@@ -134,19 +134,18 @@ class Validator(AbstractContextManager["Validator"]):
             return verdict
         if records is None:
             rejected = sorted({int(row[0]) for row in verdict.rejects.rows()})
-            # The accepted record at place n has the number n + 1 after the first rejected one.
-            jumps = [(record - n, n + 1) for n, record in enumerate(rejected)]
+            # From this place on, an accepted record's number is its place and n + 1.
+            shifts = {record - n: n + 1 for n, record in enumerate(rejected)}
         else:
-            jumps = [(n, record - n) for n, record in enumerate(records, start=1)]
+            shifts = {n: record - n for n, record in enumerate(records, start=1)}
         text, names = verdict.text.with_suffix(".numbered"), self._feed.column_names
-        first, shift = np.array(jumps or [(1, 0)], np.int64).T
+        first, shift = np.array([(0, 0), *shifts.items()], np.int64).T
         self._connection.register("jumps", {"first": first, "shift": shift})
         read = engine.select_text([verdict.text], verdict.columns, names, self._feed.dialect)
         query = (
-            "select text.* exclude (_record), text._record + coalesce(jumps.shift, 0) as _record"
+            "select text.* exclude (_record), text._record + jumps.shift as _record"
             f" from (select *, row_number() over () as _record from ({read})) as text"
-            " asof left join (select first, max(shift) as shift from jumps group by first) as jumps"
-            " on text._record >= jumps.first"
+            " asof join jumps on text._record >= jumps.first"
         )
         quote, columns = engine.literal(self._feed.options.quote), (*names, RECORD)
         options = f", delimiter {engine.literal(self._feed.options.delimiter)}"
