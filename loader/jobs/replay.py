@@ -25,16 +25,8 @@ from loader.warehouse.standing import check_tables
 Corrections = dict[tuple[int, str, int], bytes]
 # One of a file's quarantined records; where they were written as a file, and their numbers.
 _Written = tuple[Quarantined, Path, list[int]]
-
-
-@dataclass(frozen=True)
-class _Passed:
-    """Quarantined records of one file that now pass, by their numbers, and a text of them alone."""
-
-    rejected_by: int
-    records: tuple[int, ...]
-    file: FileVersion
-    verdict: Verdict
+# One of them; the numbers of those that pass now, and the verdict on a text of these alone.
+_Passed = tuple[Quarantined, list[int], Verdict]
 
 
 @dataclass
@@ -83,17 +75,18 @@ def replay(
             for written in waiting:
                 uri = written[0].file
                 with observer.step(f"{feed.name}: judging the records of {uri} again"):
-                    again = _judge_again(validator, written, report.by_rule)
-                replays += [again] if again else []
+                    replays += _judge_again(validator, written, report.by_rule)
         if not replays:
             return report
-        files = [(again.file, again.verdict) for again in replays]
+        files = [
+            (FileVersion(first.file, 0, first.etag, time=first.file_time), verdict)
+            for first, _, verdict in replays
+        ]
         try:
             with project.warehouse(feed) as tables, load_of(tables, feed, files, spool) as rows:
                 report.load = rows[0].batch_id
-                for again, row in zip(replays, rows, strict=True):
-                    place = again.rejected_by, again.file.uri
-                    mark_replayed(tables, row.load_id, *place, again.records)
+                for (first, passed, _), row in zip(replays, rows, strict=True):
+                    mark_replayed(tables, row.load_id, first.load_id, first.file, passed)
         except CommitUnknown as error:
             # Not to be tried again: what was replayed is no longer in quarantine to be found.
             raise WarehouseError(
@@ -145,26 +138,25 @@ def _written(
 
 def _judge_again(
     validator: Validator, written: _Written, rejected: Counter[tuple[str | None, str]]
-) -> _Passed | None:
+) -> list[_Passed]:
     """The records that pass now, if any do. rejected: counts which rules the others break."""
     first, path, records = written
-    if first.header is None:
-        return None
+    if not records:
+        return []
     verdict = validator.validate(first.file, path)
     if verdict.refused:
         # Under today's contract it is no header, or another one.
         rejected[None, "header"] += len(records)
-        return None
+        return []
     expect(verdict.read, len(records), f"{first.file}: judged again")
     rejected.update(verdict.rejects.by_rule)
     again = {int(row[0]) for row in verdict.rejects.rows()}
-    passed = tuple(record for n, record in enumerate(records, start=1) if n not in again)
+    passed = [record for n, record in enumerate(records, start=1) if n not in again]
     # Never to be copied from the original object: it holds more than what is replayed.
     read = len(passed)
     verdict = validator.numbered(verdict, passed)
     verdict = replace(verdict, read=read, accepted=read, rejects=RejectLog(), plain=False)
-    file = FileVersion(first.file, 0, first.etag, time=first.file_time)
-    return _Passed(first.load_id, passed, file, verdict) if passed else None
+    return [(first, passed, verdict)] if passed else []
 
 
 def _text(record: Quarantined, dialect: Dialect) -> bytes:
