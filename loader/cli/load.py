@@ -47,22 +47,22 @@ def plan(settings: Settings) -> None:
             output.print_json(planned)
             return
         before = plan.loaded_before, len(plan.rolled_back)
-        if not plan.new:
+        if plan.new:
+            again = sum(file.uri in reloads for file in plan.new)
+            output.print_table(
+                f"{feed.name}: {len(plan.new)} new, {_before(*before)}"
+                + (f"; {again} of the new ones by --reload" if again else "")
+                + _left(plan.left),
+                ("file", "bytes", "file time", "read"),
+                [(file.uri, file.bytes, file.time, way[file.uri]) for file in plan.new],
+            )
+            for uri, text in manifests.items():
+                output.say_text(f"\n{output.shown(uri)}\n{text}")
+            output.say_text("")
+        else:
             output.say(_nothing_new(settings, feed, *before))
-            if sql:
-                output.say_text(";\n".join(sql) + ";")
-            return
-        again = sum(file.uri in reloads for file in plan.new)
-        output.print_table(
-            f"{feed.name}: {len(plan.new)} new, {_before(*before)}"
-            + (f"; {again} of the new ones by --reload" if again else "")
-            + _left(plan.left),
-            ("file", "bytes", "file time", "read"),
-            [(file.uri, file.bytes, file.time, way[file.uri]) for file in plan.new],
-        )
-        for uri, text in manifests.items():
-            output.say_text(f"\n{output.shown(uri)}\n{text}")
-        output.say_text("\n" + ";\n".join(sql) + ";")
+        if sql:
+            output.say_text(";\n".join(sql) + ";")
 
     feeds = settings.feeds()
     with settings.project.warehouse(create=False) as warehouse:
