@@ -1,7 +1,6 @@
 """A file while it is validated: its header, its blocks of records, and whether it is one table."""
 
 import codecs
-from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
@@ -139,11 +138,10 @@ def _one_table(header: Header, blocks: Iterator[Block]) -> Iterator[Block]:
                 " once more: the file has several header rows, or is several files put"
                 " together; remove the repeated ones"
             )
-        faulty = sorted(block.faults)
         last = int(block.sound[-1]) if len(block.sound) else -1
         if last >= 0:
             begun, record, records = True, 0, 0
-        for index in faulty[bisect_right(faulty, last) :]:
+        for index in range(last + 1, len(block)):
             if block.faults[index].rule not in OTHER_WIDTH:
                 record = records = 0
             elif record:
