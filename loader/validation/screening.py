@@ -22,9 +22,6 @@ from loader.validation.screen import predicate
 _SEGMENT_BYTES = 32 * 1024 * 1024
 _SEGMENT_RECORDS = 300_000
 
-# How many columns are added up in one pair of brackets.
-_GROUP = 50
-
 # No contract has a column of this name.
 _ROW = "_loader_row"
 
@@ -156,15 +153,13 @@ def reconcile(name: str, seen: Seen, expected: Seen) -> None:
 
 
 def _size(reading: Reading) -> str:
-    """SQL of the bytes of a record's values."""
+    """SQL of the bytes of a record's values, NULL if it has none."""
     columns = (
         engine.unnamed(place) if name is None else engine.identifier(name)
         for place, name in enumerate(reading.columns)
     )
-    sizes = [f"coalesce(strlen({column}), 0)" for column in columns]
-    # In groups: the engine takes a chain of additions to be nested, and allows 1,000 levels.
-    groups = (sizes[first : first + _GROUP] for first in range(0, len(sizes), _GROUP))
-    return " + ".join(f"({' + '.join(group)})" for group in groups)
+    # The engine takes a chain of additions to be nested, and allows 1,000 levels.
+    return f"list_sum([{', '.join(f'strlen({column})' for column in columns)}])"
 
 
 def _segments(blocks: Iterator[Block]) -> Iterator[list[Block]]:
