@@ -10,7 +10,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from loader.contract.feed import Column
-from loader.contract.text import BOOLEAN_WORDS, STRIP_CHARACTERS
+from loader.contract.text import BOOLEAN_WORDS, STRIP_CHARACTERS, format_pattern
 from loader.records.engine import identifier, literal
 
 _BLANK_CLASS = "".join(f"\\x{{{ord(c):X}}}" for c in STRIP_CHARACTERS)
@@ -110,10 +110,7 @@ def _typed(column: Column, name: str) -> str:
         case _:
             layout = column.format or ""
             # With every digit in its place, what the engine parses is in the calendar.
-            shape = layout.replace("YYYY", "[1-8][0-9]{3}")
-            for token in _DIRECTIVES:
-                shape = shape.replace(token, "[0-9]{2}")
-            shape = shape.replace(".", "[.]").replace("/", "[/]")
+            shape = format_pattern(layout).pattern.replace("[0-9]{4}", "[1-8][0-9]{3}")
             return f"{_matches(name, shape)} and {_parsed(layout, name)} is not null"
 
 
