@@ -175,7 +175,7 @@ def plan_load(
             path = f"<{file.uri}, rewritten>" if numbered else store.path(file)
             copied |= set() if numbered else {file.uri}
             kind = compression_of(file.uri, feed.options.compression)
-            groups.append(file_group(feed, path, names, 0, number, kind))
+            groups.append(replace(file_group(feed, path, names, 0, number), compression=kind))
     if lock and len(copied) < len(plan.new):
         parts = (f"{folder}<part>.csv.gz",)
         groups.append(CopyGroup(parts, (*names, NUMBER), 0, names, compression="gzip"))

@@ -60,18 +60,11 @@ class CopyGroup:
         return json.dumps({"entries": entries}, indent=1)
 
 
-def file_group(
-    feed: Feed,
-    path: str,
-    columns: Columns,
-    records: int,
-    number: int,
-    compression: Compression = "none",
-) -> CopyGroup:
+def file_group(feed: Feed, path: str, columns: Columns, records: int, number: int) -> CopyGroup:
     """One file of a feed, in the feed's own dialect. number: its own within the batch."""
     dialect = feed.options.delimiter, feed.options.quote
     names = feed.landed_names
-    return CopyGroup((path,), columns, records, names, (number,), *dialect, compression)
+    return CopyGroup((path,), columns, records, names, (number,), *dialect)
 
 
 def as_is(feed: Feed, file: FileVersion, settings: Mapping[str, Any]) -> bool:
