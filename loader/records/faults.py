@@ -1,10 +1,9 @@
 """What can be wrong with the form of a record: rules, and the faults that break them."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True)
-class Rule:
+class Rule(NamedTuple):
     """Something that a record must satisfy.
 
     name: as the quarantine has it. message: what a person reads, a template for str.format().
@@ -20,8 +19,7 @@ class Rule:
         return Fault(self, self.message.format(**facts), column, value)
 
 
-@dataclass(frozen=True)
-class Fault:
+class Fault(NamedTuple):
     """Why a record is rejected.
 
     column: the position of the field at fault, None if the record as a whole is. value: its text.

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from io import BytesIO
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
@@ -28,8 +28,7 @@ _HEADER_BYTES = 64 * 1024
 _MAX_UNFINISHED_BYTES = 6 * 1024 * 1024
 
 
-@dataclass(frozen=True)
-class Header:
+class Header(NamedTuple):
     """The first record of a file and where the data begins after it."""
 
     raw: bytes
