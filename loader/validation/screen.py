@@ -50,7 +50,8 @@ def _clauses(column: Column) -> list[str]:
     # Blanks count as bytes, so a blank value is no exception here.
     clauses = [f"{name} is null or strlen({name}) <= {column.max_bytes}"]
     if column.kind != "text":
-        clauses.append(_present(column, _typed_within(column, name)))
+        within = " and ".join([_typed(column, name), *_bounds(column, name)])
+        clauses.append(_present(column, within))
     elif column.required and not all(map(str.strip, column.accepted_values or [""])):
         # What begins with a printable ASCII character is the usual case, and cheap to see.
         printable = f"{name} >= '!' and {name} < '\x7f'"
@@ -82,16 +83,6 @@ def _present(column: Column, clause: str) -> str:
 def _either(usual: str, rare: str) -> str:
     """What OR says; but OR would work out both for every row, CASE the second where it must."""
     return f"case when {usual} then true else {rare} end"
-
-
-def _typed_within(column: Column, name: str) -> str:
-    """Whether a value is of the type and within the bounds."""
-    if column.minimum is None and column.maximum is None:
-        return _typed(column, name)
-    exact = f"{_typed(column, name)} and {_bounded(column, name)}"
-    # For most numbers the length is enough, which costs a fraction of a cast.
-    short = _short_enough(column, name)
-    return _either(short, exact) if short else exact
 
 
 def _typed(column: Column, name: str) -> str:
@@ -135,41 +126,24 @@ def _any_case(words: list[str]) -> str:
     return f"(?:{'|'.join(spelled)})"
 
 
-def _bounded(column: Column, name: str) -> str:
+def _bounds(column: Column, name: str) -> list[str]:
+    """Whether a value is within its bounds, by number or by day; a timestamp, two days inside."""
+    low, high = column.bounds
     if column.kind in ("date", "timestamp"):
-        return _within_days(column, name)
-    engine_type = "bigint" if column.kind == "integer" else f"decimal(38, {column.scale})"
-    # Blanks other than U+0020 make the cast fail. That there are only blanks around the digits is
-    # what the clause of the type asks for.
-    digits = f"regexp_extract({name}, '[+-]?[0-9][0-9.]*')"
-    value = f"coalesce(try_cast({name} as {engine_type}), try_cast({digits} as {engine_type}))"
-    return _between(value, *(None if b is None else f"{Decimal(b):f}" for b in column.bounds))
-
-
-def _between(value: str, low: str | None, high: str | None) -> str:
-    bounds = [f"{value} >= {low}"] if low else []
-    return " and ".join([*bounds, f"{value} <= {high}"] if high else bounds)
-
-
-def _short_enough(column: Column, name: str) -> str:
-    """Whether a value is a whole number, not negative, with fewer digits than the maximum."""
-    low, high = column.bounds
-    if column.kind != "integer" or (low is not None and low > 0):
-        return ""
-    digits = 18 if high is None else min(18, len(str(max(high, 0))) - 1)
-    return _matches(name, f"[+]?0*[0-9]{{1,{digits}}}") if digits else ""
-
-
-def _within_days(column: Column, name: str) -> str:
-    """Whether a value's day is within the bounds; for a timestamp, two days inside them."""
-    low, high = column.bounds
-    # With an offset of up to 14 hours, the day in UTC may be the one before or after.
-    margin = timedelta(days=2 if column.kind == "timestamp" else 0)
-    if column.format is None:
-        day = f"regexp_extract({name}, '[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}')"
+        # With an offset of up to 14 hours, the day in UTC may be the one before or after.
+        margin = timedelta(days=2 if column.kind == "timestamp" else 0)
+        low, high = _day(low, margin), _day(high, -margin)
+        value = f"regexp_extract({name}, '[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}')"
+        if column.format:
+            value = f"strftime({_parsed(column.format, name)}, '%Y-%m-%d')"
     else:
-        day = f"strftime({_parsed(column.format, name)}, '%Y-%m-%d')"
-    return _between(day, _day(low, margin), _day(high, -margin))
+        low, high = (None if b is None else f"{Decimal(b):f}" for b in (low, high))
+        kind = "bigint" if column.kind == "integer" else f"decimal(38, {column.scale})"
+        # Blanks other than U+0020 make the cast fail. That there are only blanks around the digits
+        # is what the clause of the type asks for.
+        digits = f"regexp_extract({name}, '[+-]?[0-9][0-9.]*')"
+        value = f"coalesce(try_cast({name} as {kind}), try_cast({digits} as {kind}))"
+    return [f"{value} {sign} {bound}" for sign, bound in ((">=", low), ("<=", high)) if bound]
 
 
 def _day(bound: date | None, margin: timedelta) -> str | None:
