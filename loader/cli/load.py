@@ -129,7 +129,8 @@ def _build(settings: Settings, feed: Feed, done: dict[str, Any], told: str, star
         kind = ConfigError if result.mistaken else WarehouseError
         raise kind(f"{told}, but dbt build ended with errors:", listed)
     # dbt does not build a mart on a table whose tests failed.
-    marts = [] if result.failed else [m.relation_name for m in settings.project.marts(feed)]
+    tests = [] if result.failed else settings.project.counting_tests(feed)
+    marts = [test.mart.relation_name for test in tests if test.mart]
     with settings.project.warehouse() as warehouse:
         if load and "records_loaded" in done:
             rows = warehouse.rows("ledger_rows", batch_id=load) if warehouse.exist("ledger") else []

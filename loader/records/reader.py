@@ -75,8 +75,7 @@ class Block:
     @cached_property
     def sound(self) -> Positions:
         """Which records are well-formed, by their places in the block."""
-        places = np.arange(len(self))
-        return np.delete(places, list(self.faults)) if self.faults else places
+        return np.delete(np.arange(len(self)), list(self.faults))
 
     @cached_property
     def has_crlf(self) -> bool:

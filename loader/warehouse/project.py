@@ -136,10 +136,6 @@ class Project:
         # With a leading @ also the parents of everything downstream, seeds among them.
         return [f"@source:{feed.name}", "source:loader", *of_no_feed]
 
-    def marts(self, feed: Feed) -> list[Any]:
-        """The manifest's nodes of the marts that count a feed's records."""
-        return [test.mart for test in self.counting_tests(feed) if test.mart]
-
     def counting_tests(self, feed: Feed) -> list[CountingTest]:
         """The tests that count a feed's records, those of its marts last.
 
