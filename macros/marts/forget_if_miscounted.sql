@@ -1,12 +1,13 @@
 {#
     An incremental mart trusts that what it has counted stays where it was. A feed in replace mode, or a
-    load rolled back, breaks that trust: landing rows that the mart has counted are gone. Then the mart
-    is emptied, in the transaction of its build, so its mark falls to 0 and the same statement rebuilds
-    it from all there is, and readers never see it empty.
+    load rolled back, breaks that trust: landing rows that the mart has counted are gone. Then the keys
+    that had such rows are made anew from what is landed of them, in the transaction of the build, so that
+    readers never see less. macros/marts/recompute.sql says which keys those are.
 
-    The same is done when a rule has changed since the mart was built: its own SQL, a macro or a variable
+    All of it is made anew when a rule has changed since the mart was built: its own SQL, a macro or a variable
     in it, a model that it reads, or the rows of a seed. Otherwise the rows that are there would go by the
-    old rules and new ones by the new. macros/models/rules.sql says how that is known.
+    old rules and new ones by the new. macros/models/rules.sql says how that is known. For that the mart
+    is emptied in the same transaction; its mark falls to 0, and the same statement reads all there is.
 
     Two builds at once would both find a key to be new. So on Redshift, which has several writers, the
     build first waits for every other one, and for loads and rollbacks, until its own transaction ends.
@@ -24,29 +25,19 @@
     {% if execute %}
         {% do cti.take_turns() %}
         {% set rules, before = cti.rules_now(), cti.rules_before().get(cti.built_name(this)) %}
-        {% set why = cti.why_rebuilt(rules, before) if rules != before %}
-        {% if is_incremental() and not why and cti.is_miscounted(landing) %}
-            {% set why = cti.built_name(this) ~ ' is rebuilt from all landed records; some that it had counted are gone' %}
+        {% set anew = {'whole': true, 'why': cti.why_rebuilt(rules, before) if rules != before} %}
+        {% if is_incremental() and not anew.why %}
+            {% set anew = cti.recompute(landing) %}
         {% endif %}
-        {% if is_incremental() and why %}
-            {% do log(why, info=true) %}
-            delete from {{ this }};
+        {% if is_incremental() and anew.why %}
+            {% do log(anew.why, info=true) %}
+            {{ 'delete from ' ~ this ~ ';' if anew.whole }}
         {% endif %}
-        {% if why or not is_incremental() %}
+        {% if anew.why or not is_incremental() %}
             {#- With the time, by which the tests of the mart know that its rows are others. -#}
             {{ cti.write_rules(rules) }}
         {% endif %}
     {% endif %}
-{% endmacro %}
-
-
-{% macro is_miscounted(landing) %}
-    {#- Whether the landing table has another number of the records that this mart has counted. -#}
-    {% set counts = run_query(
-        'select (select count(*) from ' ~ landing ~ ' where _load_id <= (select max(last_load_id) from '
-        ~ this ~ ')), (select sum(occurrences) from ' ~ this ~ ')'
-    ).rows[0] %}
-    {{ return(counts[1] is not none and counts[0] != counts[1]) }}
 {% endmacro %}
 
 

@@ -52,6 +52,10 @@
     {%- set all_columns = names | join(',\n        ') -%}
     {#- A mart that lacks a column knows nothing of it, so its rules have changed: it is to be rebuilt. -#}
     {%- set increment = is_incremental() and not cti.lacks_column(this, names) -%}
+    {%- if increment and execute and model.resource_type == 'model' -%}
+        {#- For recompute, in the hook of the same command. -#}
+        {%- do graph.setdefault('loader_marts', {}).update({model.unique_id: {'staging': staging, 'key': key}}) -%}
+    {%- endif -%}
     {%- set keys = key | join(', ') -%}
     {%- set ranking = order_by | list -%}
     {%- for column in ['_file_time', '_file', '_record'] + (columns | reject('in', text_columns) | list) -%}
@@ -72,6 +76,23 @@ with new_records as (
     -- Load ids grow in commit order, and every key of a file carries its id: nothing up to this mark
     -- is left to be read. A subquery, so that it sees the table as the hook before it left it.
     where _load_id > (select coalesce(max(mart.last_load_id), 0) from {{ this }} as mart)
+
+    union all
+
+    -- And all that was read before of the keys that recompute has marked.
+    select
+        {{ all_columns }},
+        _load_id as last_load_id,
+        cast(1 as bigint) as occurrences
+
+    from {{ staging }} as landed
+    where
+        -- No load is up to NULL: without such a key nothing is read.
+        _load_id <= (select max(mart.last_load_id) from {{ this }} as mart where mart.occurrences = 0)
+        and exists (
+            select 1 from {{ this }} as mart
+            where mart.occurrences = 0 and {{ cti.same_key('landed', 'mart', key) }}
+        )
     /* whole */
     {% endif %}
 
@@ -92,7 +113,9 @@ competing as (
         occurrences
 
     from {{ this }} as winners
-    where exists (select 1 from new_records where {{ cti.same_key('new_records', 'winners', key) }})
+    where
+        winners.occurrences > 0
+        and exists (select 1 from new_records where {{ cti.same_key('new_records', 'winners', key) }})
     /* whole */
     {% endif %}
 

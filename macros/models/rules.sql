@@ -60,7 +60,7 @@
 
 {% macro built_anew(built) %}
     {#-
-        When each incremental model that a test depends on was last built anew, from no rows; a dictionary by
+        When each incremental model that a test depends on, or keys of it, was last made anew; a dictionary by
         their names. None for one without forget_if_miscounted, which notes it. built: what built_models gives.
     -#}
     {% set found = {} %}

@@ -5,7 +5,7 @@
     one is seen, every smaller one is committed or never will be. So nothing up to a mark comes later.
 
     A mark holds while the test is the same: its SQL, the rules by which the models that it reads were built,
-    when the incremental ones among them were built anew, and the rows of the seeds. A load that is rolled back or
+    when the incremental ones among them, or keys of them, were made anew, and the rows of the seeds. A load that is rolled back or
     replaced takes the marks of tests that count loads. A test that fails loses its mark, and so does a counting
     test that warns: each build tests all history then, until what was found is gone. Any other that warns has
     told of it; the next build warns of what is new then.
