@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from loader import interrupts
 from loader.cli import output
 from loader.cli.exits import for_each
-from loader.cli.options import Settings, command, load_options, plan_options
+from loader.cli.options import Settings, command, load_options, plan_options, run_options
 from loader.errors import ConfigError, DataRefused, WarehouseError
 
 if TYPE_CHECKING:
@@ -26,8 +26,7 @@ def plan(settings: Settings) -> None:
     from loader.jobs.plan import plan_load
 
     def show(feed: Feed) -> None:
-        reloads, most = frozenset(settings.reloads), settings.max_files
-        plan, sql, manifests, copied = plan_load(settings.project, feed, warehouse, reloads, most)
+        plan, sql, manifests, copied = plan_load(settings.project, feed, warehouse, settings.choice)
         way = {f.uri: "as it is" if f.uri in copied else "rewritten" for f in plan.new}
         if settings.as_json:
             planned = {
@@ -48,7 +47,7 @@ def plan(settings: Settings) -> None:
             return
         before = plan.loaded_before, len(plan.rolled_back)
         if plan.new:
-            again = sum(file.uri in reloads for file in plan.new)
+            again = sum(file.uri in settings.reloads for file in plan.new)
             output.print_table(
                 f"{feed.name}: {len(plan.new)} new, {_before(*before)}"
                 + (f"; {again} of the new ones by --reload" if again else "")
@@ -88,7 +87,7 @@ def load(settings: Settings) -> None:
     for_each(settings.feeds(), load_one)
 
 
-@command(*load_options)
+@command(*run_options)
 def run(settings: Settings) -> None:
     """Load what is new, `dbt build` all that depends on it, check that nothing is lost, sum up.
 
@@ -174,10 +173,10 @@ def _load(settings: Settings, feed: Feed) -> dict[str, Any]:
     """Loads a feed, tells a person what became of it, and returns the same for machines."""
     from loader.jobs.load import Load, RecordsRefused
 
-    observer, reloads = output.ProgressReport(settings.as_json), frozenset(settings.reloads)
+    observer = output.ProgressReport(settings.as_json)
+    what = settings.choice, settings.run_id, settings.rejects_to
     try:
-        places = settings.rejects_to, reloads, settings.max_files
-        report = Load(settings.project, feed, observer, *places).run()
+        report = Load(settings.project, feed, observer, *what).run()
     except RecordsRefused as error:
         if settings.as_json:
             output.print_json(*({"feed": feed.name, **v.to_json()} for v in error.verdicts))
@@ -211,7 +210,7 @@ def _left(files: int) -> str:
 
 def _nothing_new(settings: Settings, feed: Feed, loaded_before: int, rolled_back: int) -> str:
     """What to say of a feed without a new file."""
-    location = feed.options.location
+    location = feed.options.location + (" in this shard" if settings.shard else "")
     if not loaded_before + rolled_back:
         return f"{feed.name}: nothing to load; no file matches {location}"
     hint = "; --reload FILE loads one again" if rolled_back else ""

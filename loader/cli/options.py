@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import cached_property, wraps
@@ -12,6 +13,7 @@ import click
 
 from loader.cli.exits import errors_explained
 from loader.errors import ConfigError
+from loader.files.choice import Choice, Shard
 
 if TYPE_CHECKING:
     from loader.contract.feed import Feed
@@ -26,8 +28,8 @@ class Settings:
     """The options that several commands have, as they were given to one.
 
     selected: names of feeds. reloads: uris of files that were rolled back and are to be loaded
-    again. max_files: how many files a load takes at most. rejects_to: a folder or
-    s3://bucket/prefix/.
+    again. max_files: how many files a load takes at most. shard: if given, only files of it.
+    run_id: loads with the same one have one number. rejects_to: a folder or s3://bucket/prefix/.
     """
 
     project_dir: Path
@@ -37,7 +39,14 @@ class Settings:
     selected: tuple[str, ...] = ()
     reloads: tuple[str, ...] = ()
     max_files: int | None = None
+    shard: Shard | None = None
+    run_id: str | None = None
     rejects_to: str | None = None
+
+    @property
+    def choice(self) -> Choice:
+        """Which files to load."""
+        return Choice(frozenset(self.reloads), self.max_files, self.shard)
 
     @cached_property
     def project(self) -> Project:
@@ -111,13 +120,38 @@ def command(*options: Callable[..., Any]) -> Callable[[Callable[..., None]], cli
     return decorate
 
 
+def _shard(text: str) -> Shard:
+    """The shard I/N, or /N with the I that Kubernetes or AWS Batch has set."""
+    number, _, of = text.partition("/")
+    for name in ("JOB_COMPLETION_INDEX", "AWS_BATCH_JOB_ARRAY_INDEX"):
+        number = number or os.environ.get(name, "")
+    if not (number.isdecimal() and of.isdecimal() and int(number) < int(of)):
+        raise click.BadParameter(
+            f"{number}/{of} is not I/N with I from 0 to N - 1. Without I, as in /4, it takes"
+            " JOB_COMPLETION_INDEX or AWS_BATCH_JOB_ARRAY_INDEX."
+        )
+    return Shard(int(number), int(of))
+
+
 select_option = click.option(
     "--select", "-s", "selected", multiple=True, metavar="FEED", help="Only this feed; repeatable."
 )
 batch_option = click.option(
     "--load", "batch_id", type=LOAD_ID, help="Only what this load rejected."
 )
-plan_options = (
+_shard_option = click.option(
+    "--shard", envvar="CTI_SHARD", type=_shard, metavar="[I]/N", help="Load part I, from 0, of N."
+)
+_rejects_option = click.option(
+    "--rejects-to",
+    envvar="CTI_REJECTS_LOCATION",
+    metavar="FOLDER",
+    help="Also write rejected records as JSON lines, to a folder or s3://bucket/prefix/.",
+)
+_run_id_option = click.option(
+    "--run-id", envvar="CTI_RUN_ID", metavar="ID", help="Give loads with this ID one number."
+)
+_options = (
     select_option,
     click.option(
         "--reload",
@@ -130,12 +164,6 @@ plan_options = (
         "--max-files", type=click.IntRange(1), metavar="N", help="Load the oldest N of each feed."
     ),
 )
-load_options = (
-    *plan_options,
-    click.option(
-        "--rejects-to",
-        envvar="CTI_REJECTS_LOCATION",
-        metavar="FOLDER",
-        help="Also write rejected records as JSON lines, to a folder or s3://bucket/prefix/.",
-    ),
-)
+plan_options = (*_options, _shard_option)
+run_options = (*_options, _rejects_option)
+load_options = (*run_options, _shard_option, _run_id_option)

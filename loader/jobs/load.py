@@ -13,6 +13,7 @@ from typing import Any
 from loader import errors
 from loader.contract.feed import Feed
 from loader.files.archives import plain_text
+from loader.files.choice import NEW, Choice
 from loader.files.spool import spool_folder
 from loader.files.store import Store, open_store
 from loader.files.version import FileVersion, changed
@@ -97,20 +98,19 @@ def judge_file(
 class Load:
     """One load of a feed, with what a try leaves to the next.
 
-    rejects_to: a folder or s3://bucket/prefix/ for the rejected records as JSON lines. Those of a
-    load that is refused are always written, to the folder rejects unless another is given. reloads:
-    uris of files that were rolled back and are to be loaded again. max_files: how many to load at
-    most, the oldest first. verdicts: of the files judged so far. landed: the ledger's rows of the
-    last try that landed its files; the answer to its COMMIT may have been lost. copies: whether the
-    warehouse copies from S3.
+    run_id: the load joins the batch of the feed's loads that had the same. rejects_to: a folder or
+    s3://bucket/prefix/ for the rejected records as JSON lines. Those of a load that is refused are
+    always written, to the folder rejects unless another is given. verdicts: of the files judged so
+    far. landed: the ledger's rows of the last try that landed its files; the answer to its COMMIT
+    may have been lost. copies: whether the warehouse copies from S3.
     """
 
     project: Project
     feed: Feed
     observer: Observer
+    choice: Choice = NEW
+    run_id: str | None = None
     rejects_to: str | None = None
-    reloads: frozenset[str] = frozenset()
-    max_files: int | None = None
     store: Store = field(init=False)
     spool: Path = field(init=False)
     copies: bool = field(init=False)
@@ -138,7 +138,7 @@ class Load:
             if self._is_committed(tables):
                 # What is new since then is left to the next load.
                 return self._reported(self.landed, [self.verdicts[row.key] for row in self.landed])
-            plan = make_plan(self.feed, self.store, tables, self.reloads, self.max_files)
+            plan = make_plan(self.feed, self.store, tables, self.choice)
             # A mistake in its location is told before anything is fetched.
             self.copies = work_folder(tables, self.feed) is not None
         self.report = LoadReport(
@@ -151,7 +151,7 @@ class Load:
     def _fetched_and_judged(self, plan: LoadPlan) -> list[tuple[FileVersion, Verdict]]:
         """The new files and their verdicts, without files that are not new once they are read."""
         files, left = list[tuple[FileVersion, Verdict]](), iter(plan.new)
-        wanted = [file.bytes for file in plan.new[: self.max_files]]
+        wanted = [file.bytes for file in plan.new[: self.choice.max_files]]
         folder = Path(tempfile.mkdtemp(dir=self.spool))
         name = f"{self.feed.name}: validating {len(wanted):,} files"
         # Where the engine reads files itself, a large one that begins clean is read as it lands.
@@ -159,7 +159,7 @@ class Load:
             self.observer.step(name, sum(wanted)),
             Validator(self.feed, folder, leave=not self.copies) as validator,
         ):
-            fetched = islice(self._fetched(plan, left), self.max_files)
+            fetched = islice(self._fetched(plan, left), self.choice.max_files)
             for file, path in validator.ahead(fetched, self.verdicts):
                 if file.key not in self.verdicts:
                     self.verdicts[file.key] = judge_file(
@@ -168,7 +168,7 @@ class Load:
                 files.append((file, self.verdicts[file.key]))
         self.report.files_left = len(list(left))
         replaces = self.feed.options.mode == "replace"
-        if replaces and plan.is_landed([file for file, _ in files]) and not self.reloads:
+        if replaces and plan.is_landed([file for file, _ in files]) and not self.choice.reloads:
             self.report.files_loaded_before += len(files)
             return []
         return files
@@ -238,7 +238,7 @@ class Load:
                 self.observer.step(name, unread or None),
                 self.project.warehouse(self.feed) as tables,
             ):
-                with load_of(tables, *to, *how) as self.landed:
+                with load_of(tables, *to, *how, self.run_id) as self.landed:
                     self._check_unchanged(files)
                 # Without these notes it is as well loaded.
                 with suppress(errors.WarehouseError):
@@ -272,7 +272,7 @@ class Load:
 
     def _tell_of_others(self, tables: Warehouse) -> None:
         """Notes which files were loaded before, with other bytes or under another name."""
-        rows = tables.rows("seen_before", batch_id=self.landed[0].batch_id)
+        rows = tables.rows("seen_before", load_id=self.landed[0].load_id, files=len(self.landed))
         for uri, row in {row["new_uri"]: row for row in rows}.items():
             other, load_id = row["uri"], row["load_id"]
             told = f"has the same bytes as {other}, loaded with load_id {load_id}; both count."
@@ -298,7 +298,9 @@ class Load:
             self.report.records_loaded += row.records_loaded
             self.report.records_rejected += row.records_rejected
         if self.rejects_to:
-            name = f"{self.feed.name}-load-{self.report.load}.jsonl"
+            # Loads that share a number write a file each.
+            own = f"-{rows[0].load_id}" if rows and self.run_id else ""
+            name = f"{self.feed.name}-load-{self.report.load}{own}.jsonl"
             self.report.rejects = self._write_rejects(verdicts, self.rejects_to, name)
         return self.report
 

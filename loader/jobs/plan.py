@@ -10,6 +10,7 @@ from typing import Any
 from loader.contract.feed import Feed
 from loader.errors import ConfigError
 from loader.files.archives import compression_of
+from loader.files.choice import Choice
 from loader.files.store import Store, open_store
 from loader.files.version import FileVersion
 from loader.validation.rejects import Verdict
@@ -59,26 +60,26 @@ class LoadPlan:
         return same and len(files) == self.ledger["loaded"]
 
 
-def make_plan(
-    feed: Feed, store: Store, tables: Warehouse, reloads: Reloads, max_files: int | None
-) -> LoadPlan:
+def make_plan(feed: Feed, store: Store, tables: Warehouse, choice: Choice) -> LoadPlan:
     """Compares a feed's location with the ledger. Reads nothing but listings.
 
-    reloads: uris of files to be loaded although they were rolled back. A feed in replace mode takes
-    all its current files if any is named, even if none has changed. max_files: if a load takes so
-    many, the plan has the oldest first, after those of reloads. Raises ConfigError for a uri that
-    is not listed and as check_tables, DataRefused for a new file whose name lacks the date that it
-    should have.
+    A feed in replace mode takes all its current files if any is to be reloaded, even if none has
+    changed. With max_files the plan has all new files, in the order to take them. Raises
+    ConfigError for a file to reload that is not listed, for a part of what cannot be divided, and
+    as check_tables; DataRefused for a new file whose name lacks the date that it should have.
     """
     replaces = feed.options.mode == "replace"
-    if max_files and replaces:
-        problem = "--max-files divides no feed in mode replace; --select FEED names others."
-        raise ConfigError(f"{feed.name}: {problem}")
+    if replaces and (choice.max_files or choice.shard):
+        problem = "divides no feed in mode replace; --select FEED names others."
+        raise ConfigError(f"{feed.name}: {'--shard' if choice.shard else '--max-files'} {problem}")
+    if choice.shard and not tables.sql("lock_ledger"):
+        raise ConfigError("--shard is for Redshift; DuckDB has a single writer, so leave it out.")
     plan = LoadPlan(tables.rows("ledger_state")[0] if tables.exist("ledger") else EMPTY)
     known = plan.ledger["rows_of_feed"] > 0
     check_tables(feed, tables, known)
-    reloads = frozenset(map(store.name, reloads))
-    new, gone, listing = dict[str, FileVersion](), set(reloads), iter(store.find())
+    reloads = frozenset(filter(choice.allows, map(store.name, choice.reloads)))
+    listing = (file for file in store.find() if choice.allows(file.uri))
+    new, gone = dict[str, FileVersion](), set(reloads)
 
     @cache
     def renamed() -> dict[str, list[dict[str, Any]]]:
@@ -111,7 +112,7 @@ def make_plan(
     if replaces and plan.is_landed(new.values()) and not reloads:
         plan.loaded_before, new = len(new), {}
     plan.new = sorted(new.values(), key=lambda file: file.uri)
-    if max_files:
+    if choice.max_files:
         plan.new.sort(key=lambda file: (store.name(file.uri) not in reloads, file.time))
     return plan
 
@@ -145,7 +146,7 @@ def _known(
 
 
 def plan_load(
-    project: Project, feed: Feed, warehouse: Warehouse, reloads: Reloads, max_files: int | None
+    project: Project, feed: Feed, warehouse: Warehouse, choice: Choice
 ) -> tuple[LoadPlan, list[str], dict[str, str], frozenset[str]]:
     """The plan, the SQL that would load its new files, the manifests it names, by URI, and the
     URIs of the new files that COPY would read as they are.
@@ -156,12 +157,13 @@ def plan_load(
     """
     store = open_store(feed.options.location, project.project_dir)
     tables = warehouse.of(feed)
-    plan = make_plan(feed, store, tables, reloads, max_files)
-    plan.new, plan.left = plan.new[:max_files], len(plan.new[max_files:]) if max_files else 0
+    plan = make_plan(feed, store, tables, choice)
+    most = choice.max_files or len(plan.new)
+    plan.new, plan.left = plan.new[:most], len(plan.new[most:])
     outdated = tables.ddl(create=False)
     if not plan.new:
         return plan, outdated, {}, frozenset()
-    ids, ddl = {"load_id": 1, "batch_id": 1}, tables.ddl()
+    ids, ddl = {"load_id": 1, "batch_id": 1, "run_id": None}, tables.ddl()
     if tables.exist("ledger"):
         batch = "load_id" if any("batch_id" in statement for statement in outdated) else "batch_id"
         (ids,) = tables.rows("next_ids", batch=batch)
@@ -188,7 +190,7 @@ def plan_load(
         tables.sql("next_ids"),
         *emptied(tables, feed, "loaded"),
         *load_statements(tables, groups, rows, loading_time()),
-        tables.sql("miscounted", **ids),
+        tables.sql("miscounted", load_id=ids["load_id"]),
         "commit",
     ]
     manifests = {g.manifest: g.manifest_text() for g in groups if lock}

@@ -103,9 +103,15 @@ def _corrected(records: Iterable[Quarantined], corrections: Corrections) -> Iter
     """The records that are corrected, with their new text."""
     left = dict(corrections)
     for record in records:
-        raw = left.pop((record.batch_id, record.file, record.record), None)
+        key = record.batch_id, record.file, record.record
+        raw = left.pop(key, None)
         if raw is not None:
             yield replace(record, raw=raw)
+        elif key in corrections:
+            raise ConfigError(
+                f"load {key[0]} has two versions of {key[1]} with a record {key[2]}. To keep the"
+                f" newer alone: `rollback --file {key[1]}`, then `load --reload` of it."
+            )
     for batch_id, uri, number in left:
         raise ConfigError(
             f"record {number} of {uri} is not in quarantine from load {batch_id}: no such record,"

@@ -32,22 +32,24 @@ def load_of(
     planned: State | None = None,
     advance: Advance = lambda _: None,
     parallel: bool = True,
+    run_id: str | None = None,
 ) -> Iterator[list[LedgerRow]]:
     """Stages files and lands them in one transaction; yields their rows in the ledger.
 
     It commits when the block ends. planned: the state of the ledger that a load was planned from;
     without it, the load is a replay. advance: called with the number of bytes of unread files as
     they are read. parallel: whether an engine that reads files may divide one among its threads.
-    Raises ConfigError, StorageError, ReconciliationError, WarehouseError, and
-    NotClean for an unread file; nothing is landed then, unless it is CommitUnknown.
+    run_id: if the feed has a batch with it, the files join that. Raises ConfigError, StorageError,
+    ReconciliationError, WarehouseError, and NotClean for an unread file; nothing is landed then,
+    unless it is CommitUnknown.
     """
     # Not in the load's transaction, in which the lock has to come first: what it reads must be
     # newer than any load that committed before the lock was given.
     tables.bring_up_to_date()
     with _staged(tables, feed, files, spool, parallel) as groups, tables.locked():
         if planned is not None:
-            _check_still_true(tables, planned)
-        (ids,) = tables.rows("next_ids")
+            _check_still_true(tables, feed, planned, files)
+        (ids,) = tables.rows("next_ids", run_id=run_id)
         status, now = "replayed" if planned is None else "loaded", loading_time()
         tables.execute_all(emptied(tables, feed, status))
         rows = []
@@ -60,12 +62,18 @@ def load_of(
         yield rows
 
 
-def _check_still_true(tables: Warehouse, planned: State) -> None:
-    """Raises WarehouseTransient if the ledger is not as it was when the load was planned.
+def _check_still_true(tables: Warehouse, feed: Feed, planned: State, files: Files) -> None:
+    """Raises WarehouseTransient if another loader was quicker since the load was planned.
 
-    Any change will do, even one to other files: the next try plans anew, and judges no file twice.
+    That is one which loaded any of these file versions, whatever has become of it, or for a feed in
+    mode replace one that changed anything. The next try plans anew, and judges no file twice.
     """
-    if tables.rows("ledger_state") != [planned]:
+    taken = tables.rows("ledger_state") != [planned]
+    if taken and feed.options.mode != "replace":
+        keys = {file.key for file, _ in files}
+        since = tables.stream(tables.sql("file_versions", after=planned["newest"]))
+        taken = any((row["uri"], row["etag"]) in keys for row in since)
+    if taken:
         raise errors.WarehouseTransient(
             f"{tables['feed']}: another loader changed the ledger of this feed meanwhile."
         )
@@ -79,8 +87,7 @@ def insert(
     Raises WarehouseError, and ReconciliationError if a count is not what it must be.
     """
     tables.execute_all(load_statements(tables, groups, rows, now))
-    batch = {"load_id": rows[0].load_id, "batch_id": rows[0].batch_id}
-    for row in tables.rows("miscounted", **batch):
+    for row in tables.rows("miscounted", load_id=rows[0].load_id):
         of = f"of {row['uri']}" if row["uri"] else "of no file"
         landed, quarantined = row["records_landed"], row["records_quarantined"]
         expect(landed, row["records_loaded"], f"{tables['landing']}: landed {of}")
@@ -88,12 +95,12 @@ def insert(
 
 
 def ledger_row(
-    ids: Mapping[str, int], number: int, file: FileVersion, verdict: Verdict, status: str
+    ids: Mapping[str, Any], number: int, file: FileVersion, verdict: Verdict, status: str
 ) -> LedgerRow:
-    """The row of a file that is loaded. ids: of the batch, and its first load id."""
+    """The row of a file that is loaded. ids: as next_ids gives them; its first load id."""
     counts = verdict.read, verdict.accepted, verdict.rejected
     place = ids["load_id"] + number, *file.key, file.version, file.bytes
-    return LedgerRow(*place, *counts, status, ids["batch_id"], file.time)
+    return LedgerRow(*place, *counts, status, ids["batch_id"], file.time, ids["run_id"])
 
 
 def loading_time() -> str:

@@ -26,6 +26,7 @@ class LedgerRow(NamedTuple):
     status: str
     batch_id: int
     file_time: str
+    run_id: str | None
 
     @property
     def key(self) -> Key:

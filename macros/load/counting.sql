@@ -181,7 +181,7 @@ cross join newest
 
 
 {% macro batch_up_to(ledger, load_id, relation) %}
-    {#- A subquery for the batch of a load id, which people call a load; ids of both grow together. -#}
+    {#- A subquery for the newest batch up to a load id, which people call a load. -#}
     {{ return(
         '(select max(batch_id) from ' ~ ledger ~ ' where load_id <= (select ' ~ load_id ~ ' from '
         ~ relation ~ '))'

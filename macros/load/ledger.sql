@@ -23,15 +23,26 @@
 {% endmacro %}
 
 
-{% macro next_ids(tables, batch='batch_id') %}
+{% macro next_ids(tables, batch='batch_id', run_id=none) %}
     {#-
-        One row: the first load id and the batch id that no load has. batch: the column that has batches,
-        another one in a ledger that waits for its columns.
+        One row: the first load id that no load has; the batch id of the feed's loads with this run_id, or
+        one that no load has; the run_id. batch: the column that has batches, another one in a ledger that
+        waits for its columns.
     -#}
-    {{ return(
-        'select coalesce(max(load_id), 0) + 1 as load_id, coalesce(max(' ~ batch ~ '), 0) + 1 as batch_id from '
-        ~ tables.ledger
-    ) }}
+    {%- set statement -%}
+select
+    coalesce(max(load_id), 0) + 1 as load_id,
+    coalesce(
+{%- if run_id is not none %}
+        max(case when feed = {{ text_literal(tables.feed) }} and run_id = {{ text_literal(run_id) }} then batch_id end),
+{%- endif %}
+        max({{ batch }}) + 1,
+        1
+    ) as batch_id,
+    cast({{ text_literal(run_id) }} as varchar(1024)) as run_id
+from {{ tables.ledger }}
+    {%- endset -%}
+    {{ return(statement) }}
 {% endmacro %}
 
 
@@ -53,10 +64,10 @@ where feed = {{ text_literal(tables.feed) }}
 {% endmacro %}
 
 
-{% macro file_versions(tables, uris=none) %}
+{% macro file_versions(tables, uris=none, after=none) %}
     {#-
         The file versions of a feed that are in its landing table or were rolled back, of some uris or of
-        all. Replays, which have no bytes, are left out.
+        all. Replays, which have no bytes, are left out. after: only those with a greater load id.
     -#}
     {%- set statement -%}
 select uri, etag, version, status
@@ -67,26 +78,30 @@ where
 {%- if uris is not none %}
     and uri in ({{ text_literals(uris) | join(', ') }})
 {%- endif %}
+{%- if after is not none %}
+    and load_id > {{ after }}
+{%- endif %}
     {%- endset -%}
     {{ return(statement) }}
 {% endmacro %}
 
 
-{% macro seen_before(tables, batch_id) %}
+{% macro seen_before(tables, load_id, files) %}
     {#-
-        Of each file of a batch whose uri or whose bytes were landed before, the newest such file version:
-        new_uri, of the file; uri, load_id; and the same bytes last.
+        Of each file of a load whose uri or whose bytes were landed before, the newest such file version:
+        new_uri, of the file; uri, load_id; and the same bytes last. load_id, files: the first of the load's
+        ids, and how many follow one another.
     -#}
     {%- set statement -%}
 with loaded as (
-    select load_id, batch_id, uri, etag
+    select load_id, uri, etag
     from {{ tables.ledger }}
     where status = 'loaded' and feed = {{ text_literal(tables.feed) }}
 ),
 {#- Many files may have the same bytes, such as those of a header alone: one of the earlier ones is enough. #}
 {%- for column in ['uri', 'etag'] %}
 earlier_{{ column }} as (
-    select {{ column }}, max(load_id) as load_id from loaded where batch_id < {{ batch_id }} group by {{ column }}
+    select {{ column }}, max(load_id) as load_id from loaded where load_id < {{ load_id }} group by {{ column }}
 ),
 {%- endfor %}
 before as (
@@ -94,7 +109,7 @@ before as (
     select ours.uri as new_uri, earlier.load_id, {{ loop.index }} as place
     from loaded as ours
     inner join earlier_{{ column }} as earlier on ours.{{ column }} = earlier.{{ column }}
-    where ours.batch_id = {{ batch_id }}
+    where ours.load_id >= {{ load_id }} and ours.load_id < {{ load_id + files }}
     {{ 'union all' if not loop.last }}
 {%- endfor %}
 )
@@ -116,7 +131,7 @@ order by before.new_uri, before.place
     {%- set feed, now = text_literal(tables.feed), 'cast(' ~ text_literal(loaded_at) ~ ' as timestamp)' -%}
     {%- for some in files | batch(500) -%}
         {%- set rows, texts = [], {} -%}
-        {%- for name in ['uri', 'etag', 'version', 'status', 'file_time'] -%}
+        {%- for name in ['uri', 'etag', 'version', 'status', 'file_time', 'run_id'] -%}
             {%- do texts.update({name: text_literals(some | map(attribute=name) | list)}) -%}
         {%- endfor -%}
         {%- for file in some -%}
@@ -124,13 +139,14 @@ order by before.new_uri, before.place
             {%- do rows.append('(' ~ [
                 file.load_id, file.batch_id, feed, texts.uri[place], texts.etag[place], texts.version[place],
                 file.bytes, file.records_read, file.records_loaded, file.records_rejected,
-                texts.status[place], 'cast(' ~ texts.file_time[place] ~ ' as timestamp)', now
+                texts.status[place], 'cast(' ~ texts.file_time[place] ~ ' as timestamp)', now,
+                texts.run_id[place]
             ] | join(', ') ~ ')') -%}
         {%- endfor -%}
         {%- set statement -%}
 insert into {{ tables.ledger }} (
     load_id, batch_id, feed, uri, etag, version, bytes, records_read, records_loaded, records_rejected,
-    status, file_time, loaded_at
+    status, file_time, loaded_at, run_id
 )
 values
 {{ rows | join(',\n') }}
@@ -155,16 +171,16 @@ values
 {% endmacro %}
 
 
-{% macro miscounted(tables, load_id, batch_id) %}
+{% macro miscounted(tables, load_id) %}
     {#-
-        The files of a new batch of which the tables do not hold what the ledger says, and load ids that
-        only the tables have. load_id: the first of the batch.
+        The files of a new load of which the tables do not hold what the ledger says, and load ids that
+        only the tables have. load_id: the first of the load.
     -#}
     {%- set statement -%}
 with counted as (
     select load_id, uri, records_loaded, records_rejected, 0 as records_landed, 0 as records_quarantined
     from {{ tables.ledger }}
-    where batch_id = {{ batch_id }}
+    where load_id >= {{ load_id }}
     union all
     select _load_id, null, 0, 0, count(*), 0
     from {{ tables.landing }}
@@ -196,7 +212,7 @@ limit 1
     {#- The ledger's rows of some feeds. What a person calls a load is a batch. -#}
     {{ return(
         'select batch_id as ' ~ quoted('load') ~ ', batch_id, load_id, feed, uri, file_time, records_read,'
-        ~ ' records_loaded, records_rejected, status, loaded_at from ' ~ tables.ledger
+        ~ ' records_loaded, records_rejected, status, loaded_at, run_id from ' ~ tables.ledger
         ~ ' where feed in (' ~ text_literals(feeds) | join(', ') ~ ') order by load_id, uri'
     ) }}
 {% endmacro %}

@@ -133,14 +133,23 @@ def test_a_file_that_was_loaded_by_another_meanwhile_is_not_loaded_again(
     assert tables.count("raw._loaded_files") == 1
 
 
-def test_a_load_of_other_files_meanwhile_costs_a_second_try(
-    project: Path, feed_folder: Path, tables: Tables, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("others", "tries", "files"), [("other/*.csv", 1, 2), ("feed/b.csv", 2, 1)]
+)
+def test_a_load_of_the_same_files_meanwhile_costs_a_second_try(
+    project: Path,
+    feed_folder: Path,
+    tables: Tables,
+    monkeypatch: pytest.MonkeyPatch,
+    others: str,
+    tries: int,
+    files: int,
 ) -> None:
-    # GIVEN a load of one file, during which another one loads another file of the same feed
-    monkeypatch.setattr("loader.jobs.attempts._WAITS", (0.0,))
-    (feed_folder / "a.csv").write_text(HEADER + RECORD)
+    # GIVEN a load of two files, during which another one loads others of the feed, or one of them
+    monkeypatch.setattr("loader.jobs.attempts._WAITS", (0.0,) * (tries - 1))
     (project / "other").mkdir()
-    (project / "other/b.csv").write_text(HEADER + RECORD)
+    for path in (feed_folder / "a.csv", feed_folder / "b.csv", project / "other/c.csv"):
+        path.write_text(HEADER + RECORD)
     judged, overtaken = list[str](), list[int | None]()
     judge = pipeline.judge_file
 
@@ -151,15 +160,17 @@ def test_a_load_of_other_files_meanwhile_costs_a_second_try(
     def overtake() -> None:
         if not overtaken:
             with monkeypatch.context() as other:
-                other.setenv("CTI_INDICATORS_LOCATION", "other/*.csv")
+                other.setenv("CTI_INDICATORS_LOCATION", others)
                 overtaken.append(load(project, Meddler("never", lambda: None)).load)
 
     monkeypatch.setattr(pipeline, "judge_file", judging)
-    # WHEN it goes on THEN its plan is no longer true; it plans anew, and judges nothing twice
+    # WHEN it goes on THEN only what it was about to load itself makes it plan anew; then it judges
+    # no file twice
     report = load(project, Meddler("validating", overtake))
-    assert (overtaken, report.load, report.files) == ([1], 2, 1)
-    assert sorted(judged) == ["feed/a.csv", "other/b.csv"]
-    assert tables.count("raw.indicators") == 2
+    assert (overtaken, report.load, report.files) == ([1], 2, files)
+    theirs = others.replace("*", "c")
+    assert sorted(judged) == sorted(["feed/a.csv", "feed/b.csv", theirs])
+    assert tables.count("raw.indicators") == files + 1
 
 
 def test_small_files_are_judged_together(

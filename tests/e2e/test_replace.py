@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 from e2e.engines import on_both_engines
+from e2e.meddler import Meddler
 from e2e.oracle import Row, read_rows
+from e2e.test_local_files import load
+
+from loader.errors import WarehouseTransient
 
 if TYPE_CHECKING:
     from conftest import Loader
@@ -145,3 +149,21 @@ def test_no_advice_that_is_refused_is_given(
     assert "restore it from a backup." in told
     assert "rollback" not in told
     assert "--reload" not in told
+
+
+def test_a_table_that_another_loader_replaced_meanwhile_is_not_replaced_by_an_older_one(
+    project: Path, replacing: Path, tables: Tables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # GIVEN a load of a file, during which another load finds one more
+    monkeypatch.setattr("loader.jobs.attempts._WAITS", ())
+    write(replacing, "a.csv", "one")
+
+    def overtake() -> None:
+        (replacing / "a.csv").rename(replacing / "b.csv")
+        load(project, Meddler("never", lambda: None))
+        (replacing / "b.csv").rename(replacing / "a.csv")
+
+    # WHEN it goes on THEN it does not know of all that it would replace, and plans anew
+    with pytest.raises(WarehouseTransient, match="another loader changed the ledger of this feed"):
+        load(project, Meddler("loading", overtake))
+    assert tables.rows("select uri from raw._loaded_files") == [("feed/b.csv",)]
