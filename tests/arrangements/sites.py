@@ -29,6 +29,7 @@ from redshift.cluster import TEST_MARK, Cluster
 from redshift.commands import Commands
 
 from loader.errors import WarehouseTransient
+from loader.files.choice import Choice
 from loader.jobs.load import Load as LoadJob
 from loader.jobs.replay import Corrections, replay
 from loader.jobs.rollback import Taken, roll_back
@@ -135,7 +136,8 @@ class Site(ABC):
             return
         with _commit_lost() if step.commit_lost else nullcontext():
             contract = self.project.feed(feed.name)
-            LoadJob(self.project, contract, _Unwatched(), reloads=frozenset(reloads)).run()
+            choice = Choice(frozenset(reloads))
+            LoadJob(self.project, contract, _Unwatched(), choice).run()
 
     def _killed(self, moment: Moment, program: str, *arguments: str) -> None:
         """Runs a command that is killed when it comes to a moment, if it does."""
