@@ -16,7 +16,7 @@ match _RUN_IN := os.environ.get("CTI_RUN_IN") or "docker":
     case "plain":
         from cti_plain import PlainLoader as Loader  # type: ignore[assignment]
     case "kubernetes":
-        from cti_pods import PodLoader as Loader  # type: ignore[assignment]
+        from cti_pods import loader as Loader  # type: ignore[assignment]  # noqa: N812
     case _:
         raise ValueError(f"CTI_RUN_IN={_RUN_IN!r}: must be docker, plain or kubernetes")
 

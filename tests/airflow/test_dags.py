@@ -6,10 +6,14 @@ import json
 import os
 import shutil
 import subprocess
+import sys
+import threading
 import time
 import warnings
 from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import docker
@@ -46,8 +50,17 @@ KUBE_CONFIG = {
 }
 
 
+# What the templates of a task in Kubernetes name.
+_CONTEXT: Any = {
+    "var": {"value": VariableAccessor(deserialize_json=False)},
+    "dag": SimpleNamespace(dag_id="cti_etl"),
+    "run_id": "scheduled__2026-01-01T00:00:00+00:00",
+}
+
+
 def dag(monkeypatch: pytest.MonkeyPatch, run_in: str) -> Any:
     monkeypatch.setenv("CTI_RUN_IN", run_in)
+    sys.modules.pop("cti_pods", None)  # it reads CTI_SHARDS when it is imported
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         bag = DagBag(DAGS, bundle_path=DAGS, bundle_name="dags-folder")
@@ -120,7 +133,7 @@ def test_the_pod_is_sound_and_holds_no_secret(monkeypatch: pytest.MonkeyPatch) -
     connection = {"conn_type": "kubernetes", "extra": {"kube_config": json.dumps(KUBE_CONFIG)}}
     monkeypatch.setenv("AIRFLOW_CONN_KUBERNETES_DEFAULT", json.dumps(connection))
     task = dag(monkeypatch, "kubernetes").task_dict["load"]
-    task.render_template_fields({"var": {"value": VariableAccessor(deserialize_json=False)}})
+    task.render_template_fields(_CONTEXT)
     pod = ApiClient().sanitize_for_serialization(task.build_pod_request_obj())
     # As the API server would judge it.
     kubernetes_validate.validate(pod, "1.31", strict=True)
@@ -149,6 +162,178 @@ def test_what_no_retry_cures_fails_at_once_in_a_pod(monkeypatch: pytest.MonkeyPa
     task = dag(monkeypatch, "kubernetes").task_dict["load"]
     with pytest.raises(AirflowFailException, match="the data was refused"):
         task.execute({})
+
+
+# `load` in several pods, before a server that answers as Kubernetes does.
+
+_JOB, _POD = "/apis/batch/v1/namespaces/default/jobs", "/api/v1/namespaces/default/pods"
+
+
+class Kubernetes(ThreadingHTTPServer):
+    """What the operator asks of Kubernetes. codes: the exit codes of each shard's pods, in order.
+
+    jobs: what was created. asked: method and path of each request.
+    """
+
+    def __init__(self, codes: list[list[int]]) -> None:
+        super().__init__(("127.0.0.1", 0), _Answers)
+        self.codes, self.jobs, self.asked = codes, list[dict[str, Any]](), list[str]()
+
+    def pods(self) -> list[dict[str, Any]]:
+        """The pods of the job as they end."""
+        return [
+            {
+                "metadata": {
+                    "name": f"pod-{shard}-{number}",
+                    "namespace": "default",
+                    "annotations": {"batch.kubernetes.io/job-completion-index": str(shard)},
+                },
+                "status": {
+                    "containerStatuses": [
+                        {
+                            **{"name": "base", "image": "x", "imageID": "x"},
+                            **{"ready": False, "restartCount": 0},
+                            "state": {"terminated": {"exitCode": code}},
+                        }
+                    ]
+                },
+            }
+            for shard, codes in enumerate(self.codes)
+            for number, code in enumerate(codes)
+        ]
+
+    def ended(self) -> dict[str, Any]:
+        """The job with its outcome."""
+        failed = any(codes[-1] for codes in self.codes)
+        condition = {"type": "Failed" if failed else "Complete", "status": "True"}
+        return {**self.jobs[0], "status": {"conditions": [condition | {"reason": "FailedIndexes"}]}}
+
+
+class _Answers(BaseHTTPRequestHandler):
+    server: Kubernetes
+
+    def do_POST(self) -> None:
+        job = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.server.jobs.append(job)
+        self._answer(job)
+
+    def do_GET(self) -> None:
+        path = self.path.partition("?")[0]
+        if path.endswith("/log"):
+            self._answer(f"a line\nsaid by {path.split('/')[-2]}")
+        elif path == _POD:
+            assert "batch.kubernetes.io%2Fjob-name%3Djob-" in self.path
+            self._answer({"items": self.server.pods()})
+        else:
+            assert path.startswith(f"{_JOB}/job-")
+            self._answer(self.server.ended())
+
+    def _answer(self, answer: Any) -> None:
+        self.server.asked.append(f"{self.command} {self.path}")
+        body = (answer if isinstance(answer, str) else json.dumps(answer)).encode()
+        self.send_response(200)
+        kind = "text/plain" if isinstance(answer, str) else "application/json"
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+def _in_job(
+    monkeypatch: pytest.MonkeyPatch, codes: list[list[int]]
+) -> tuple[Kubernetes, Exception | None]:
+    """Runs the task `load` of a DAG with as many shards; the server, and what the task raised."""
+    monkeypatch.setenv("CTI_SHARDS", str(len(codes)))
+    with Kubernetes(codes) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        clusters = [
+            {"name": "none", "cluster": {"server": f"http://127.0.0.1:{server.server_port}"}}
+        ]
+        extra = {"kube_config": json.dumps({**KUBE_CONFIG, "clusters": clusters})}
+        connection = {"conn_type": "kubernetes", "extra": extra}
+        monkeypatch.setenv("AIRFLOW_CONN_KUBERNETES_DEFAULT", json.dumps(connection))
+        task = dag(monkeypatch, "kubernetes").task_dict["load"]
+        task.render_template_fields(_CONTEXT)
+        instance = SimpleNamespace(
+            **{"dag_id": "cti_etl", "task_id": "load", "map_index": -1, "try_number": 1},
+            xcom_push=lambda **_: None,
+        )
+        try:
+            task.execute({**_CONTEXT, "ti": instance})
+        except Exception as error:
+            return server, error
+        finally:
+            server.shutdown()
+    return server, None
+
+
+def test_a_load_in_several_pods_is_one_sound_job(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("AIRFLOW_VAR_CTI_ETL_IMAGE", "registry.example/cti_etl:7")
+    # GIVEN four shards, the second of which was killed once
+    server, error = _in_job(monkeypatch, [[0], [137, 0], [0], [0]])
+    # THEN the task has succeeded, and its log has what each pod has said
+    assert error is None
+    told = "".join(capfd.readouterr())
+    for name in ("pod-0-0", "pod-1-0", "pod-1-1", "pod-2-0", "pod-3-0"):
+        assert f"\na line\nsaid by {name} " in told
+    # AND the job is what the API server takes: a pod for each index
+    (job,) = server.jobs
+    kubernetes_validate.validate(job, "1.31", strict=True)
+    spec = job["spec"]
+    assert (spec["completionMode"], spec["completions"], spec["parallelism"]) == ("Indexed", 4, 4)
+    assert (spec["backoffLimitPerIndex"], spec["ttlSecondsAfterFinished"]) == (2, 86400)
+    # AND what no retry cures ends its index, and a lost node counts for nothing
+    lost, final = spec["podFailurePolicy"]["rules"]
+    assert (lost["action"], lost["onPodConditions"][0]["type"]) == ("Ignore", "DisruptionTarget")
+    assert (final["action"], final["onExitCodes"]["values"]) == ("FailIndex", [1, 2])
+    # AND its pods are as that of the other task, but for what they load, all under one number
+    (container,) = spec["template"]["spec"]["containers"]
+    assert container["image"] == "registry.example/cti_etl:7"
+    assert container["args"] == ["load", "--shard", "/4"]
+    run_id = {"name": "CTI_RUN_ID", "value": "cti_etl scheduled__2026-01-01T00:00:00+00:00"}
+    assert container["env"] == [{"name": "CTI_TARGET", "value": "redshift"}, run_id]
+    other = dag(monkeypatch, "kubernetes").task_dict["transform"]
+    other.render_template_fields(_CONTEXT)
+    pod = ApiClient().sanitize_for_serialization(other.build_pod_request_obj())
+    for found in (pod["spec"], spec["template"]["spec"]):
+        (theirs,) = found["containers"]
+        for own in ("args", "env"):
+            theirs.pop(own)
+    assert spec["template"]["spec"] == pod["spec"]
+
+
+@pytest.mark.parametrize(
+    ("codes", "retried"),
+    [
+        ([[0], [1]], False),
+        ([[2], [2]], False),
+        ([[0], [3, 3, 1]], False),
+        ([[0], [3, 3, 3]], True),
+        # The other shard's files may be loaded by a retry.
+        ([[1], [3, 137, 3]], True),
+    ],
+)
+def test_a_retry_of_a_job_depends_on_what_its_shards_ended_with(
+    monkeypatch: pytest.MonkeyPatch, codes: list[list[int]], retried: bool
+) -> None:
+    _, error = _in_job(monkeypatch, codes)
+    assert type(error) is (AirflowException if retried else AirflowFailException)
+
+
+@pytest.mark.parametrize("shards", ["0", "four", "-1"])
+def test_a_number_of_shards_that_is_none_is_told(
+    monkeypatch: pytest.MonkeyPatch, shards: str
+) -> None:
+    monkeypatch.setenv("CTI_RUN_IN", "kubernetes")
+    monkeypatch.setenv("CTI_SHARDS", shards)
+    sys.modules.pop("cti_pods", None)
+    bag = DagBag(DAGS, bundle_path=DAGS, bundle_name="dags-folder")
+    assert f"CTI_SHARDS={shards!r}: must be a number of pods" in bag.import_errors.popitem()[1]
 
 
 @pytest.fixture

@@ -62,6 +62,7 @@ def test_the_dag_is_told_to_start_pods(objects: list[dict[str, Any]], component:
     containers = pod(objects, component)["containers"]
     airflow = next(c for c in containers if c["name"] == component)
     assert {"name": "CTI_RUN_IN", "value": "kubernetes"} in airflow["env"]
+    assert {"name": "CTI_SHARDS", "value": "1"} in airflow["env"]
     assert airflow["image"] == "apache/airflow:3.3.2"
 
 
@@ -71,15 +72,26 @@ def test_the_dag_is_where_airflow_looks_for_it(objects: list[dict[str, Any]]) ->
     assert (VALUES.parent / "dags" / "cti_etl.py").exists()
 
 
-def test_the_scheduler_may_start_pods_and_read_their_logs(objects: list[dict[str, Any]]) -> None:
-    role = next(o for o in objects if o["kind"] == "Role" and "launcher" in o["metadata"]["name"])
+@pytest.mark.parametrize(
+    ("launcher", "wanted"),
+    [
+        (
+            "pod-launcher",
+            {("pods", verb) for verb in ("create", "list", "watch", "delete")}
+            | {("pods/log", "get")},
+        ),
+        (
+            "job-launcher",
+            {("jobs", "create"), ("jobs", "delete"), ("jobs/status", "get")},
+        ),
+    ],
+)
+def test_the_scheduler_may_start_pods_and_jobs_and_read_their_logs(
+    objects: list[dict[str, Any]], launcher: str, wanted: set[tuple[str, str]]
+) -> None:
+    role = next(o for o in objects if o["kind"] == "Role" and launcher in o["metadata"]["name"])
     rights = {(name, verb) for r in role["rules"] for name in r["resources"] for verb in r["verbs"]}
-    assert {
-        ("pods", "create"),
-        ("pods", "watch"),
-        ("pods", "delete"),
-        ("pods/log", "get"),
-    } <= rights
+    assert wanted <= rights
     name = role["metadata"]["name"]
     (binding,) = (o for o in objects if o.get("roleRef", {}).get("name") == name)
     accounts = {subject["name"] for subject in binding["subjects"]}
