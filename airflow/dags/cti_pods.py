@@ -28,6 +28,7 @@ _TRIES, _KEPT = 2, 86_400
 _SHARDS = os.environ.get("CTI_SHARDS") or "1"
 if not (_SHARDS.isdecimal() and int(_SHARDS)):
     raise ValueError(f"CTI_SHARDS={_SHARDS!r}: must be a number of pods, 1 or more")
+_FEEDS = (os.environ.get("CTI_SHARDED_FEEDS") or "").split()
 
 
 def loader(*, loader_command: str, **arguments: Any) -> KubernetesPodOperator:
@@ -107,7 +108,11 @@ class JobLoader(KubernetesJobOperator):
             full_job_spec=k8s.V1Job(spec=_failing()),
             # Not by the operator, which reads those of the pods that it has found at the start.
             get_logs=False,
-            **_pod(*("load", "--shard", f"/{shards}"), CTI_RUN_ID="{{ dag.dag_id }} {{ run_id }}"),
+            **_pod(
+                *("load", "--shard", f"/{shards}"),
+                *(word for feed in _FEEDS for word in ("--select", feed)),
+                CTI_RUN_ID="{{ dag.dag_id }} {{ run_id }}",
+            ),
             **arguments,
         )
         self.loader_command = "load"

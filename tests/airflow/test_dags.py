@@ -274,6 +274,7 @@ def test_a_load_in_several_pods_is_one_sound_job(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("AIRFLOW_VAR_CTI_ETL_IMAGE", "registry.example/cti_etl:7")
+    monkeypatch.setenv("CTI_SHARDED_FEEDS", "cti.indicators other")
     # GIVEN four shards, the second of which was killed once
     server, error = _in_job(monkeypatch, [[0], [137, 0], [0], [0]])
     # THEN the task has succeeded, and its log has what each pod has said
@@ -294,7 +295,8 @@ def test_a_load_in_several_pods_is_one_sound_job(
     # AND its pods are as that of the other task, but for what they load, all under one number
     (container,) = spec["template"]["spec"]["containers"]
     assert container["image"] == "registry.example/cti_etl:7"
-    assert container["args"] == ["load", "--shard", "/4"]
+    feeds = ["--select", "cti.indicators", "--select", "other"]
+    assert container["args"] == ["load", "--shard", "/4", *feeds]
     run_id = {"name": "CTI_RUN_ID", "value": "cti_etl scheduled__2026-01-01T00:00:00+00:00"}
     assert container["env"] == [{"name": "CTI_TARGET", "value": "redshift"}, run_id]
     other = dag(monkeypatch, "kubernetes").task_dict["transform"]
