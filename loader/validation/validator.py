@@ -47,7 +47,8 @@ class Validator(AbstractContextManager["Validator"]):
         """leave: whether to leave a large file that begins clean to whoever lands it."""
         self._feed = feed
         self._spool = spool
-        self._leave = leave
+        # What is left must come into the table whole, to be counted there.
+        self._leave = leave and not feed.options.record_number
         self._connection = engine.connect(spool)
         self._judge = Judge(feed, partial(engine.pattern_matches, self._connection))
         # With a cursor of its own: it screens in another thread while the judge asks for patterns.
@@ -70,8 +71,9 @@ class Validator(AbstractContextManager["Validator"]):
             return known
         try:
             with self._reading(name, path, advance) as reading:
-                if self._begins_clean(reading):
-                    if self._leave and self._can_be_left(reading):
+                large = path.stat().st_size >= _TRIED_BYTES
+                if not large or self._begins_clean(reading):
+                    if large and self._leave and None not in reading.columns:
                         return reading.unread()
                     if verdict := self._screening.as_it_is(reading):
                         return verdict
@@ -170,17 +172,10 @@ class Validator(AbstractContextManager["Validator"]):
 
     def _begins_clean(self, reading: Reading) -> bool:
         """Whether it may be worth it to read the file as it is."""
-        if reading.path.stat().st_size < _TRIED_BYTES:
-            return True
         block = next(reading.blocks(), None)
         if block is None or block.faults or block.has_crlf:
             return block is None
         return not len(self._screening.unclear_rows(reading, [block]))
-
-    def _can_be_left(self, reading: Reading) -> bool:
-        """Whether the table will have all of the file's bytes, to be counted there."""
-        whole = None not in reading.columns and not self._feed.options.record_number
-        return whole and reading.path.stat().st_size >= _TRIED_BYTES
 
     def _judged(self, reading: Reading, segments: Segments) -> Verdict:
         """The verdict on a file that has, or may have, records to reject.
