@@ -222,6 +222,5 @@ def _nothing_new(settings: Settings, feed: Feed, loaded_before: int, rolled_back
 
 def _before(loaded_before: int, rolled_back: int, what: str = "") -> str:
     """What became of the files that are not new."""
-    return f"{loaded_before}{what} loaded before" + (
-        f", {rolled_back} rolled back" if rolled_back else ""
-    )
+    back = f", {rolled_back} rolled back" if rolled_back else ""
+    return f"{loaded_before}{what} loaded before{back}"
