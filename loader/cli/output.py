@@ -10,11 +10,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from loader.validation.rejects import SHOWN, Verdict
+
 if TYPE_CHECKING:
     from rich.progress import Progress
 
     from loader.jobs.check import Finding
-    from loader.validation.rejects import Verdict
 
 # How many rejected records, or differences, are shown; --json and files have them all.
 _SHOWN = 20
@@ -106,11 +107,8 @@ def print_rejects(verdicts: Sequence[Verdict]) -> None:
     if not first:
         return
     by_rule = sum((v.rejects.by_rule for v in verdicts), Counter[tuple[str | None, str]]())
-    print_records(
-        f"rejected records (the first {len(first)} of {by_rule.total():,})",
-        ("file", "record", "line", "column", "rule", "value", "message"),
-        map(vars, first),
-    )
+    title = f"rejected records (the first {len(first)} of {by_rule.total():,})"
+    print_records(title, SHOWN, map(vars, first))
     print_by_rule("rejected by rule", by_rule)
 
 

@@ -70,11 +70,8 @@ def validate(
             if settings.as_json:
                 print_json(verdict.to_json())
     if not settings.as_json:
-        print_records(
-            feed.name,
-            ("file", "read", "accepted", "rejected", "refused"),
-            ({**v.to_json(), "refused": "whole file" if v.refused else ""} for v in verdicts),
-        )
+        rows = ({**v.to_json(), "refused": "whole file" if v.refused else ""} for v in verdicts)
+        print_records(feed.name, ("file", "read", "accepted", "rejected", "refused"), rows)
         print_rejects(verdicts)
     sys.exit(code)
 

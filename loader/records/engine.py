@@ -136,10 +136,8 @@ def write_text(
         columns = [f"coalesce({columns[0]}, '') as {columns[0]}"]
         options += ", force_quote *"
     selected = f"select {', '.join(columns)} from ({query})"
-    run(
-        connection,
-        f"copy ({selected}) to {literal(str(target))} (format csv, header true{options})",
-    )
+    to = f"{literal(str(target))} (format csv, header true{options})"
+    run(connection, f"copy ({selected}) to {to}")
 
 
 @contextmanager
