@@ -154,16 +154,18 @@ def test_no_advice_that_is_refused_is_given(
 def test_a_table_that_another_loader_replaced_meanwhile_is_not_replaced_by_an_older_one(
     project: Path, replacing: Path, tables: Tables, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # GIVEN a load of a file, during which another load finds one more
+    # GIVEN a load of a file, during which another load replaces the table with another file
     monkeypatch.setattr("loader.jobs.attempts._WAITS", ())
     write(replacing, "a.csv", "one")
+    (project / "other").mkdir()
+    write(project / "other", "b.csv", "two")
 
     def overtake() -> None:
-        (replacing / "a.csv").rename(replacing / "b.csv")
-        load(project, Meddler("never", lambda: None))
-        (replacing / "b.csv").rename(replacing / "a.csv")
+        with monkeypatch.context() as other:
+            other.setenv("CTI_INDICATORS_LOCATION", "other/*.csv")
+            load(project, Meddler("never", lambda: None))
 
     # WHEN it goes on THEN it does not know of all that it would replace, and plans anew
     with pytest.raises(WarehouseTransient, match="another loader changed the ledger of this feed"):
-        load(project, Meddler("loading", overtake))
-    assert tables.rows("select uri from raw._loaded_files") == [("feed/b.csv",)]
+        load(project, Meddler("validating", overtake))
+    assert tables.rows("select uri from raw._loaded_files") == [("other/b.csv",)]

@@ -68,6 +68,9 @@ def test_loads_with_one_run_id_are_one_load_to_a_person(
     # AND what comes with the run id later has its number still
     assert load("e", *run) == 1
     loader("check")
+    # AND what another feed has loaded with it is a load of its own
+    tables.rows("update raw._loaded_files set feed = 'other.feed' where batch_id = 3")
+    assert load("f", "--run-id", "next") == 4
 
 
 def test_a_correction_of_two_versions_of_a_file_is_refused(

@@ -110,4 +110,8 @@ def test_processes_that_are_killed_leave_the_same_tables_as_one_loader(site: Sit
     # AND what the job has loaded can be taken back as one load
     site.loader("rollback", "1", "--yes").done()
     assert site.landed() == []
+    # ... and one of its files be asked for by all processes, each of which knows whose it is
+    again = ("--reload", ours[0])
+    loads = [site.load("--shard", f"{n}/{_SHARDS}", *again).done() for n in (0, 3)]
+    assert [outcome.objects[0]["files"] for outcome in loads] == [0, 1]
     site.loader("check").done()
