@@ -9,7 +9,7 @@ from typing import TextIO
 from loader.cli.output import shown
 from loader.errors import ConfigError
 from loader.jobs.replay import Corrections
-from loader.records.reader import MAX_RECORD_BYTES
+from loader.records.dialect import MAX_RECORD_BYTES
 from loader.validation.rejects import SHOWN, decoded, encoded
 from loader.warehouse.quarantine import Quarantined
 

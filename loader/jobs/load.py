@@ -1,4 +1,9 @@
-"""Loading a feed: find what is new, fetch, validate, land; all of it or nothing."""
+"""Loading a feed: find what is new, fetch, validate, land; all of it or nothing.
+
+Imports in functions spare a load of nothing new numpy.
+"""
+
+from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -8,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from loader import errors
 from loader.contract.feed import Feed
@@ -20,14 +25,15 @@ from loader.files.version import FileVersion, changed
 from loader.jobs.attempts import Observer, retried
 from loader.jobs.plan import LoadPlan, make_plan
 from loader.validation.rejects import Verdict
-from loader.validation.validator import FilePath, Validator
 from loader.warehouse.connection import Warehouse
 from loader.warehouse.copy_source import Files
 from loader.warehouse.landing import load_of, work_folder
 from loader.warehouse.ledger import Key, LedgerRow
 from loader.warehouse.project import Project
-from loader.warehouse.read_once import NotClean
 from loader.warehouse.work import check_folder, keep
+
+if TYPE_CHECKING:
+    from loader.validation.validator import FilePath, Validator
 
 # Where the rejected records of a refused load are written unless an option names another place.
 _REJECTS_FOLDER = "rejects"
@@ -150,6 +156,8 @@ class Load:
 
     def _fetched_and_judged(self, plan: LoadPlan) -> list[tuple[FileVersion, Verdict]]:
         """The new files and their verdicts, without files that are not new once they are read."""
+        from loader.validation.validator import Validator
+
         files, left = list[tuple[FileVersion, Verdict]](), iter(plan.new)
         wanted = [file.bytes for file in plan.new[: self.choice.max_files]]
         folder = Path(tempfile.mkdtemp(dir=self.spool))
@@ -214,7 +222,7 @@ class Load:
             self._refuse_too_many([verdict for _, verdict in files])
             try:
                 return self._land(plan, files, parallel)
-            except NotClean:
+            except errors.NotClean:
                 files = self._judged_after_all(files)
             except errors.WarehouseError as error:
                 if self.copies or not parallel or _UNDIVIDED not in str(error):
@@ -253,6 +261,8 @@ class Load:
 
     def _judged_after_all(self, files: Files) -> Files:
         """The same files, with verdicts on those that were to be read as they land."""
+        from loader.validation.validator import Validator
+
         unread = {file: v.text for file, v in files if v.unread and v.text}
         name = f"{self.feed.name}: judging {len(unread):,} files, which do not all go on clean"
         folder, advance = Path(tempfile.mkdtemp(dir=self.spool)), self.observer.advance

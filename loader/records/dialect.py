@@ -1,8 +1,11 @@
-"""The two bytes that give a delimited text its structure."""
+"""The two bytes that give a delimited text its structure, and how long a record may be."""
 
 import re
 from dataclasses import dataclass
 from functools import cached_property
+
+# Redshift: "COPY from Amazon S3", a single input row may have at most 4 MB.
+MAX_RECORD_BYTES = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,7 @@ from pathlib import Path
 import duckdb
 
 from loader.errors import ReconciliationError, StorageError
-from loader.records.dialect import Dialect
-from loader.records.reader import MAX_RECORD_BYTES
+from loader.records.dialect import MAX_RECORD_BYTES, Dialect
 
 # Enough for the reader's buffers (select_text) of so many threads; the validator keeps no rows. On
 # a machine of more cores, one thread for each would want more memory than there is a use for.

@@ -12,11 +12,8 @@ import numpy as np
 from loader.errors import DataRefused
 from loader.records import faults
 from loader.records.cut import Cut, Positions, cut_records
-from loader.records.dialect import Dialect
+from loader.records.dialect import MAX_RECORD_BYTES, Dialect
 from loader.records.faults import Fault, Rule
-
-# Redshift: "COPY from Amazon S3", a single input row may have at most 4 MB.
-MAX_RECORD_BYTES = 4 * 1024 * 1024
 
 # Larger ones fall out of the processor's cache between one step over them and the next.
 BLOCK_BYTES = 1024 * 1024

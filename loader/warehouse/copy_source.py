@@ -12,7 +12,7 @@ from loader.contract.feed import Feed
 from loader.files.archives import Compression, compression_of
 from loader.files.version import FileVersion
 from loader.records import engine
-from loader.records.reader import MAX_RECORD_BYTES
+from loader.records.dialect import MAX_RECORD_BYTES
 from loader.validation.rejects import Verdict
 from loader.warehouse.work import WorkFolder
 

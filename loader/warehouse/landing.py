@@ -3,24 +3,27 @@
 Staging brings records to where an INSERT can take them. On Redshift, COPY does it.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from loader import errors
 from loader.contract.feed import Feed
 from loader.files.version import FileVersion
-from loader.validation.reading import Advance
 from loader.validation.rejects import Verdict
 from loader.warehouse.connection import Warehouse
 from loader.warehouse.copy_source import CopyGroup, Files, copy_groups, merged
 from loader.warehouse.ledger import LedgerRow, State
 from loader.warehouse.quarantine import write_rejected
-from loader.warehouse.read_once import read_once
 from loader.warehouse.work import WorkFolder
+
+if TYPE_CHECKING:
+    from loader.validation.reading import Advance
 
 
 @contextmanager
@@ -55,6 +58,9 @@ def load_of(
         rows = []
         for number, (file, verdict) in enumerate(files):
             if verdict.unread:
+                # Here, since a load of nothing new needs nothing of what it imports.
+                from loader.warehouse.read_once import read_once
+
                 at = {"load_id": ids["load_id"], "loaded_at": now}
                 verdict = read_once(tables, feed, number, file, verdict, spool, advance, at)
             rows.append(ledger_row(ids, number, file, verdict, status))

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from loader.contract.feed import Feed
-from loader.errors import DataRefused
+from loader.errors import DataRefused, NotClean
 from loader.files.version import FileVersion
 from loader.validation.reading import Advance, Reading
 from loader.validation.rejects import Verdict
@@ -21,10 +21,6 @@ from loader.validation.screen import predicate
 from loader.validation.screening import Seen, as_it_is
 from loader.warehouse.connection import Warehouse
 from loader.warehouse.copy_source import file_group
-
-
-class NotClean(Exception):
-    """A file may have records to reject, or the engine cannot read it as it is."""
 
 
 def read_once(

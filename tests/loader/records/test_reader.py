@@ -16,9 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loader.errors import DataRefused
-from loader.records.dialect import Dialect
+from loader.records.dialect import MAX_RECORD_BYTES, Dialect
 from loader.records.reader import (
-    MAX_RECORD_BYTES,
     Block,
     is_one_record,
     read_blocks,
