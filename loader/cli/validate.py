@@ -54,7 +54,7 @@ def validate(
             try:
                 if not path.is_file():
                     raise ConfigError(f"{path} is not a regular file")
-                verdict = judge_file(validator, feed, str(path), path, spool, observer)
+                verdict = judge_file(validator, str(path), path, observer)
                 code = max(code, 1 if verdict.refused or verdict.rejected else 0)
             except (ConfigError, StorageError) as error:
                 verdict = Verdict(str(path), refused=str(error))

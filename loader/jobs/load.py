@@ -5,7 +5,6 @@ Imports in functions spare a load of nothing new numpy.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -17,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 from loader import errors
 from loader.contract.feed import Feed
-from loader.files.archives import plain_text
 from loader.files.choice import NEW, Choice
 from loader.files.spool import spool_folder
 from loader.files.store import Store, open_store
@@ -77,9 +75,7 @@ class RecordsRefused(errors.DataRefused):
         self.verdicts = [v for v in verdicts if v.refused or v.rejected]
 
 
-def judge_file(
-    validator: Validator, feed: Feed, name: str, path: Path, spool: Path, observer: Observer
-) -> Verdict:
+def judge_file(validator: Validator, name: str, path: Path, observer: Observer) -> Verdict:
     """The verdict on one file as it is stored, compressed or not. Raises OSError, FileChanged."""
     size = left = path.stat().st_size
 
@@ -90,7 +86,7 @@ def judge_file(
         left -= min(count, left)
 
     try:
-        text = plain_text(name, path, spool, feed.options.compression)
+        text = validator.plain_text(name, path)
         return validator.numbered(validator.validate(name, text, advance))
     except errors.DataRefused as error:
         return Verdict(name, refused=str(error))
@@ -147,11 +143,8 @@ class Load:
             plan = make_plan(self.feed, self.store, tables, self.choice)
             # A mistake in its location is told before anything is fetched.
             self.copies = work_folder(tables, self.feed) is not None
-        self.report = LoadReport(
-            self.feed.name,
-            files_loaded_before=plan.loaded_before,
-            files_rolled_back_before=len(plan.rolled_back),
-        )
+        self.report = LoadReport(self.feed.name, files_loaded_before=plan.loaded_before)
+        self.report.files_rolled_back_before = len(plan.rolled_back)
         return self._landed(plan, self._fetched_and_judged(plan) if plan.new else [])
 
     def _fetched_and_judged(self, plan: LoadPlan) -> list[tuple[FileVersion, Verdict]]:
@@ -160,19 +153,15 @@ class Load:
 
         files, left = list[tuple[FileVersion, Verdict]](), iter(plan.new)
         wanted = [file.bytes for file in plan.new[: self.choice.max_files]]
-        folder = Path(tempfile.mkdtemp(dir=self.spool))
         name = f"{self.feed.name}: validating {len(wanted):,} files"
+        step = self.observer.step(name, sum(wanted))
         # Where the engine reads files itself, a large one that begins clean is read as it lands.
-        with (
-            self.observer.step(name, sum(wanted)),
-            Validator(self.feed, folder, leave=not self.copies) as validator,
-        ):
+        with step, Validator(self.feed, self.spool, leave=not self.copies) as validator:
             fetched = islice(self._fetched(plan, left), self.choice.max_files)
             for file, path in validator.ahead(fetched, self.verdicts):
                 if file.key not in self.verdicts:
-                    self.verdicts[file.key] = judge_file(
-                        validator, self.feed, file.uri, path, folder, self.observer
-                    )
+                    judged = judge_file(validator, file.uri, path, self.observer)
+                    self.verdicts[file.key] = judged
                 files.append((file, self.verdicts[file.key]))
         self.report.files_left = len(list(left))
         replaces = self.feed.options.mode == "replace"
@@ -242,10 +231,8 @@ class Load:
             name = f"{self.feed.name}: validating and loading {len(files):,} files"
         try:
             to, how = (self.feed, files, self.spool, plan.ledger), (self.observer.advance, parallel)
-            with (
-                self.observer.step(name, unread or None),
-                self.project.warehouse(self.feed) as tables,
-            ):
+            step = self.observer.step(name, unread or None)
+            with step, self.project.warehouse(self.feed) as tables:
                 with load_of(tables, *to, *how, self.run_id) as self.landed:
                     self._check_unchanged(files)
                 # Without these notes it is as well loaded.
@@ -265,11 +252,11 @@ class Load:
 
         unread = {file: v.text for file, v in files if v.unread and v.text}
         name = f"{self.feed.name}: judging {len(unread):,} files, which do not all go on clean"
-        folder, advance = Path(tempfile.mkdtemp(dir=self.spool)), self.observer.advance
         step = self.observer.step(name, sum(text.stat().st_size for text in unread.values()))
-        with step, Validator(self.feed, folder) as validator:
+        with step, Validator(self.feed, self.spool) as validator:
             for file, text in unread.items():
-                self.verdicts[file.key] = validator.validate(file.uri, text, advance)
+                verdict = validator.validate(file.uri, text, self.observer.advance)
+                self.verdicts[file.key] = verdict
         return [(file, self.verdicts[file.key]) for file, _ in files]
 
     def _is_committed(self, tables: Warehouse) -> bool:
@@ -303,10 +290,9 @@ class Load:
         """The report on what was committed, once the rejected records are written as asked."""
         self.report.load = max((row.batch_id for row in rows), default=None)
         self.report.files = len(rows)
-        for row in rows:
-            self.report.records_read += row.records_read
-            self.report.records_loaded += row.records_loaded
-            self.report.records_rejected += row.records_rejected
+        self.report.records_read = sum(row.records_read for row in rows)
+        self.report.records_loaded = sum(row.records_loaded for row in rows)
+        self.report.records_rejected = sum(row.records_rejected for row in rows)
         if self.rejects_to:
             # Loads that share a number write a file each.
             own = f"-{rows[0].load_id}" if rows and self.run_id else ""

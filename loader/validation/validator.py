@@ -6,6 +6,7 @@ records of one, what it did not clear of the one before is judged.
 """
 
 import shutil
+import tempfile
 from collections import defaultdict
 from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -41,15 +42,18 @@ Segments = Iterable[tuple[list[Block], Positions]]
 
 
 class Validator(AbstractContextManager["Validator"]):
-    """Validates the files of one feed, leaving what it writes in a spool folder."""
+    """Validates the files of one feed, leaving what it writes in a folder of its own."""
 
     def __init__(self, feed: Feed, spool: Path, leave: bool = False) -> None:
-        """leave: whether to leave a large file that begins clean to whoever lands it."""
+        """spool: where its folder is made.
+
+        leave: whether to leave a large file that begins clean to whoever lands it.
+        """
         self._feed = feed
-        self._spool = spool
+        self._spool = Path(tempfile.mkdtemp(dir=spool))
         # What is left must come into the table whole, to be counted there.
         self._leave = leave and not feed.options.record_number
-        self._connection = engine.connect(spool)
+        self._connection = engine.connect(self._spool)
         self._judge = Judge(feed, partial(engine.pattern_matches, self._connection))
         # With a cursor of its own: it screens in another thread while the judge asks for patterns.
         self._screening = Screening(feed, self._connection.cursor())
@@ -58,6 +62,10 @@ class Validator(AbstractContextManager["Validator"]):
 
     def __exit__(self, *_: object) -> None:
         self._connection.close()  # and with it the screen's cursor
+
+    def plain_text(self, name: str, path: Path) -> Path:
+        """The text of a file as it is stored. Raises DataRefused, ConfigError, OSError."""
+        return plain_text(name, path, self._spool, self._feed.options.compression)
 
     def validate(self, name: str, path: Path, advance: Advance = lambda _: None) -> Verdict:
         """Judge every record of a plain text file.
@@ -102,7 +110,7 @@ class Validator(AbstractContextManager["Validator"]):
         alike = defaultdict[Any, list[tuple[Reading, list[Block]]]](list)
         for file, path in files:
             with suppress(DataRefused, OSError):
-                text = plain_text(file.uri, path, self._spool, self._feed.options.compression)
+                text = self.plain_text(file.uri, path)
                 if text.stat().st_size <= _SMALL_BYTES:
                     with self._reading(file.uri, text, lambda _: None) as reading:
                         blocks = list(reading.blocks())

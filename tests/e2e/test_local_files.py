@@ -18,7 +18,6 @@ from loader.warehouse.project import Project
 if TYPE_CHECKING:
     from e2e.engines import Tables
 
-    from loader.contract.feed import Feed
     from loader.validation.reading import Reading
     from loader.validation.rejects import Verdict
     from loader.validation.validator import Validator
@@ -153,9 +152,9 @@ def test_a_load_of_the_same_files_meanwhile_costs_a_second_try(
     judged, overtaken = list[str](), list[int | None]()
     judge = pipeline.judge_file
 
-    def judging(validator: Validator, feed: Feed, name: str, *rest: Any) -> Verdict:
+    def judging(validator: Validator, name: str, *rest: Any) -> Verdict:
         judged.append(name)
-        return judge(validator, feed, name, *rest)
+        return judge(validator, name, *rest)
 
     def overtake() -> None:
         if not overtaken:

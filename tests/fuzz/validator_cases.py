@@ -54,7 +54,7 @@ class ValidatorCases:
             _check_bytes(file.data[expected.data_offset :], rejects, accepted)
             _check_fates(rejects, accepted, expected)
             self._check_written(validator, verdict, expected, file)
-        for left in spool.iterdir():
+        for left in spool.glob("*/*"):
             left.unlink()
 
     def close(self) -> None:

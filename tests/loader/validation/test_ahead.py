@@ -15,7 +15,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loader.errors import ReconciliationError
-from loader.files.archives import plain_text
 from loader.files.version import FileVersion
 from loader.validation import validator as module
 from loader.validation.rejects import Reject
@@ -84,7 +83,7 @@ def told(
     validator: Validator, spool: Path, file: FileVersion, path: Path
 ) -> tuple[dict[str, Any], list[Reject], bytes | None]:
     """What a verdict says, its rejects, and the accepted records; as a load asks for it."""
-    text = plain_text(file.uri, path, spool)
+    text = validator.plain_text(file.uri, path)
     verdict = validator.validate(file.uri, text)
     seen = {name: getattr(verdict, name) for name in ("file", "read", "accepted", "rejected")}
     seen |= {name: getattr(verdict, name) for name in ("refused", "columns", "plain", "header")}
@@ -167,7 +166,7 @@ def test_the_engine_is_asked_once_for_files_of_a_kind(
     # WHEN they are judged
     with Validator(make_feed(COLUMNS), spool) as validator:
         verdicts = [
-            validator.validate(file.uri, plain_text(file.uri, path, spool))
+            validator.validate(file.uri, validator.plain_text(file.uri, path))
             for file, path in validator.ahead(files, ())
         ]
         # AND are not judged again when a load is tried again
