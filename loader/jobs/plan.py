@@ -1,7 +1,7 @@
 """What a load would do: which files are new, the SQL that would load them, COPY's manifests."""
 
 from collections import defaultdict
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Set
 from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import chain, islice
@@ -26,7 +26,8 @@ from loader.warehouse.work import feed_folder
 # and Redshift takes 16. With fewer, either engine would look through the ledger more often.
 _AT_ONCE = 10_000
 
-Reloads = frozenset[str]
+# The ledger's versions of files that it knows by another path, by the one of today.
+Renamed = dict[str, list[dict[str, Any]]]
 Status = dict[tuple[str, str | None], str]
 
 
@@ -82,9 +83,8 @@ def make_plan(feed: Feed, store: Store, tables: Warehouse, choice: Choice) -> Lo
     new, gone = dict[str, FileVersion](), set(reloads)
 
     @cache
-    def renamed() -> dict[str, list[dict[str, Any]]]:
-        """The ledger's versions of files that it knows by another path, by the one of today."""
-        found = defaultdict[str, list[dict[str, Any]]](list)
+    def renamed() -> Renamed:
+        found: Renamed = defaultdict(list)
         for row in tables.rows("file_versions"):
             if (name := store.name(row["uri"])) != row["uri"]:
                 found[name].append(row)
@@ -118,10 +118,7 @@ def make_plan(feed: Feed, store: Store, tables: Warehouse, choice: Choice) -> Lo
 
 
 def _known(
-    tables: Warehouse,
-    files: list[FileVersion],
-    reloads: Reloads,
-    renamed: Callable[[], dict[str, list[dict[str, Any]]]],
+    tables: Warehouse, files: list[FileVersion], reloads: Set[str], renamed: Callable[[], Renamed]
 ) -> tuple[list[FileVersion], Status]:
     """The files under the names that the ledger has for them, and the status of its versions."""
     listed = {file.uri for file in files}
