@@ -101,18 +101,12 @@ def merged(feed: Feed, groups: Iterable[CopyGroup], folder: str = "") -> list[Co
 
 
 def copy_groups(
-    feed: Feed,
-    files: Files,
-    rejected: Sequence[CopyGroup],
-    work: WorkFolder | None,
-    settings: Mapping[str, Any],
-    spool: Path,
+    feed: Feed, files: Files, work: WorkFolder | None, settings: Mapping[str, Any], spool: Path
 ) -> Iterator[CopyGroup]:
     """What an engine reads: local files or, with a work folder, objects in S3.
 
     These are the files themselves if they are large and COPY cannot misread them, else gzip parts.
-    rejected: the group of the rejected records, in a file on disk. settings: of COPY. Raises
-    StorageError.
+    settings: of COPY. Raises StorageError.
     """
     rewritten = []
     for number, (file, verdict) in enumerate(files):
@@ -130,8 +124,6 @@ def copy_groups(
             rewritten.append(group)
     if work and rewritten:
         yield _parts(feed, rewritten, work, spool)
-    for group in rejected:
-        yield replace(group, paths=(work.upload(Path(*group.paths)),)) if work else group
 
 
 def _parts(feed: Feed, files: Iterable[CopyGroup], work: WorkFolder, spool: Path) -> CopyGroup:

@@ -162,11 +162,10 @@ def _staged(
     Raises ConfigError, StorageError, WarehouseError, ReconciliationError.
     """
     work = work_folder(tables, feed)
-    rejected = write_rejected(spool / "rejected.csv.gz", feed, files)
     try:
-        settings = tables.render("copy_settings")
-        sources = copy_groups(feed, files, rejected, work, settings, spool)
-        groups = merged(feed, sources, work.uri if work else "")
+        rejected = write_rejected(spool / "rejected.csv.gz", feed, files, work)
+        accepted = copy_groups(feed, files, work, tables.render("copy_settings"), spool)
+        groups = merged(feed, [*accepted, *rejected], work.uri if work else "")
         groups = [replace(group, parallel=parallel) for group in groups]
         for group in groups:
             if work:

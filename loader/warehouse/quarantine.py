@@ -15,6 +15,7 @@ from loader.validation import rejects
 from loader.validation.rejects import Reject
 from loader.warehouse.connection import Warehouse
 from loader.warehouse.copy_source import NUMBER, CopyGroup, Files
+from loader.warehouse.work import WorkFolder
 
 # Of gzip: it compresses these texts well at any, and costs the least time at this one.
 _LEVEL = 1
@@ -44,8 +45,13 @@ class Quarantined(Reject):
         return {"load": self.batch_id, **super().to_json(), "contract": self.contract}
 
 
-def write_rejected(path: Path, feed: Feed, files: Files) -> list[CopyGroup]:
-    """Writes the rejected records of files as gzip CSV; the group of it, if any."""
+def write_rejected(
+    path: Path, feed: Feed, files: Files, work: WorkFolder | None
+) -> list[CopyGroup]:
+    """Writes the rejected records of files as gzip CSV; the group of it, if any.
+
+    work: where the engine reads it, if it reads no local files. Raises StorageError.
+    """
     count, contract = 0, feed.fingerprint
     with gzip.open(path, "wt", _LEVEL, encoding="utf-8", newline="") as out:
         writer = csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_ALL)
@@ -56,8 +62,10 @@ def write_rejected(path: Path, feed: Feed, files: Files) -> list[CopyGroup]:
             for row in verdict.rejects.rows():
                 writer.writerow((number, file.uri, file.etag, *row, header, contract))
                 count += 1
-    group = CopyGroup((str(path),), _STAGED, count, COLUMNS, compression="gzip", table="quarantine")
-    return [group] if count else []
+    if not count:
+        return []
+    place = work.upload(path) if work else str(path)
+    return [CopyGroup((place,), _STAGED, count, COLUMNS, compression="gzip", table="quarantine")]
 
 
 def mark_replayed(

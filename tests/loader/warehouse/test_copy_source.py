@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from loader.files.version import FileVersion
-from loader.validation.rejects import Verdict
+from loader.validation.rejects import Reject, RejectLog, Verdict
 from loader.warehouse.copy_source import CopyGroup, copy_groups, merged
+from loader.warehouse.quarantine import write_rejected
 from loader.warehouse.work import WorkFolder
 
 if TYPE_CHECKING:
@@ -91,7 +92,6 @@ def test_copy_reads_an_object_itself_only_if_it_is_large_and_cannot_be_misread(
     (group,) = copy_groups(
         make_feed({"a": {}, "b": {}}),
         [empty, (FileVersion(uri, size, "e"), verdict)],
-        [],
         work,
         SETTINGS,
         tmp_path,
@@ -114,9 +114,11 @@ def test_copy_reads_an_object_itself_only_if_it_is_large_and_cannot_be_misread(
 def test_rejected_records_are_a_group_of_their_own(
     make_feed: MakeFeed, tmp_path: Path, work: FakeWork
 ) -> None:
-    path = tmp_path / "rejected.csv.gz"
-    path.write_bytes(gzip.compress(b"x\n1\n"))
-    rejected = CopyGroup((str(path),), ("x",), 1, ("x",), compression="gzip", table="quarantine")
-    (group,) = copy_groups(make_feed({"a": {}}), [], [rejected], work, SETTINGS, tmp_path)
-    assert (group.table, group.compression) == ("quarantine", "gzip")
-    assert gzip.decompress((work.folder / "rejected.csv.gz").read_bytes()) == b"x\n1\n"
+    log = RejectLog(tmp_path / "log", "a.csv")
+    log.write([Reject("a.csv", 1, 2, None, "r", None, "m", b"x")])
+    verdict = Verdict("a.csv", read=1, rejects=log, header="a")
+    path, files = tmp_path / "rejected.csv.gz", [(FileVersion("a.csv", 1, "e"), verdict)]
+    (group,) = write_rejected(path, make_feed({"a": {}}), files, work)
+    assert (group.table, group.compression, group.records) == ("quarantine", "gzip", 1)
+    assert group.paths == ("s3://work/rejected.csv.gz",)
+    assert (work.folder / "rejected.csv.gz").read_bytes() == path.read_bytes()

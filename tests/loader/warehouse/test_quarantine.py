@@ -33,10 +33,11 @@ def kept(feed: Any, folder: Path, *raws: bytes, value: str | None = "v") -> list
     )
     verdict = Verdict("in/a.csv", read=len(raws), rejects=log, header="a,b")
     written = folder / "rejected.csv.gz"
-    (group,) = write_rejected(written, feed, [(FILE, verdict)])
+    (group,) = write_rejected(written, feed, [(FILE, verdict)], None)
     with gzip.open(written, "rt", encoding="utf-8", newline="") as text:
         found = list(csv.DictReader(text))
-    assert len(found) == group.records
+    assert (group.table, group.compression) == ("quarantine", "gzip")
+    assert (group.paths, group.records) == ((str(written),), len(found))
     assert list(found[0]) == ["_number", *COLUMNS]
     for row in found:
         # Redshift: VARCHAR holds at most 65,535 bytes, none of them NUL.
