@@ -98,7 +98,7 @@ def cut_records(data: bytes, dialect: Dialect, final: bool) -> Cut:
     open_at: int | None = None
     malformed: list[tuple[int, int]] = []
     if dialect.quote in data:
-        malformed, open_at = _malformed_spans(data, array, marks, dialect, final)
+        malformed, open_at = _malformed_spans(data, marks, dialect, final)
         if malformed:
             marks = marks.without_quotes(malformed)
     is_stop = feeds & marks.outside
@@ -147,7 +147,7 @@ def _opening(quotes: Positions) -> int:
 
 
 def _malformed_spans(
-    data: bytes, array: _Bytes, marks: _Marks, dialect: Dialect, final: bool
+    data: bytes, marks: _Marks, dialect: Dialect, final: bool
 ) -> tuple[list[tuple[int, int]], int | None]:
     """The records with a misplaced quote, as (start, next), and where a quote is that the end of
     the file leaves open. The next of a record that may go on in the next read is past the data.
@@ -158,7 +158,7 @@ def _malformed_spans(
     and the reading starts anew there.
     """
     quotes = marks.at[marks.is_quote]
-    opens_ill, closes_ill = _ill_placed(array, quotes, dialect)
+    opens_ill, closes_ill = _ill_placed(data, quotes, dialect)
     odd = (np.arange(len(quotes)) & 1).astype(bool)
     # Which quotes are ill placed if an even one opens, and if an odd one does.
     ill = (
@@ -195,20 +195,11 @@ def _malformed_spans(
         first, resumed_at = int(np.searchsorted(quotes, end)), end
 
 
-def _ill_placed(array: _Bytes, quotes: Positions, dialect: Dialect) -> tuple[_Bools, _Bools]:
+def _ill_placed(data: bytes, quotes: Positions, dialect: Dialect) -> tuple[_Bools, _Bools]:
     """Which quotes cannot open a field where they stand, and which cannot close one."""
     # What lies before and after the data counts as a line end.
-    last = len(array) - 1
-    before, after = array[quotes - 1], array[np.minimum(quotes + 1, last)]
-    if quotes[0] == 0:
-        before[0] = LF
-    if quotes[-1] == last:
-        after[-1] = LF
+    padded = np.frombuffer(b"\n%b\n\n" % data, np.uint8)
+    before, after = padded[quotes], padded[quotes + 2]
     opens_ill = (before != dialect.delimiter) & (before != LF) & (before != dialect.quote)
     closes_ill = (after != dialect.delimiter) & (after != LF) & (after != dialect.quote)
-    returns = np.flatnonzero(closes_ill & (after == CR))
-    if len(returns):
-        beyond = quotes[returns] + 2
-        second = np.where(beyond <= last, array[np.minimum(beyond, last)], LF)
-        closes_ill[returns] = second != LF
-    return opens_ill, closes_ill
+    return opens_ill, closes_ill & ((after != CR) | (padded[quotes + 3] != LF))
