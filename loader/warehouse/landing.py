@@ -62,7 +62,7 @@ def load_of(
                 from loader.warehouse.read_once import read_once
 
                 at = {"load_id": ids["load_id"], "loaded_at": now}
-                verdict = read_once(tables, feed, number, file, verdict, spool, advance, at)
+                verdict = read_once(tables, feed, number, verdict, advance, at)
             rows.append(ledger_row(ids, number, file, verdict, status))
         insert(tables, groups, rows, now)
         yield rows

@@ -14,7 +14,6 @@ from typing import Any
 
 from loader.contract.feed import Feed
 from loader.errors import DataRefused, NotClean
-from loader.files.version import FileVersion
 from loader.validation.reading import Advance, Reading
 from loader.validation.rejects import Verdict
 from loader.validation.screen import predicate
@@ -27,9 +26,7 @@ def read_once(
     tables: Warehouse,
     feed: Feed,
     number: int,
-    file: FileVersion,
     unread: Verdict,
-    spool: Path,
     advance: Advance,
     at: Mapping[str, Any],
 ) -> Verdict:
@@ -51,8 +48,9 @@ def read_once(
         return Seen(row["records"], row["value_bytes"]), row["unclear"]
 
     with unread.text.open("rb") as text, suppress(DataRefused):
-        stem = Path(tempfile.mkdtemp(dir=spool)) / stage
-        reading = Reading(file.uri, unread.text, text, stem, feed, advance)
+        # Each try has a folder of its own, beside the one before.
+        stem = Path(tempfile.mkdtemp(dir=unread.text.parent)) / stage
+        reading = Reading(unread.file, unread.text, text, stem, feed, advance)
         if verdict := as_it_is(reading, screen, tables.interrupter()):
             return verdict
-    raise NotClean(file.uri)
+    raise NotClean(unread.file)
