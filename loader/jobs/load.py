@@ -160,8 +160,7 @@ class Load:
             fetched = islice(self._fetched(plan, left), self.choice.max_files)
             for file, path in validator.ahead(fetched, self.verdicts):
                 if file.key not in self.verdicts:
-                    judged = judge_file(validator, file.uri, path, self.observer)
-                    self.verdicts[file.key] = judged
+                    self.verdicts[file.key] = judge_file(validator, file.uri, path, self.observer)
                 files.append((file, self.verdicts[file.key]))
         self.report.files_left = len(list(left))
         replaces = self.feed.options.mode == "replace"
@@ -255,8 +254,7 @@ class Load:
         step = self.observer.step(name, sum(text.stat().st_size for text in unread.values()))
         with step, Validator(self.feed, self.spool) as validator:
             for file, text in unread.items():
-                verdict = validator.validate(file.uri, text, self.observer.advance)
-                self.verdicts[file.key] = verdict
+                self.verdicts[file.key] = validator.validate(file.uri, text, self.observer.advance)
         return [(file, self.verdicts[file.key]) for file, _ in files]
 
     def _is_committed(self, tables: Warehouse) -> bool:

@@ -3,14 +3,12 @@
 Staging brings records to where an INSERT can take them. On Redshift, COPY does it.
 """
 
-from __future__ import annotations
-
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from loader import errors
 from loader.contract.feed import Feed
@@ -22,9 +20,6 @@ from loader.warehouse.ledger import LedgerRow, State
 from loader.warehouse.quarantine import write_rejected
 from loader.warehouse.work import WorkFolder
 
-if TYPE_CHECKING:
-    from loader.validation.reading import Advance
-
 
 @contextmanager
 def load_of(
@@ -33,7 +28,7 @@ def load_of(
     files: Files,
     spool: Path,
     planned: State | None = None,
-    advance: Advance = lambda _: None,
+    advance: Callable[[int], None] = lambda _: None,
     parallel: bool = True,
     run_id: str | None = None,
 ) -> Iterator[list[LedgerRow]]:
