@@ -266,7 +266,7 @@ class Feed(_Frozen):
         """The delimiter and the quote of its files."""
         return Dialect(ord(self.options.delimiter), ord(self.options.quote))
 
-    @property
+    @cached_property
     def column_names(self) -> tuple[str, ...]:
         """The file's columns, in the contract's order."""
         return tuple(column.name for column in self.columns)

@@ -74,7 +74,7 @@ class _Marks:
         """The marks with quotes in these spans taken for plain text."""
         is_quote = self.is_quote.copy()
         for start, end in spans:
-            low, high = np.searchsorted(self.at, (start, end))
+            low, high = self.at.searchsorted((start, end))
             is_quote[low:high] = False
         return _Marks(self.at, self.kind, is_quote)
 
@@ -103,7 +103,7 @@ def cut_records(data: bytes, dialect: Dialect, final: bool) -> Cut:
             marks = marks.without_quotes(malformed)
     is_stop = feeds & marks.outside
     for start, end in malformed:
-        low, high = np.searchsorted(marks.at, (start, end - 1))
+        low, high = marks.at.searchsorted((start, end - 1))
         is_stop[low:high] = False
     last = np.flatnonzero(is_stop)
     nexts = marks.at[last] + 1
@@ -175,12 +175,12 @@ def _malformed_spans(
     open_at: int | None = None
     while True:
         candidates = ill[first & 1]
-        found = int(np.searchsorted(candidates, first))
+        found = int(candidates.searchsorted(first))
         if found == len(candidates):
             return spans, open_at
         position = int(quotes[candidates[found]])
         # The record starts after the last line feed outside quotes.
-        feed = int(np.searchsorted(feeds[first & 1], position)) - 1
+        feed = int(feeds[first & 1].searchsorted(position)) - 1
         start = max(resumed_at, int(feeds[first & 1][feed]) + 1) if feed >= 0 else resumed_at
         match = dialect.rest_of_malformed.match(data, position + 1)
         stop = match.end() if match else position + 1
@@ -192,7 +192,7 @@ def _malformed_spans(
         else:
             end = len(data) + 1
         spans.append((start, end))
-        first, resumed_at = int(np.searchsorted(quotes, end)), end
+        first, resumed_at = int(quotes.searchsorted(end)), end
 
 
 def _ill_placed(data: bytes, quotes: Positions, dialect: Dialect) -> tuple[_Bools, _Bools]:

@@ -59,7 +59,7 @@ class Block:
     def line(self, index: int) -> int:
         """The physical line on which a record starts; the file's first line is 1."""
         start = self.cut.starts[index]
-        return self.first_line + int(np.searchsorted(self.cut.line_feeds, start))
+        return self.first_line + int(self.cut.line_feeds.searchsorted(start))
 
     def find(self, raw: bytes) -> int | None:
         """The first record that has just this text, by its place in the block."""
@@ -135,7 +135,7 @@ def read_header(file: BinaryIO, dialect: Dialect) -> Header:
         has_crlf=bool(cut.nexts[0] - cut.ends[0] == len(b"\r\n")),
         has_bom=bool(bom),
         data_offset=bom + int(cut.nexts[0]),
-        data_line=1 + int(np.searchsorted(cut.line_feeds, cut.nexts[0])),
+        data_line=1 + int(cut.line_feeds.searchsorted(cut.nexts[0])),
     )
 
 
@@ -169,7 +169,7 @@ def read_blocks(
             yield Block(record, line, text, cut, _judge_form(text, dialect, width, cut, utf8))
         carry = data[consumed:]
         record += len(cut.nexts)
-        line += int(np.searchsorted(cut.line_feeds, consumed))
+        line += int(cut.line_feeds.searchsorted(consumed))
         if len(carry) > _MAX_UNFINISHED_BYTES:
             raise DataRefused(
                 f"record {record} on line {line} does not end within"
@@ -192,12 +192,12 @@ def _judge_form(
     found: dict[int, Fault] = {}
 
     def blame(positions: Positions, rule: Rule) -> None:
-        for index in np.unique(np.searchsorted(cut.nexts, positions, side="right")).tolist():
+        for index in np.unique(cut.nexts.searchsorted(positions, side="right")).tolist():
             found.setdefault(index, rule.broken())
 
     for start in cut.malformed_starts:
         if start < len(data):
-            index = int(np.searchsorted(starts, start))
+            index = int(starts.searchsorted(start))
             found[index] = _explain(data[start : ends[index]], dialect)
     if 0 in data:
         blame(np.flatnonzero(np.frombuffer(data, np.uint8) == 0), faults.NUL_BYTE)
@@ -223,11 +223,11 @@ def _not_utf8(data: bytes, cut: Cut) -> list[int]:
     # In pieces of whole records: a decoded text of megabytes costs more to allocate than to decode.
     index = position = 0
     while index < len(nexts):
-        upto = max(index, int(np.searchsorted(nexts, position + _DECODED_BYTES)) - 1)
+        upto = max(index, int(nexts.searchsorted(position + _DECODED_BYTES)) - 1)
         try:
             codecs.utf_8_decode(text[position : nexts[upto]], "strict", True)
         except UnicodeDecodeError as error:
-            upto = int(np.searchsorted(nexts, position + error.start, side="right"))
+            upto = int(nexts.searchsorted(position + error.start, side="right"))
             found.append(upto)
         index, position = upto + 1, int(nexts[upto])
     return found
