@@ -1,6 +1,5 @@
 """Judging quarantined records again, and loading those that pass."""
 
-import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -63,30 +62,26 @@ def replay(
             records = quarantined(tables, batch_id)
             if corrections is not None:
                 records = _corrected(records, corrections)
-            report, folder = ReplayReport(), Path(tempfile.mkdtemp(dir=spool))
-            waiting = [
-                _written(members, folder / f"replay-{number}.csv", feed.dialect, report)
-                for number, (_, members) in enumerate(
-                    groupby(records, key=lambda record: (record.load_id, record.file))
-                )
-            ]
+            report = ReplayReport()
+            files = groupby(records, key=lambda record: (record.load_id, record.file))
+            waiting = [_written(members, spool, feed.dialect, report) for _, members in files]
         replays: list[_Passed] = []
-        with Validator(feed, folder) as validator:
+        with Validator(feed, spool) as validator:
             for written in waiting:
                 uri = written[0].file
                 with observer.step(f"{feed.name}: judging the records of {uri} again"):
                     replays += _judge_again(validator, written, report.by_rule)
         if not replays:
             return report
-        files = [
+        passed = [
             (FileVersion(first.file, 0, first.etag, time=first.file_time), verdict)
             for first, _, verdict in replays
         ]
         try:
-            with project.warehouse(feed) as tables, load_of(tables, feed, files, spool) as rows:
+            with project.warehouse(feed) as tables, load_of(tables, feed, passed, spool) as rows:
                 report.load = rows[0].batch_id
-                for (first, passed, _), row in zip(replays, rows, strict=True):
-                    mark_replayed(tables, row.load_id, first.load_id, first.file, passed)
+                for (first, numbers, _), row in zip(replays, rows, strict=True):
+                    mark_replayed(tables, row.load_id, first.load_id, first.file, numbers)
         except CommitUnknown as error:
             # Not to be tried again: what was replayed is no longer in quarantine to be found.
             raise WarehouseError(
@@ -120,10 +115,10 @@ def _corrected(records: Iterable[Quarantined], corrections: Corrections) -> Iter
 
 
 def _written(
-    records: Iterator[Quarantined], path: Path, dialect: Dialect, report: ReplayReport
+    records: Iterator[Quarantined], spool: Path, dialect: Dialect, report: ReplayReport
 ) -> _Written:
     """Writes the records of one file so that they can be validated like a file; counts all."""
-    first = next(records)
+    first, path = next(records), spool / f"replay-{report.records_judged}.csv"
     header, numbers = (first.header or "").encode(), list[int]()
     with path.open("wb") as out:
         out.write(header + b"\n")
