@@ -1,16 +1,24 @@
-"""The commands history, check and rollback. Imports in them spare `--help` dbt and DuckDB."""
+"""The commands history, check, rollback, archive. Their imports spare `--help` dbt and DuckDB."""
+
+from __future__ import annotations
 
 import sys
 import time
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import click
 
 from loader import interrupts
 from loader.cli import output
+from loader.cli.exits import for_each
 from loader.cli.load import build
 from loader.cli.options import LOAD_ID, Settings, command, select_option
 from loader.errors import ConfigError, DataRefused
+
+if TYPE_CHECKING:
+    from loader.contract.feed import Feed
 
 
 @command(select_option)
@@ -118,6 +126,62 @@ def rollback(
     build(settings, feed, done, f"{taken} is rolled back", started)
 
 
+def days_ago(text: str) -> datetime:
+    """The time so many days ago, as in 90d."""
+    return datetime.now(UTC) - timedelta(click.IntRange(0, 99_999)(text.removesuffix("d")) or 0)
+
+
+@command(
+    select_option,
+    click.option(
+        "--older-than",
+        "ago",
+        type=days_ago,
+        metavar="DAYS",
+        help="Loads older than, as in 90d.",
+    ),
+    click.option(
+        "--before", type=click.DateTime(["%Y-%m-%d"]), help="Loads of before this day, UTC."
+    ),
+    click.option("--yes", "-y", is_flag=True, help="Do not ask."),
+)
+def archive(settings: Settings, ago: datetime | None, before: datetime | None, yes: bool) -> None:
+    """Delete landed records that every mart has counted; shows them and asks first.
+
+    Ledger and marts keep their number, the quarantine the rule that each rejected record breaks
+    without its text. `load --reload FILE` brings the records of a file back.
+
+    \b
+    Example: python -m loader archive --older-than 90d
+    """
+    from loader.jobs.archive import archivable
+    from loader.jobs.archive import archive as archive_feed
+
+    if (ago is None) == (before is None):
+        raise ConfigError("say which loads to archive: --older-than DAYS or --before DATE")
+    until = f"{ago or before:%Y-%m-%d %H:%M:%S}"
+
+    def archive_one(feed: Feed) -> None:
+        loads = archivable(settings.project, feed, until)
+        columns = ("load", "loaded_at", "files", "records_loaded", "records_rejected")
+        if not settings.as_json and loads:
+            output.print_records(f"{feed.name}: to be archived", columns, loads)
+        if loads and not yes:
+            _confirm(f"archive deletes the landed records of {len(loads)} loads of {feed.name}")
+        loads = archive_feed(settings.project, feed, until, observer) if loads else []
+        done = {name: sum(load[name] for load in loads) for name in columns[2:]}
+        if settings.as_json:
+            output.print_json({"feed": feed.name, "before": until, "loads": len(loads), **done})
+        else:
+            output.say(
+                f"{feed.name}: archived {done['records_loaded']:,} records of {len(loads)} loads of"
+                f" before {until} UTC"
+            )
+
+    observer = output.ProgressReport(settings.as_json)
+    for_each(settings.feeds(), archive_one)
+
+
 def _confirm(what: str) -> None:
     """Asks a person at a terminal. Raises ConfigError if there is none, or it says no."""
     if not sys.stdin.isatty():
@@ -126,4 +190,4 @@ def _confirm(what: str) -> None:
         if click.confirm(f"{what}. Go on?", err=True):
             return
     interrupts.check()
-    raise ConfigError("nothing was rolled back")
+    raise ConfigError("nothing was done")

@@ -215,7 +215,7 @@ def _nothing_new(settings: Settings, feed: Feed, loaded_before: int, rolled_back
         return f"{feed.name}: nothing to load; no file matches {location}"
     hint = "; --reload FILE loads one again" if rolled_back else ""
     if settings.reloads:
-        hint = "; --reload takes only a file whose load was rolled back, see `rollback --help`"
+        hint = "; --reload takes only a file that was rolled back or archived"
     before = _before(loaded_before, rolled_back, f" files of {location}")
     return f"{feed.name}: nothing new; {before}{hint}"
 

@@ -6,7 +6,7 @@ import click
 
 from loader import __version__, interrupts
 from loader.cli.exits import INTERRUPTED
-from loader.cli.ledger import check, history, rollback
+from loader.cli.ledger import archive, check, history, rollback
 from loader.cli.load import load, plan, run
 from loader.cli.rejects import rejects, replay
 from loader.cli.validate import validate
@@ -19,7 +19,7 @@ interrupted. A command for several feeds ends with the highest code of them.
 
 
 @click.group(
-    commands=[plan, validate, load, run, history, rejects, replay, check, rollback],
+    commands=[plan, validate, load, run, history, rejects, replay, check, rollback, archive],
     epilog=_EPILOG,
     context_settings={"help_option_names": ["-h", "--help"]},
 )

@@ -27,8 +27,8 @@ LOAD_ID = click.IntRange(min=1, max=2**63 - 1)
 class Settings:
     """The options that several commands have, as they were given to one.
 
-    selected: names of feeds. reloads: uris of files that were rolled back and are to be loaded
-    again. max_files: how many files a load takes at most. shard: if given, only files of it.
+    selected: names of feeds. reloads: uris of files that were rolled back or archived and are to be
+    loaded again. max_files: how many files a load takes at most. shard: if given, only files of it.
     run_id: loads with the same one have one number. rejects_to: a folder or s3://bucket/prefix/.
     """
 
@@ -158,7 +158,7 @@ _options = (
         "reloads",
         multiple=True,
         metavar="FILE",
-        help="Load this file though it was rolled back, named as in `history`; repeatable.",
+        help="Load this file though rolled back or archived, named as in `history`; repeatable.",
     ),
     click.option(
         "--max-files", type=click.IntRange(1), metavar="N", help="Load the oldest N of each feed."

@@ -25,7 +25,7 @@ from loader.jobs.plan import LoadPlan, make_plan
 from loader.validation.rejects import Verdict
 from loader.warehouse.connection import Warehouse
 from loader.warehouse.copy_source import Files
-from loader.warehouse.landing import load_of, work_folder
+from loader.warehouse.landing import load_of, restore, work_folder
 from loader.warehouse.ledger import Key, LedgerRow
 from loader.warehouse.project import Project
 from loader.warehouse.work import check_folder, keep
@@ -175,10 +175,10 @@ class Load:
             file, path = self.store.fetch(listed, self.spool)
             # A local file that was only touched shows its old ETag once it is read.
             status = None if self.feed.options.mode == "replace" else plan.status_of(file)
-            if status == "loaded":
-                self.report.files_loaded_before += 1
-            elif status == "rolled back":
+            if status == "rolled back":
                 self.report.files_rolled_back_before += 1
+            elif status:
+                self.report.files_loaded_before += 1
             else:
                 yield file, path
 
@@ -234,6 +234,8 @@ class Load:
             with step, self.project.warehouse(self.feed) as tables:
                 with load_of(tables, *to, *how, self.run_id) as self.landed:
                     self._check_unchanged(files)
+                    if self.choice.reloads:
+                        restore(tables, self.landed)
                 # Without these notes it is as well loaded.
                 with suppress(errors.WarehouseError):
                     self._tell_of_others(tables)

@@ -38,7 +38,7 @@ class LoadPlan:
     ledger: its state when the plan was made. new: the files to load, each with its time; left: how
     many more there are. loaded_before: how many listed files are not loaded for this reason.
     rolled_back: those that are not for this one. status: of every version that the ledger has of
-    the new files, by uri and ETag or version, without rolled back ones that are to be loaded again.
+    the new files, by uri and ETag or version, without those not landed that are to be loaded again.
     """
 
     ledger: State
@@ -99,10 +99,10 @@ def make_plan(feed: Feed, store: Store, tables: Warehouse, choice: Choice) -> Lo
             if of_file is None or replaces:
                 # By uri: an object that is written to meanwhile may be listed twice.
                 new[file.uri] = replace(file, time=feed.file_time(file.uri, file.time))
-            elif of_file == "loaded":
-                plan.loaded_before += 1
-            else:
+            elif of_file == "rolled back":
                 plan.rolled_back.append(file)
+            else:
+                plan.loaded_before += 1
         plan.status |= {key: value for key, value in status.items() if key[0] in new}
     if gone:
         raise ConfigError(
@@ -134,8 +134,8 @@ def _known(
     again = {spelled.get(uri, uri) for uri in reloads}
     status = {
         (row["uri"], mark): row["status"]
-        # What was rolled back and loaded again is loaded.
-        for row in sorted(rows, key=lambda row: row["status"] == "loaded")
+        # What was rolled back and loaded again is loaded, or archived.
+        for row in sorted(rows, key=lambda row: row["status"] != "rolled back")
         if row["status"] == "loaded" or row["uri"] not in again
         for mark in (row["etag"], row["version"])
     }
@@ -187,6 +187,7 @@ def plan_load(
         tables.sql("next_ids"),
         *emptied(tables, feed, "loaded"),
         *load_statements(tables, groups, rows, loading_time()),
+        *(tables.sql("restore_archived", load_id=ids["load_id"]) if choice.reloads else ()),
         tables.sql("miscounted", load_id=ids["load_id"]),
         "commit",
     ]

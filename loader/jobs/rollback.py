@@ -110,6 +110,8 @@ def _standing(
     if not feed and len(names) > 1:
         raise ConfigError(f"{taken} is one of {' and '.join(names)}; say which with --select FEED")
     options, what = project.feed(name).options, f"{taken} of {name}"
+    again = f"{what}: without it the marts are built anew"
+    tables.render("refuse_without_archived", feed=name, what=again)
     rows = [row for row in rows if row["feed"] == name]
     stand = [row for row in rows if _stands(row)]
     if not stand and rows[-1]["status"] == "rolled back":

@@ -88,8 +88,29 @@ def insert(
     Raises WarehouseError, and ReconciliationError if a count is not what it must be.
     """
     tables.execute_all(load_statements(tables, groups, rows, now))
-    for row in tables.rows("miscounted", load_id=rows[0].load_id):
-        of = f"of {row['uri']}" if row["uri"] else "of no file"
+    _count(tables, rows)
+
+
+def restore(tables: Warehouse, rows: Sequence[LedgerRow]) -> None:
+    """Gives the archived ones among the files of a load their load ids back.
+
+    Raises ReconciliationError for a file that has other counts than when it was archived, and
+    WarehouseTransient if another loader was quicker.
+    """
+    if tables.rows("restored_before", load_id=rows[0].load_id):
+        raise errors.WarehouseTransient(f"{tables['feed']}: another load brought a file back.")
+    tables.run("restore_archived", load_id=rows[0].load_id)
+    _count(tables, rows, rows[0].batch_id)
+
+
+def _count(tables: Warehouse, rows: Sequence[LedgerRow], restored: int | None = None) -> None:
+    """Raises ReconciliationError if the tables do not hold what the ledger says of a load.
+
+    restored: its batch, if that has files with older load ids.
+    """
+    by = ", archived under another contract," if restored else ""
+    for row in tables.rows("miscounted", load_id=rows[0].load_id, restored=restored):
+        of = f"of {row['uri']}{by}" if row["uri"] else "of no file"
         landed, quarantined = row["records_landed"], row["records_quarantined"]
         expect(landed, row["records_loaded"], f"{tables['landing']}: landed {of}")
         expect(quarantined, row["records_rejected"], f"{tables['quarantine']}: quarantined {of}")

@@ -1,7 +1,7 @@
 {#
     What the counting tests (tests/dbt/generic/) share, and the two counts that are no tests: how much a
     finding is about, and how far a mart is behind, which is only a notice.
-    A load stands while its status is loaded or replayed.
+    A load stands while its status is loaded, replayed or archived; its landing rows are gone in the end.
 #}
 
 {% macro restore(mode=none) %}
@@ -82,6 +82,22 @@
 {% endmacro %}
 
 
+{% macro archived_loads() %}
+    {#- A subquery for the archived loads of the feeds that a test, or a mart, reads: only marts know of them. -#}
+    {% if not execute %}
+        {{ return('(select 0)') }}
+    {% endif %}
+    {% set feeds = [] %}
+    {% for source in cti.ancestors(model, 'sources') if 'feed' in source.config.meta %}
+        {% do feeds.append(text_literal(source.source_name ~ '.' ~ source.name)) %}
+    {% endfor %}
+    {{ return(
+        '(select load_id from ' ~ cti.loader_table('_loaded_files').relation_name
+        ~ " where status = 'archived' and records_loaded > 0 and feed in (" ~ feeds | join(', ') ~ '))'
+    ) }}
+{% endmacro %}
+
+
 {% macro newer(load_id, since) %}
     {#-
         A condition that leaves out the loads up to `since`, a load id. Without one, a build leaves out those
@@ -123,12 +139,12 @@
     {#- How much of a feed stands, by the ledger alone: what a finding says that it holds for. -#}
     {%- set statement -%}
 select
-    count(distinct batch_id) as loads,
+    count(distinct case when status <> 'archived' then batch_id end) as loads,
     count(*) as files,
-    coalesce(sum(records_loaded), 0) as records_loaded,
+    coalesce(sum(case when status <> 'archived' then records_loaded end), 0) as records_loaded,
     coalesce(sum(records_rejected), 0) as records_rejected
 from {{ tables.ledger }}
-where status in ('loaded', 'replayed') and feed = {{ text_literal(tables.feed) }}
+where status in ('loaded', 'replayed', 'archived') and feed = {{ text_literal(tables.feed) }}
     {%- endset -%}
     {{ return(statement) }}
 {% endmacro %}

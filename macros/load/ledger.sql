@@ -66,14 +66,14 @@ where feed = {{ text_literal(tables.feed) }}
 
 {% macro file_versions(tables, uris=none, after=none) %}
     {#-
-        The file versions of a feed that are in its landing table or were rolled back, of some uris or of
+        The file versions of a feed that were loaded and still count, or were rolled back, of some uris or of
         all. Replays, which have no bytes, are left out. after: only those with a greater load id.
     -#}
     {%- set statement -%}
 select uri, etag, version, status
 from {{ tables.ledger }}
 where
-    (status = 'loaded' or (status = 'rolled back' and bytes > 0))
+    (status in ('loaded', 'archived') or (status = 'rolled back' and bytes > 0))
     and feed = {{ text_literal(tables.feed) }}
 {%- if uris is not none %}
     and uri in ({{ text_literals(uris) | join(', ') }})
@@ -96,7 +96,7 @@ where
 with loaded as (
     select load_id, uri, etag
     from {{ tables.ledger }}
-    where status = 'loaded' and feed = {{ text_literal(tables.feed) }}
+    where status in ('loaded', 'archived') and feed = {{ text_literal(tables.feed) }}
 ),
 {#- Many files may have the same bytes, such as those of a header alone: one of the earlier ones is enough. #}
 {%- for column in ['uri', 'etag'] %}
@@ -160,7 +160,7 @@ values
 {% macro mark_replaced(tables) %}
     {{ return(
         "update " ~ tables.ledger ~ " set status = 'replaced'"
-        ~ " where status in ('loaded', 'replayed') and feed = " ~ text_literal(tables.feed)
+        ~ " where status in ('loaded', 'replayed', 'archived') and feed = " ~ text_literal(tables.feed)
     ) }}
 {% endmacro %}
 
@@ -171,25 +171,27 @@ values
 {% endmacro %}
 
 
-{% macro miscounted(tables, load_id) %}
+{% macro miscounted(tables, load_id, restored=none) %}
     {#-
         The files of a new load of which the tables do not hold what the ledger says, and load ids that
-        only the tables have. load_id: the first of the load.
+        only the tables have. load_id: the first of the load. restored: its batch, if that has files with
+        older load ids.
     -#}
+    {%- set older = "in (select load_id from " ~ tables.ledger ~ " where status = 'loaded' and batch_id = " ~ restored ~ ')' -%}
     {%- set statement -%}
 with counted as (
     select load_id, uri, records_loaded, records_rejected, 0 as records_landed, 0 as records_quarantined
     from {{ tables.ledger }}
-    where load_id >= {{ load_id }}
+    where load_id >= {{ load_id }}{{ ' or load_id ' ~ older if restored }}
     union all
     select _load_id, null, 0, 0, count(*), 0
     from {{ tables.landing }}
-    where _load_id >= {{ load_id }}
+    where _load_id >= {{ load_id }}{{ ' or _load_id ' ~ older if restored }}
     group by _load_id
     union all
     select load_id, null, 0, 0, 0, count(*)
     from {{ tables.quarantine }}
-    where part = 1 and load_id >= {{ load_id }}
+    where part = 1 and (load_id >= {{ load_id }}{{ ' or load_id ' ~ older if restored }})
     group by load_id
 )
 select

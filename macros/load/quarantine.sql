@@ -18,7 +18,7 @@ from {{ quoted(group.stage) }}
 
 {% macro quarantined(tables, batch_id, uri, first, beyond) %}
     {#-
-        Rejected records, not yet replayed, of loads that are in the landing table; one row for each
+        Rejected records, not yet replayed, of loads that stand and whose text is there; one row for each
         part of a record, in no order: Redshift would sort rows of 155 KB as declared, which may be too
         wide for it. batch_id, uri: only those of one batch or file. first, beyond: a row of
         quarantine_pieces, from which on, and the next, if there is one.
@@ -82,8 +82,10 @@ from {{ tables.quarantine }} as rejected
 inner join {{ tables.ledger }} as ledger
     on rejected.load_id = ledger.load_id and rejected.feed = ledger.feed and rejected.uri = ledger.uri
 where
-    ledger.status = 'loaded'
+    ledger.status in ('loaded', 'archived')
     and rejected.replayed_by is null
+    {#- Archiving has emptied the others. #}
+    and rejected.raw_encoding is not null
     and rejected.feed = {{ text_literal(tables.feed) }}
 {%- if batch_id is not none %}
     and ledger.batch_id = {{ batch_id }}

@@ -8,6 +8,7 @@
     in it, a model that it reads, or the rows of a seed. Otherwise the rows that are there would go by the
     old rules and new ones by the new. macros/models/rules.sql says how that is known. For that the mart
     is emptied in the same transaction; its mark falls to 0, and the same statement reads all there is.
+    A build that needs archived records for either is refused, and leaves the mart as it is.
 
     Two builds at once would both find a key to be new. So on Redshift, which has several writers, the
     build first waits for every other one, and for loads and rollbacks, until its own transaction ends.
@@ -28,6 +29,10 @@
         {% set anew = {'whole': true, 'why': cti.why_rebuilt(rules, before) if rules != before} %}
         {% if is_incremental() and not anew.why %}
             {% set anew = cti.recompute(landing) %}
+        {% endif %}
+        {% if anew.why or not is_incremental() %}
+            {% set what = anew.why or cti.built_name(this) ~ ' is built from all landed records' %}
+            {% do cti.refuse_without_archived(cti.feed_of(landing), what) %}
         {% endif %}
         {% if is_incremental() and anew.why %}
             {% do log(anew.why, info=true) %}

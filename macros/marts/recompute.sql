@@ -14,15 +14,17 @@
     -#}
     {% set counts = run_query(
         'select sum(occurrences), max(last_load_id), count(*), (select count(*) from ' ~ landing
-        ~ ' where _load_id <= (select max(last_load_id) from ' ~ this ~ ')) from ' ~ this
+        ~ ' where _load_id <= (select max(last_load_id) from ' ~ this ~ ')), (select coalesce(sum(records_loaded), 0) from '
+        ~ cti.loader_table('_loaded_files').relation_name ~ ' where load_id in ' ~ cti.archived_loads()
+        ~ ') from ' ~ this
     ).rows[0] %}
-    {% set counted, newest, rows, landed = counts[0], counts[1], counts[2], counts[3] %}
-    {% if counted is none or counted == landed %}
+    {% set counted, newest, rows, landed, archived = counts[0], counts[1], counts[2], counts[3], counts[4] %}
+    {% if counted is none or counted == landed + archived %}
         {{ return({'why': none}) }}
     {% endif %}
-    {#- Nobody but newest_by_key knows what to do with a mark. -#}
+    {#- Nobody but newest_by_key knows what to do with a mark, and nobody the keys of archived records. -#}
     {% set mart = graph.get('loader_marts', {}).get(model.unique_id) %}
-    {% set marked = cti.mark_keys(mart.staging, mart.key, newest) if mart and landed else 0 %}
+    {% set marked = cti.mark_keys(mart.staging, mart.key, newest) if mart and landed and not archived else 0 %}
     {% set what = ': ' ~ marked ~ ' of ' ~ rows ~ ' keys are made anew' if marked else ' is rebuilt' %}
     {{ return({
         'whole': not marked,

@@ -5,10 +5,10 @@
     one is seen, every smaller one is committed or never will be. So nothing up to a mark comes later.
 
     A mark holds while the test is the same: its SQL, the rules by which the models that it reads were built,
-    when the incremental ones among them, or keys of them, were made anew, and the rows of the seeds. A load that is rolled back or
-    replaced takes the marks of tests that count loads. A test that fails loses its mark, and so does a counting
-    test that warns: each build tests all history then, until what was found is gone. Any other that warns has
-    told of it; the next build warns of what is new then.
+    when the incremental ones among them, or keys of them, were made anew, and the rows of the seeds. A load
+    that is rolled back, replaced or archived takes the marks of tests that count loads. A test that fails
+    loses its mark, and so does a counting test that warns: each build tests all history then, until what was
+    found is gone. Any other that warns has told of it; the next build warns of what is new then.
 
     `dbt test --select tag:all_history` (or a build with --full-refresh) tests all rows, whatever the marks.
     So does whoever runs the compiled SQL of a test: it has each condition within a comment.
@@ -17,13 +17,13 @@
 {% macro note_loads() %}
     {#-
         For on-run-start: notes in dbt's graph, which lasts as long as the command, how far each feed is
-        loaded and how many of its loads do not stand, and the marks. Loads that come later are left to the next run.
+        loaded and how many of its loads are not landed any more, and the marks. Loads that come later are left to the next run.
     -#}
     {% if execute %}
         {% set feeds = {} %}
         {% set ledger = cti.loader_table('_loaded_files').relation_name %}
         {% for row in run_query(
-            'select feed, max(load_id), sum(case when status in (' ~ "'replaced', 'rolled back'"
+            'select feed, max(load_id), sum(case when status in (' ~ "'replaced', 'rolled back', 'archived'"
             ~ ') then 1 else 0 end) from ' ~ ledger ~ ' group by feed'
         ).rows %}
             {% do feeds.update({row[0]: {'newest': row[1] | int, 'fallen': row[2] | int}}) %}

@@ -1,7 +1,8 @@
 {#
     For a mart with the columns occurrences and last_load_id: up to the newest load that it knows, it has
-    counted every record of the landing tables that it is made of, once. A difference means that a record
-    was dropped, or counted twice, on its way. Records of newer loads wait for the next build.
+    counted every record of the landing tables that it is made of, once, and those that were archived. A
+    difference means that a record was dropped, or counted twice, on its way. Records of newer loads wait for
+    the next build.
     landed: a landing table such as source('cti', 'indicators'), or a list of them.
     since: a load id; counts the keys that have records of newer loads, and finds what they lack. A build
     counts all: it reads one column of each table.
@@ -39,6 +40,12 @@
         from {{ relation }}
         where _load_id <= (select mart.load_id from mart) and {{ 'true' if since is none else cti.newer('_load_id', since) }}
         {%- endfor %}
+        union all
+        select coalesce(sum(records_loaded), 0) as records
+        from {{ source('loader', '_loaded_files') }}
+        where
+            load_id in {{ cti.archived_loads() }}
+            and load_id <= (select mart.load_id from mart) and {{ 'true' if since is none else cti.newer('load_id', since) }}
     ),
 
     counted as (

@@ -19,7 +19,7 @@
         etag,
         count(*) as times
     from {{ model }}
-    where status = 'loaded'
+    where status in ('loaded', 'archived')
     group by feed, uri, etag
     having count(*) > 1 and {{ cti.newer('max(load_id)', since) }}
 {% endtest %}
