@@ -19,7 +19,7 @@
         ~ ') from ' ~ this
     ).rows[0] %}
     {% set counted, newest, rows, landed, archived = counts[0], counts[1], counts[2], counts[3], counts[4] %}
-    {% if counted is none or counted == landed + archived %}
+    {% if (counted or 0) == landed + archived %}
         {{ return({'why': none}) }}
     {% endif %}
     {#- Nobody but newest_by_key knows what to do with a mark, and nobody the keys of archived records. -#}

@@ -1,9 +1,10 @@
-"""`archive`: landed records that every mart has counted go, and none of them is forgotten for it."""
+"""`archive`: landed records that every mart has counted go, and stay counted."""
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from conftest import copy_files
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from e2e.engines import on_both_engines
 from e2e.meddler import Meddler
@@ -29,6 +31,7 @@ ROOT = Path(__file__).resolve().parents[2]
 HEADER = "indicator,indicator_type,source,confidence,first_seen\n"
 ARCHIVE = ("archive", "--older-than", "90d", "--yes")
 RELOAD = ("--select", "cti.indicators", "--reload", "feed/a.csv")
+CONTRACT = "models/staging/cti/_cti__sources.yml"
 MART = "select * from analytics.indicators order by indicator"
 
 
@@ -57,18 +60,49 @@ def ledger(tables: Tables) -> list[tuple[Any, ...]]:
     return tables.rows("select load_id, uri, status from raw._loaded_files order by 1")
 
 
-@pytest.fixture
-def loads(loader: Loader, project: Path, feed_folder: Path, tables: Tables) -> Path:
-    """An old load with rejected records, of which one was replayed, and a new one; all built."""
-    contract = project / "models/staging/cti/_cti__sources.yml"
+def load_and_build(project: Path, feed: Path, loader: Loader) -> None:
+    """A load with rejected records, a replay of one of them, and another load; all built."""
+    contract = project / CONTRACT
     contract.write_text(contract.read_text().replace("max_fraction: 0.01", "max_fraction: 0.9"))
-    write(feed_folder, "a", "one", "both", rejected=3)
+    write(feed, "a", "one", "both", rejected=3)
     loader("load")
     exported = loader("rejects", "--csv").stdout
     Path("fixed.csv").write_text(exported.replace(",much,2026", ",50,2026", 1), newline="")
     loader("replay", "--from", "fixed.csv", code=1)
-    write(feed_folder, "b", "two", "both", rejected=1)
+    write(feed, "b", "two", "both", rejected=1)
     loader("run")
+
+
+@pytest.fixture(scope="module")
+def healthy(project_files: Path, tmp_path_factory: pytest.TempPathFactory, loader: Loader) -> Path:
+    """A project with these loads. Not to be written to."""
+    folder = tmp_path_factory.mktemp("healthy") / "project"
+    copy_files(project_files, folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        (folder / "feed").mkdir()
+        patch.setenv("CTI_INDICATORS_LOCATION", "feed/*.csv*")
+        load_and_build(folder, folder / "feed", loader)
+    return folder
+
+
+@pytest.fixture
+def loads(
+    target: str,
+    project: Path,
+    feed_folder: Path,
+    loader: Loader,
+    tables: Tables,
+    request: pytest.FixtureRequest,
+) -> Path:
+    """The same to work with, on DuckDB as a copy, the first two old; the folder of the feed."""
+    if target == "redshift":
+        load_and_build(project, feed_folder, loader)
+    else:
+        healthy: Path = request.getfixturevalue("healthy")
+        shutil.copy(healthy / "cti.duckdb", project)
+        shutil.copy(healthy / CONTRACT, project / CONTRACT)
+        shutil.copytree(healthy / "feed", feed_folder, dirs_exist_ok=True)
     tables.rows("update raw._loaded_files set loaded_at = '2026-01-01' where load_id < 3")
     return feed_folder
 
@@ -118,7 +152,7 @@ def test_a_rebuild_waits_for_what_is_archived(
     loader(*ARCHIVE)
     archived = state(tables)
     # WHEN all is to be built anew, or a rule changes THEN the file is named, the mart as it is
-    with pytest.raises(AssertionError, match="analytics.indicators is built"):
+    with pytest.raises(AssertionError, match=r"analytics\.indicators is built"):
         dbt("run", "--full-refresh", "--select", "indicators")
     settings = project / "dbt_project.yml"
     settings.write_text(settings.read_text().replace("path_case: false", "path_case: true"))
@@ -131,7 +165,7 @@ def test_a_rebuild_waits_for_what_is_archived(
         assert f"load {load} of cti.indicators: without it" in told
         assert "--reload feed/a.csv" in told
     assert state(tables) == archived
-    # WHEN the file is loaded again THEN all but the time is as it was, by the load id that marts know
+    # WHEN the file is loaded again THEN all but the time is as it was, with its load id
     assert "load 4: 1 files, 2 of 5 records loaded" in loader("load", *RELOAD).stdout
     for table, earlier in zip(state(tables)[:2], before[:2], strict=True):
         assert [without_times(row) for row in table] == [without_times(row) for row in earlier]
@@ -145,3 +179,141 @@ def test_a_rebuild_waits_for_what_is_archived(
     assert loader("load", *RELOAD).stdout.startswith("cti.indicators: nothing new; 2 files")
     # AND it is as new as that load
     assert "archived 0 records" in loader(*ARCHIVE).stdout
+    loader("rollback", "2", "--yes")
+    assert loader("rejects", "--json").stdout.count("\n") == 4
+
+
+def test_what_cannot_be_archived_stays(
+    loader: Loader, project: Path, tables: Tables, loads: Path
+) -> None:
+    before = state(tables)
+    # GIVEN no word, or two, of what is old
+    assert "--older-than DAYS or --before DATE" in loader("archive", "--yes", code=2).stderr
+    assert "'soon' is not a valid" in loader("archive", "--older-than", "soon", code=2).stderr
+    # AND a feed that is read anew in each build, by a table, or by a view that no mart stands for
+    model = project / "models/marts/extra.sql"
+    for kind, told in (
+        ("table", "extra, a table, reads its records anew in each build"),
+        ("view", "no incremental mart keeps what extra has of its records"),
+    ):
+        sql = "select indicator from {{ ref('stg_cti__indicators') }}"
+        model.write_text(f"{{{{ config(materialized='{kind}') }}}}\n{sql}\n")
+        assert f"cannot be archived: {told}" in loader(*ARCHIVE, code=2).stderr
+    model.unlink()
+    # AND one that replaces
+    contract = (project / CONTRACT).read_text()
+    (project / CONTRACT).write_text(contract.replace("mode: append", "mode: replace"))
+    assert "it is in mode replace" in loader(*ARCHIVE, code=2).stderr
+    (project / CONTRACT).write_text(contract)
+    assert state(tables) == before
+    # AND a load that no mart has taken up yet, and one with another number of records
+    write(loads, "c", "one")
+    loader("load")
+    tables.rows("delete from raw.indicators where indicator = 'two.example'")
+    told = loader("archive", "--before", "9999-12-31", "--yes", code=1).stderr
+    assert '"analytics"."indicators" has another number of records than are landed' in told
+    tables.rows("update analytics.indicators set occurrences = 0 where indicator = 'two.example'")
+    told = loader("archive", "--before", "9999-12-31", "--yes", code=1).stderr
+    assert "load 3 has another number of records" in told
+    # THEN nothing is
+    assert {status for _, _, status in ledger(tables)} == {"loaded", "replayed"}
+    # AND a mart that is not there can count nothing
+    tables.rows("drop table analytics.indicators")
+    assert '"analytics"."indicators" is not built yet' in loader(*ARCHIVE, code=2).stderr
+
+
+def test_a_load_that_waits_is_left(loader: Loader, tables: Tables, loads: Path) -> None:
+    write(loads, "c", "one")
+    loader("load")
+    loader("archive", "--before", "9999-12-31", "--yes")
+    # THEN what the mart has counted is archived
+    assert [status for _, _, status in ledger(tables)] == [
+        *("archived", "replayed", "archived", "loaded"),
+    ]
+    # AND a mart that lost its rows is not built of what is left
+    tables.rows("delete from analytics.indicators")
+    assert "--reload feed/a.csv --reload feed/b.csv" in loader("run", code=2).stderr
+    assert tables.count("analytics.indicators") == 0
+    assert "counts 0 records" in loader("check", code=1).stdout
+
+
+def test_a_file_comes_back_as_it_was_or_not_at_all(
+    loader: Loader, project: Path, tables: Tables, loads: Path
+) -> None:
+    # GIVEN an archived file, and a contract that takes more of its records
+    loader(*ARCHIVE)
+    archived = state(tables)
+    old = "type: integer\n                minimum: 0\n                maximum: 100"
+    contract = (project / CONTRACT).read_text()
+    assert old in contract
+    (project / CONTRACT).write_text(contract.replace(old, "required: false"))
+    # WHEN it is loaded again THEN what was replayed would be there twice, so nothing is
+    told = loader("load", *RELOAD, code=2).stderr
+    assert "landed of feed/a.csv 5 records, but 2 are expected. Nothing was loaded." in told
+    assert "archived under another contract; restore that for this load" in told
+    assert state(tables) == archived
+
+
+def test_a_commit_whose_answer_was_lost_is_no_error(
+    tables: Tables,
+    project: Path,
+    loads: Path,
+    lose_commit: Callable[[Callable[[], object]], None],
+) -> None:
+    # GIVEN a COMMIT that is done, and a connection that breaks before that is known
+    lost: list[str] = []
+    lose_commit(lambda: lost.append("commit"))
+    opened = Project(project)
+    feed, quiet = opened.feed("indicators"), Meddler("never", lambda: None)
+    try:
+        loads_archived = archive(opened, feed, "2026-06-01", quiet)
+    finally:
+        DuckDBConnectionManager.close_all_connections()
+    assert (lost, [load["load"] for load in loads_archived]) == (["commit"], [1])
+    assert [status for _, _, status in ledger(tables)] == ["archived", "replayed", "loaded"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("command", "changes"),
+    [(ARCHIVE, 3), (("load", *RELOAD), 9)],
+    ids=["archive", "reload"],
+)
+def test_a_kill_between_two_statements_leaves_all_as_it_was(
+    loader: Loader,
+    tables: Tables,
+    project: Path,
+    loads: Path,
+    command: tuple[str, ...],
+    changes: int,
+) -> None:
+    if command is not ARCHIVE:
+        loader(*ARCHIVE)
+    before = state(tables)
+    for statement in some(range(1, changes + 1), 1):
+        # GIVEN a command that the kernel ends after so many of its changes
+        code = (
+            "import os, sys\n"
+            "from loader.warehouse.connection import Warehouse\n"
+            "execute, done = Warehouse.execute, []\n"
+            "def killed(self, sql):\n"
+            "    execute(self, sql)\n"
+            "    done.append(sql)\n"
+            "    changes = sum(s.split()[0] in ('insert', 'delete', 'update') for s in done)\n"
+            f"    if changes == {statement}:\n"
+            "        os.kill(os.getpid(), 9)\n"
+            "Warehouse.execute = killed\n"
+            "from loader.cli.main import main\n"
+            "main()\n"
+        )
+        ended = subprocess.run(
+            [sys.executable, "-c", code, *command],
+            cwd=project,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            timeout=120,
+            check=False,
+            capture_output=True,
+        )
+        assert ended.returncode == -9, ended.stderr
+        # THEN nothing is changed
+        assert state(tables) == before
