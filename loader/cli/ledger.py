@@ -133,28 +133,19 @@ def days_ago(text: str) -> datetime:
 
 @command(
     select_option,
-    click.option(
-        "--older-than",
-        "ago",
-        type=days_ago,
-        metavar="DAYS",
-        help="Loads older than, as in 90d.",
-    ),
-    click.option(
-        "--before", type=click.DateTime(["%Y-%m-%d"]), help="Loads of before this day, UTC."
-    ),
+    click.option("--older-than", "ago", type=days_ago, help="Loads older than that, as in 90d."),
+    click.option("--before", type=click.DateTime(["%Y-%m-%d"]), help="Loads of before, UTC."),
     click.option("--yes", "-y", is_flag=True, help="Do not ask."),
 )
 def archive(settings: Settings, ago: datetime | None, before: datetime | None, yes: bool) -> None:
-    """Delete landed records that every mart has counted; shows them and asks first.
+    """Delete landed records that every mart has counted; shows the loads and asks first.
 
-    Ledger and marts keep their number, the quarantine the rule that each rejected record breaks
+    Ledger and marts keep their number, and the quarantine what rule each rejected record breaks,
     without its text. `load --reload FILE` brings the records of a file back.
 
     \b
     Example: python -m loader archive --older-than 90d
     """
-    from loader.jobs.archive import archivable
     from loader.jobs.archive import archive as archive_feed
 
     if (ago is None) == (before is None):
@@ -162,23 +153,21 @@ def archive(settings: Settings, ago: datetime | None, before: datetime | None, y
     until = f"{ago or before:%Y-%m-%d %H:%M:%S}"
 
     def archive_one(feed: Feed) -> None:
-        loads = archivable(settings.project, feed, until)
+        job = settings.project, feed, until, output.ProgressReport(settings.as_json)
+        loads = archive_feed(*job, False)
         columns = ("load", "loaded_at", "files", "records_loaded", "records_rejected")
-        if not settings.as_json and loads:
-            output.print_records(f"{feed.name}: to be archived", columns, loads)
+        if loads and not settings.as_json:
+            output.print_records(f"{feed.name}: loads of before {until} UTC", columns, loads)
         if loads and not yes:
             _confirm(f"archive deletes the landed records of {len(loads)} loads of {feed.name}")
-        loads = archive_feed(settings.project, feed, until, observer) if loads else []
+        loads = loads and archive_feed(*job, True)
         done = {name: sum(load[name] for load in loads) for name in columns[2:]}
         if settings.as_json:
             output.print_json({"feed": feed.name, "before": until, "loads": len(loads), **done})
         else:
-            output.say(
-                f"{feed.name}: archived {done['records_loaded']:,} records of {len(loads)} loads of"
-                f" before {until} UTC"
-            )
+            records = f"{done['records_loaded']:,} records of {len(loads)} loads"
+            output.say(f"{feed.name}: archived {records}")
 
-    observer = output.ProgressReport(settings.as_json)
     for_each(settings.feeds(), archive_one)
 
 
