@@ -126,7 +126,7 @@ def test_its_files_come_again_only_if_asked_for(
     assert "load 4: 1 files, 3 of 5" in loader("load", "--reload", "feed/a.csv").stdout
     told = loader("load", "--reload", "feed/a.csv").stdout
     assert "nothing new; 3 files" in told
-    assert "--reload takes only a file whose load was rolled back" in told
+    assert "--reload takes only a file that was rolled back or archived" in told
     assert "nothing new; 3 files" in loader("load").stdout
     assert [row[::2] for row in ledger(tables)] == [
         (1, "rolled back"),
