@@ -151,13 +151,15 @@ def _judge_again(
         return []
     expect(verdict.read, len(records), f"{first.file}: judged again")
     rejected.update(verdict.rejects.by_rule)
+    if not verdict.accepted:
+        return []
     again = {int(row[0]) for row in verdict.rejects.rows()}
     passed = [record for n, record in enumerate(records, start=1) if n not in again]
     # Never to be copied from the original object: it holds more than what is replayed.
     read = len(passed)
     verdict = validator.numbered(verdict, passed)
     verdict = replace(verdict, read=read, accepted=read, rejects=RejectLog(), plain=False)
-    return [(first, passed, verdict)] if passed else []
+    return [(first, passed, verdict)]
 
 
 def _text(record: Quarantined, dialect: Dialect) -> bytes:
