@@ -183,7 +183,6 @@ def test_only_keys_that_lost_records_are_made_anew(
     model.write_text(MART)
     said = loader("run", "--select", "stalls").stdout
     # AND one that does not makes their keys anew, NULLs among them, and takes up new loads
-    assert "stalls: 5 of 9 keys are made anew from all landed records; some that it had" in said
     found = tables.rows("select town, place, rent, occurrences, last_load_id from analytics.stalls")
     assert sorted((town, place or "", *map(int, numbers)) for town, place, *numbers in found) == [
         ("bath", "", 1, 2, 6),
@@ -197,6 +196,7 @@ def test_only_keys_that_lost_records_are_made_anew(
         ("york", "", 12, 2, 6),
         ("york", "north", 99, 2, 4),
     ]
+    assert "stalls: 5 of 9 keys are made anew from all landed records; some that it had" in said
     # AND the tests that a run leaves out hold as well
     loader("check", "--full", "--select", "stalls")
 
