@@ -18,8 +18,8 @@ class Shard(NamedTuple):
 class Choice(NamedTuple):
     """The files that a load takes, by default all that are new.
 
-    reloads: uris of files that were rolled back and are to be loaded again. max_files: how many at
-    most, the oldest first, after those of reloads. shard: only files of it.
+    reloads: uris of files that were rolled back or archived and are to be loaded again. max_files:
+    how many at most, the oldest first, after those of reloads. shard: only files of it.
     """
 
     reloads: frozenset[str] = frozenset()

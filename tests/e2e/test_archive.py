@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from conftest import copy_files
-from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+from conftest import copy_files, let_go_of_the_database
 from e2e.engines import on_both_engines
 from e2e.meddler import Meddler
 from faults.extent import some
 
+from loader.files.choice import Choice
 from loader.jobs.archive import archive
+from loader.jobs.load import Load
 from loader.warehouse.project import Project
 
 if TYPE_CHECKING:
@@ -253,6 +254,32 @@ def test_a_file_comes_back_as_it_was_or_not_at_all(
     assert state(tables) == archived
 
 
+def test_a_file_comes_back_once(
+    loader: Loader,
+    project: Path,
+    tables: Tables,
+    loads: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # GIVEN a load of an archived file, and another one that is quicker
+    loader(*ARCHIVE)
+    monkeypatch.setattr("loader.jobs.attempts._WAITS", (0.0,))
+    opened, quicker = Project(project), list[int]()
+    feed, again = opened.feed("indicators"), Choice(frozenset(["feed/a.csv"]))
+
+    def overtake() -> None:
+        if not quicker:
+            quicker.append(Load(opened, feed, Meddler("never", lambda: None), again).run().files)
+
+    # WHEN it goes on THEN it finds that there is nothing to do
+    try:
+        report = Load(opened, feed, Meddler("validating", overtake), again).run()
+    finally:
+        let_go_of_the_database()
+    assert (quicker, report.files, report.files_loaded_before) == ([1], 0, 2)
+    loader("check")
+
+
 def test_a_commit_whose_answer_was_lost_is_no_error(
     tables: Tables,
     project: Path,
@@ -267,7 +294,7 @@ def test_a_commit_whose_answer_was_lost_is_no_error(
     try:
         done = archive(opened, feed, "2026-06-01", quiet, True)
     finally:
-        DuckDBConnectionManager.close_all_connections()
+        let_go_of_the_database()
     assert (lost, [load["load"] for load in done]) == (["commit"], [1])
     assert [status for _, _, status in ledger(tables)] == ["archived", "replayed", "loaded"]
 
