@@ -380,4 +380,4 @@ def test_a_person_is_asked(
     assert "feed/a.csv" in out
     assert "deletes 3 landed and 2 rejected records of load 1. Go on?" in err
     assert tables.count("raw.indicators") == (2 if code == 0 else 5)
-    assert ("nothing was rolled back" in err) is (code == 2)
+    assert ("nothing was done" in err) is (code == 2)
