@@ -125,6 +125,8 @@ class JobLoader(KubernetesJobOperator):
             codes = self._codes() if self.job else []
             # As the loader does with several feeds: what a retry may cure is tried again.
             curable = [found for found in codes if found.isdisjoint((0, *FINAL))]
+            # A shard without a code has not begun, or its pod is gone.
+            curable += [set()] * (self.completions - len(codes))
             if not curable and not set().union(*codes).isdisjoint(FINAL):
                 raise AirflowFailException(FINAL_CAUSE) from None
             raise

@@ -232,13 +232,14 @@ class Load:
             to, how = (self.feed, files, self.spool, plan.ledger), (self.observer.advance, parallel)
             step = self.observer.step(name, unread or None)
             with step, self.project.warehouse(self.feed) as tables:
-                with load_of(tables, *to, *how, self.run_id) as self.landed:
+                with load_of(tables, *to, *how, self.run_id) as rows:
+                    self.landed = rows
                     self._check_unchanged(files)
                     if self.choice.reloads:
-                        restore(tables, self.landed)
+                        self.landed = restore(tables, rows)
                 # Without these notes it is as well loaded.
                 with suppress(errors.WarehouseError):
-                    self._tell_of_others(tables)
+                    self._tell_of_others(tables, rows)
             return self._reported(self.landed, verdicts)
         except errors.WarehouseTransient:
             raise
@@ -267,10 +268,12 @@ class Load:
         there = {(r["load_id"], r["uri"], r["etag"]) for r in rows if r["status"] == "loaded"}
         return there.issuperset((row.load_id, *row.key) for row in self.landed)
 
-    def _tell_of_others(self, tables: Warehouse) -> None:
+    def _tell_of_others(self, tables: Warehouse, files: Sequence[LedgerRow]) -> None:
         """Notes which files were loaded before, with other bytes or under another name."""
-        rows = tables.rows("seen_before", load_id=self.landed[0].load_id, files=len(self.landed))
-        for uri, row in {row["new_uri"]: row for row in rows}.items():
+        rows = tables.rows("seen_before", load_id=files[0].load_id, files=len(files))
+        # Another load may have an id by now that a file which was archived has given back.
+        ours = {file.uri for file in files}
+        for uri, row in {row["new_uri"]: row for row in rows if row["new_uri"] in ours}.items():
             other, load_id = row["uri"], row["load_id"]
             told = f"has the same bytes as {other}, loaded with load_id {load_id}; both count."
             if other == uri:

@@ -28,7 +28,7 @@ import logging
 import re
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -104,7 +104,6 @@ def _is_stale(manifest: Any) -> bool:
     last change of a file (ctime) back. What a YAML file says is kept, so it can be compared.
     """
     from dbt.adapters.factory import get_adapter_by_type
-    from dbt.clients.yaml_helper import load_yaml_text
 
     name = manifest.metadata.project_name
     config = get_adapter_by_type(manifest.metadata.adapter_type).config
@@ -119,9 +118,19 @@ def _is_stale(manifest: Any) -> bool:
         times = (known.path.modification_time, int(known.path.modification_time))
         if set_back or file.stat().st_mtime not in times:
             said = getattr(known, "dfy", None)
-            if not said or said != load_yaml_text(file.read_text(encoding="utf-8")):
+            if not said or said != _said(file):
                 return True
     return False
+
+
+def _said(file: Path) -> Any:
+    """What a YAML file says now; None if it is none, which dbt has words for."""
+    from dbt.clients.yaml_helper import load_yaml_text
+    from dbt_common.exceptions import DbtBaseException
+
+    with suppress(DbtBaseException, ValueError):
+        return load_yaml_text(file.read_text(encoding="utf-8"))
+    return None
 
 
 def yaml_folders(manifest: Any) -> list[str]:

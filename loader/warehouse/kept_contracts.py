@@ -18,7 +18,7 @@ from typing import Any
 from loader import __version__
 
 # The name of a variable, none where it is put together.
-_VARIABLE = re.compile(r"env_var\(\s*(?:(['\"])(\w+)\1\s*[,)])?")
+_VARIABLE = re.compile(r"env_var\s*\(\s*(?:(['\"])(\w+)\1\s*[,)])?")
 # How far a file system's clock may be behind, in nanoseconds.
 _CLOCK = 1_000_000_000
 
@@ -63,7 +63,7 @@ def _place(project_dir: Path) -> Path:
 def _files(project_dir: Path, options: Sequence[str], folders: Sequence[str]) -> Iterator[Path]:
     """What dbt makes the contracts of; some of it may not exist."""
     profiles = [option.partition("=")[2] for option in options if "profiles-dir" in option]
-    profiles += [".", str(Path.home() / ".dbt")]
+    profiles += [".", os.path.expanduser("~/.dbt")]
     yield from (Path(folder, "profiles.yml") for folder in profiles)
     yield project_dir / ".dbtignore"
     yield from sorted(project_dir.glob("*.y*ml"))

@@ -91,8 +91,8 @@ def insert(
     _count(tables, rows)
 
 
-def restore(tables: Warehouse, rows: Sequence[LedgerRow]) -> None:
-    """Gives the archived ones among the files of a load their load ids back.
+def restore(tables: Warehouse, rows: Sequence[LedgerRow]) -> list[LedgerRow]:
+    """Gives the archived ones among the files of a load their load ids back; returns all with ids.
 
     Raises ReconciliationError for a file that has other counts than when it was archived, and
     WarehouseTransient if another loader was quicker.
@@ -101,6 +101,9 @@ def restore(tables: Warehouse, rows: Sequence[LedgerRow]) -> None:
         raise errors.WarehouseTransient(f"{tables['feed']}: another load brought a file back.")
     tables.run("restore_archived", load_id=rows[0].load_id)
     _count(tables, rows, rows[0].batch_id)
+    batch = tables.rows("ledger_rows", batch_id=rows[0].batch_id, uri=None)
+    ids = {(r["uri"], r["etag"]): r["load_id"] for r in batch if r["status"] == "loaded"}
+    return [row._replace(load_id=ids[row.key]) for row in rows]
 
 
 def _count(tables: Warehouse, rows: Sequence[LedgerRow], restored: int | None = None) -> None:

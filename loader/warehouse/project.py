@@ -3,6 +3,7 @@
 A manifest is dbt's object; only its sources, nodes, child_map and parent_map are read.
 """
 
+import gc
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -78,6 +79,8 @@ class Project:
         place, since = (self.project_dir, self._options), time.time_ns()
         if nodes := recalled(*place):
             self.__dict__["_feed_nodes"] = nodes
+            # As parse() does otherwise.
+            gc.enable()
         else:
             nodes = self._feed_nodes
             keep(*place, dbt_api.yaml_folders(self._manifest), nodes, since)

@@ -197,9 +197,9 @@ cross join newest
 
 
 {% macro batch_up_to(ledger, load_id, relation) %}
-    {#- A subquery for the newest batch up to a load id, which people call a load. -#}
+    {#- A subquery for the batch, which people call a load, of the newest load id up to one. -#}
     {{ return(
-        '(select max(batch_id) from ' ~ ledger ~ ' where load_id <= (select ' ~ load_id ~ ' from '
-        ~ relation ~ '))'
+        '(select max(batch_id) from ' ~ ledger ~ ' where load_id = (select max(load_id) from ' ~ ledger
+        ~ ' where load_id <= (select ' ~ load_id ~ ' from ' ~ relation ~ ')))'
     ) }}
 {% endmacro %}

@@ -29,17 +29,18 @@
         one that no load has; the run_id. batch: the column that has batches, another one in a ledger that
         waits for its columns.
     -#}
+    {%- set given = 'cast(' ~ text_literal(run_id) ~ ' as varchar(1024))' -%}
     {%- set statement -%}
 select
     coalesce(max(load_id), 0) + 1 as load_id,
     coalesce(
 {%- if run_id is not none %}
-        max(case when feed = {{ text_literal(tables.feed) }} and run_id = {{ text_literal(run_id) }} then batch_id end),
+        max(case when feed = {{ text_literal(tables.feed) }} and run_id = {{ given }} then batch_id end),
 {%- endif %}
         max({{ batch }}) + 1,
         1
     ) as batch_id,
-    cast({{ text_literal(run_id) }} as varchar(1024)) as run_id
+    {{ given }} as run_id
 from {{ tables.ledger }}
     {%- endset -%}
     {{ return(statement) }}

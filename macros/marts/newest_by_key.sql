@@ -52,8 +52,8 @@
     {%- set all_columns = names | join(',\n        ') -%}
     {#- A mart that lacks a column knows nothing of it, so its rules have changed: it is to be rebuilt. -#}
     {%- set increment = is_incremental() and not cti.lacks_column(this, names) -%}
-    {%- if increment and execute and model.resource_type == 'model' -%}
-        {#- For recompute, in the hook of the same command. -#}
+    {%- if increment and execute and model.resource_type == 'model' and not staging.is_cte -%}
+        {#- For recompute, in the hook of the same command, in which there is no ephemeral model. -#}
         {%- do graph.setdefault('loader_marts', {}).update({model.unique_id: {'staging': staging, 'key': key}}) -%}
     {%- endif -%}
     {%- set keys = key | join(', ') -%}

@@ -42,7 +42,7 @@
         {%- endfor %}
         union all
         select coalesce(sum(records_loaded), 0) as records
-        from {{ source('loader', '_loaded_files') }}
+        from {{ cti.loader_table('_loaded_files').relation_name if execute else model }}
         -- All of them: a mart that had not taken them up before cannot do so any more.
         where load_id in {{ cti.archived_loads() }} and {{ 'true' if since is none else cti.newer('load_id', since) }}
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import time
@@ -90,6 +91,16 @@ def test_a_change_is_noticed(
     assert kept.recalled() is None
 
 
+def test_a_blank_before_the_bracket_hides_no_variable(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (kept.project / "models/x.yml").write_text("a: \"{{ env_var ('SOME_VARIABLE', '') }}\"\n")
+    kept.keep()
+    assert kept.recalled()
+    monkeypatch.setenv("SOME_VARIABLE", "x")
+    assert kept.recalled() is None
+
+
 def test_other_options_are_another_contract(kept: Kept) -> None:
     assert recalled(kept.project, [*kept.options, "--target=redshift"]) is None
 
@@ -142,8 +153,10 @@ def test_contracts_are_the_same_without_dbt(project: Path, loader: Loader) -> No
     time.sleep(1)
     first, second = Project(project), Project(project)
     first.recall()
+    gc.disable()
     second.recall()
     assert "_manifest" in vars(first)
+    assert gc.isenabled()
     assert "_manifest" not in vars(second)
     assert second.feeds == first.feeds
     file = project / "samples/indicators/2026-01-08_late.csv"
