@@ -64,10 +64,6 @@ class ReconciliationError(LoaderError):
     exit_code = 1
 
 
-class NotClean(Exception):
-    """A file may have records to reject, or the engine cannot read it as it is; no user sees it."""
-
-
 class DataRefused(LoaderError):
     """Records or files break the contract beyond the feed's limit, or a test of them failed."""
 

@@ -22,7 +22,7 @@ from loader.files.store import Store, open_store
 from loader.files.version import FileVersion, changed
 from loader.jobs.attempts import Observer, retried
 from loader.jobs.plan import LoadPlan, make_plan
-from loader.validation.rejects import Verdict
+from loader.validation.rejects import NotClean, Verdict
 from loader.warehouse.connection import Warehouse
 from loader.warehouse.copy_source import Files
 from loader.warehouse.landing import load_of, restore, work_folder
@@ -210,7 +210,7 @@ class Load:
             self._refuse_too_many([verdict for _, verdict in files])
             try:
                 return self._land(plan, files, parallel)
-            except errors.NotClean:
+            except NotClean:
                 files = self._judged_after_all(files)
             except errors.WarehouseError as error:
                 if self.copies or not parallel or _UNDIVIDED not in str(error):

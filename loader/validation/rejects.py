@@ -128,6 +128,10 @@ class RejectLog:
         return (f"{json.dumps(reject.to_json())}\n" for reject in self.read())
 
 
+class NotClean(Exception):
+    """A file may have records to reject, or the engine cannot read it as it is."""
+
+
 @dataclass(frozen=True)
 class Verdict:
     """What validation found in one file.

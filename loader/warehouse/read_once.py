@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from loader.contract.feed import Feed
-from loader.errors import DataRefused, NotClean
+from loader.errors import DataRefused
 from loader.validation.reading import Advance, Reading
-from loader.validation.rejects import Verdict
+from loader.validation.rejects import NotClean, Verdict
 from loader.validation.screen import predicate
 from loader.validation.screening import Seen, as_it_is
 from loader.warehouse.connection import Warehouse
