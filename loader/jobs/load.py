@@ -235,7 +235,7 @@ class Load:
                 with load_of(tables, *to, *how, self.run_id) as rows:
                     self.landed = rows
                     self._check_unchanged(files)
-                    if self.choice.reloads:
+                    if self.choice.reloads and plan.ledger["archived"]:
                         self.landed = restore(tables, rows)
                 # Without these notes it is as well loaded.
                 with suppress(errors.WarehouseError):

@@ -160,6 +160,7 @@ def plan_load(
     outdated = tables.ddl(create=False)
     if not plan.new:
         return plan, outdated, {}, frozenset()
+    restores = choice.reloads and plan.ledger["archived"]
     ids, ddl = {"load_id": 1, "batch_id": 1, "run_id": None}, tables.ddl()
     if tables.exist("ledger"):
         batch = "load_id" if any("batch_id" in statement for statement in outdated) else "batch_id"
@@ -187,7 +188,7 @@ def plan_load(
         tables.sql("next_ids"),
         *emptied(tables, feed, "loaded"),
         *load_statements(tables, groups, rows, loading_time()),
-        *(tables.sql("restore_archived", load_id=ids["load_id"]) if choice.reloads else ()),
+        *(tables.sql("restore_archived", load_id=ids["load_id"]) if restores else ()),
         tables.sql("miscounted", load_id=ids["load_id"]),
         "commit",
     ]

@@ -6,7 +6,7 @@ Key = tuple[str, str]
 
 # The row of the macro ledger_state, and what it is where there is no ledger.
 State = dict[str, int]
-EMPTY: State = {"newest": 0, "rows_of_feed": 0, "loaded": 0, "rolled_back": 0}
+EMPTY: State = {"newest": 0, "rows_of_feed": 0, "loaded": 0, "rolled_back": 0, "archived": 0}
 
 
 class LedgerRow(NamedTuple):

@@ -57,7 +57,8 @@ select
     coalesce(max(load_id), 0) as newest,
     count(*) as rows_of_feed,
     count(case when status = 'loaded' then 1 end) as loaded,
-    count(case when status = 'rolled back' then 1 end) as rolled_back
+    count(case when status = 'rolled back' then 1 end) as rolled_back,
+    count(case when status = 'archived' then 1 end) as archived
 from {{ tables.ledger }}
 where feed = {{ text_literal(tables.feed) }}
     {%- endset -%}
