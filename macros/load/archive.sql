@@ -6,39 +6,80 @@
 #}
 
 {% macro refuse_unarchivable(tables) %}
-    {#-
-        Refuses a feed whose records anything but an incremental mart will want to read again. Views between
-        it and its marts hold nothing, so they may lose rows.
-    -#}
-    {% set reached = [] %}
+    {#- Refuses a feed whose records anything but an incremental mart will want to read again. -#}
+    {% set whys = [] %}
     {% for source in graph.sources.values() if source.source_name ~ '.' ~ source.name == tables.feed %}
+        {% if source.config.meta.feed.mode == 'replace' %}
+            {% do whys.append('it is in mode replace, so its next load takes the place of all that is landed') %}
+        {% endif %}
+    {% endfor %}
+    {% do whys.extend(cti.forgetful_readers(tables.feed).values()) %}
+    {% if whys %}
+        {{ exceptions.raise_compiler_error(tables.feed ~ ' cannot be archived: ' ~ whys[0]) }}
+    {% endif %}
+{% endmacro %}
+
+
+{% macro refuse_incomplete() %}
+    {#-
+        For on-run-start: refuses to build what reads a feed as forgetful_readers says while records of it are
+        archived, since it would lack them. Such a reader may be newer than the archive.
+    -#}
+    {% if execute %}
+        {% for row in run_query(
+            'select distinct feed from ' ~ cti.loader_table('_loaded_files').relation_name
+            ~ " where status = 'archived' and records_loaded > 0"
+        ).rows %}
+            {% for node, why in cti.forgetful_readers(row[0]).items() if node in selected_resources %}
+                {% do cti.refuse_without_archived(row[0], why ~ '; let it read a mart instead') %}
+            {% endfor %}
+        {% endfor %}
+    {% endif %}
+{% endmacro %}
+
+
+{% macro forgetful_readers(feed) %}
+    {#-
+        What reads a feed's records again later and is no incremental mart that counts them: by dbt's unique
+        id, why. Views between the feed and its marts hold nothing, so they may lose rows. feed: its name.
+    -#}
+    {% set reached, whys = [], {} %}
+    {% for source in graph.sources.values() if source.source_name ~ '.' ~ source.name == feed %}
         {% do reached.append(source) %}
     {% endfor %}
-    {% set feed = reached[0].config.meta.feed %}
     {#- A list that grows while it is read ends when nothing new is found. -#}
     {% for node in reached %}
-        {% set name, readers = node.source_name ~ '.' ~ node.name if loop.first else node.name, [] %}
+        {% set name, kind = feed if loop.first else node.name, node.config.materialized %}
+        {% set readers, why = [], none %}
         {% for reader in graph.nodes.values() if node.unique_id in reader.depends_on.nodes %}
             {% if reader.resource_type in ('model', 'snapshot') %}
                 {% do readers.append(reader) %}
             {% endif %}
         {% endfor %}
-        {% set why = none %}
-        {% if feed.mode == 'replace' %}
-            {% set why = 'it is in mode replace, so its next load takes the place of all that is landed' %}
-        {% elif 'forget_if_miscounted' in node.config['pre-hook'] | string %}
+        {% if kind == 'incremental' and cti.has_hook_of(node, reached[0]) %}
             {% do cti.refuse_unless_tested('counts_every_record', node) %}
             {% set readers = [] %}
-        {% elif node.resource_type != 'source' and node.config.materialized not in ('view', 'ephemeral') %}
-            {% set why = name ~ ', a ' ~ node.config.materialized ~ ', reads its records anew in each build' %}
+        {% elif kind == 'incremental' %}
+            {% set why = name ~ ' reads its records and has no hook forget_if_miscounted of its landing table' %}
+        {% elif node.resource_type != 'source' and kind not in ('view', 'ephemeral') %}
+            {% set why = name ~ ', a ' ~ kind ~ ', reads its records anew in each build' %}
         {% elif not readers %}
             {% set why = 'no incremental mart keeps what ' ~ name ~ ' has of its records' %}
         {% endif %}
         {% if why %}
-            {{ exceptions.raise_compiler_error(tables.feed ~ ' cannot be archived: ' ~ why) }}
+            {% do whys.update({node.unique_id: why}) %}
         {% endif %}
         {% do reached.extend(readers | reject('in', reached)) %}
     {% endfor %}
+    {{ return(whys) }}
+{% endmacro %}
+
+
+{% macro has_hook_of(node, source) %}
+    {#- Whether a model has the hook forget_if_miscounted of a landing table; dbt's graph has its text. -#}
+    {% set hook = modules.re.sub('[^\\w(),]|landing *=', '', node.config['pre-hook'] | string) %}
+    {% set name = modules.re.sub('[^\\w,]', '', source.source_name ~ ',' ~ source.name) %}
+    {{ return('forget_if_miscounted(source(' ~ name ~ '))' in hook) }}
 {% endmacro %}
 
 

@@ -83,13 +83,19 @@
 
 
 {% macro archived_loads() %}
-    {#- A subquery for the archived loads of the feeds that a test, or a mart, reads: only marts know of them. -#}
+    {#-
+        A subquery for the archived loads of the feeds that a mart counts, by its test counts_every_record: only
+        marts know of them. For the mart, or a test of it.
+    -#}
     {% if not execute %}
         {{ return('(select 0)') }}
     {% endif %}
-    {% set feeds = [] %}
-    {% for source in cti.ancestors(model, 'sources') if 'feed' in source.config.meta %}
-        {% do feeds.append(text_literal(source.source_name ~ '.' ~ source.name)) %}
+    {% set feeds, mart = [text_literal('')], model.attached_node or model.unique_id %}
+    {% for test in graph.nodes.values() if test.test_metadata and test.test_metadata.name == 'counts_every_record' %}
+        {% for name in test.depends_on.nodes if test.attached_node == mart and name in graph.sources %}
+            {% set source = graph.sources[name] %}
+            {% do feeds.append(text_literal(source.source_name ~ '.' ~ source.name)) %}
+        {% endfor %}
     {% endfor %}
     {{ return(
         '(select load_id from ' ~ cti.loader_table('_loaded_files').relation_name

@@ -36,6 +36,9 @@ CONTRACT = "models/staging/cti/_cti__sources.yml"
 MART = "select * from analytics.indicators order by indicator"
 
 
+STAGED = "select indicator from {{ ref('stg_cti__indicators') }}"
+
+
 def write(folder: Path, name: str, *indicators: str, rejected: int = 0) -> None:
     """A file of these indicators, and of records that are rejected."""
     records = [f"{i}.example,domain,{name},5,2026-01-01\n" for i in indicators]
@@ -155,6 +158,15 @@ def test_a_rebuild_waits_for_what_is_archived(
     # WHEN all is to be built anew, or a rule changes THEN the file is named, the mart as it is
     with pytest.raises(AssertionError, match=r"analytics\.indicators is built"):
         dbt("run", "--full-refresh", "--select", "indicators")
+    # AND nor is a new table, unless it reads a mart
+    extra = project / "models/marts/extra.sql"
+    extra.write_text("{{ config(materialized='table') }} " + STAGED)
+    told = loader("run", code=2).stderr
+    assert "extra, a table, reads its records anew in each build; let it read a mart" in told
+    assert f"python -m loader load {' '.join(RELOAD)}" in told
+    extra.write_text(extra.read_text().replace("stg_cti__", ""))
+    dbt("run", "--select", "extra")
+    extra.unlink()
     settings = project / "dbt_project.yml"
     settings.write_text(settings.read_text().replace("path_case: false", "path_case: true"))
     told = loader("run", code=2).stderr
@@ -191,14 +203,18 @@ def test_what_cannot_be_archived_stays(
     # GIVEN no word, or two, of what is old
     assert "--older-than DAYS or --before DATE" in loader("archive", "--yes", code=2).stderr
     assert "'soon' is not a valid" in loader("archive", "--older-than", "soon", code=2).stderr
-    # AND a feed that is read anew in each build, by a table, or by a view that no mart stands for
+    # AND a feed that is read anew in each build, by a table, by a view that no mart stands for, or
+    # by a mart that counts no feed or another one
     model = project / "models/marts/extra.sql"
+    other = "{{ forget_if_miscounted(source('loader', '_loaded_files')) }}"
+    no_hook = "extra reads its records and has no hook forget_if_miscounted of its landing table"
     for kind, told in (
-        ("table", "extra, a table, reads its records anew in each build"),
-        ("view", "no incremental mart keeps what extra has of its records"),
+        ("'table'", "extra, a table, reads its records anew in each build"),
+        ("'view'", "no incremental mart keeps what extra has of its records"),
+        ("'incremental'", no_hook),
+        (f"'incremental', pre_hook=\"{other}\"", no_hook),
     ):
-        sql = "select indicator from {{ ref('stg_cti__indicators') }}"
-        model.write_text(f"{{{{ config(materialized='{kind}') }}}}\n{sql}\n")
+        model.write_text(f"{{{{ config(materialized={kind}) }}}}\n{STAGED}\n")
         assert f"cannot be archived: {told}" in loader(*ARCHIVE, code=2).stderr
     model.unlink()
     # AND one that replaces
