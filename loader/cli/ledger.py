@@ -154,13 +154,13 @@ def archive(settings: Settings, ago: datetime | None, before: datetime | None, y
 
     def archive_one(feed: Feed) -> None:
         job = settings.project, feed, until, output.ProgressReport(settings.as_json)
-        loads = archive_feed(*job, False)
+        loads = archive_feed(*job)
         columns = ("load", "loaded_at", "files", "records_loaded", "records_rejected")
         if loads and not settings.as_json:
             output.print_records(f"{feed.name}: loads of before {until} UTC", columns, loads)
         if loads and not yes:
             _confirm(f"archive deletes the landed records of {len(loads)} loads of {feed.name}")
-        loads = loads and archive_feed(*job, True)
+        loads = loads and archive_feed(*job, loads)
         done = {name: sum(load[name] for load in loads) for name in columns[2:]}
         if settings.as_json:
             output.print_json({"feed": feed.name, "before": until, "loads": len(loads), **done})

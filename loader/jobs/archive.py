@@ -11,12 +11,14 @@ from loader.warehouse.project import Project
 Loads = list[dict[str, Any]]
 
 
-def archive(project: Project, feed: Feed, before: str, observer: Observer, do: bool) -> Loads:
-    """The loads of before a time (UTC) that every mart has counted; if do, archived, all or none.
+def archive(
+    project: Project, feed: Feed, before: str, observer: Observer, shown: Loads | None = None
+) -> Loads:
+    """The loads of before a time (UTC) that every mart has counted; archives them if shown.
 
     Deletes their landed records, and the text of those that they rejected. Raises ConfigError for a
-    feed that others than incremental marts read, WarehouseError, and ReconciliationError if a count
-    is not as the ledger says; the warehouse is as it was then.
+    feed that others than incremental marts read, or if they are others than shown, WarehouseError,
+    and ReconciliationError if a count is not as the ledger says; the warehouse is as it was then.
     """
     found: Loads = []
 
@@ -33,11 +35,11 @@ def archive(project: Project, feed: Feed, before: str, observer: Observer, do: b
                     f"{feed.name}: {mart.relation_name} is not built yet; `python -m loader run`"
                     " builds it."
                 )
-            marts = {test.mart.relation_name: project.compiled(test.id) for test in tests}
-            of = {"marts": list(marts), "before": before}
+            marts = [(test.mart.relation_name, project.compiled(test.id)) for test in tests]
+            of = {"marts": [mart for mart, _ in marts], "before": before}
             with tables.locked():
                 loads = tables.rows("archivable_loads", **of)
-                wrong = [mart for mart, test in marts.items() if tables.query(test)]
+                wrong = [mart for mart, test in marts if tables.query(test)]
                 counts = "records_landed", "records_loaded"
                 wrong += [f"load {n['load']}" for n in loads if n[counts[0]] != n[counts[1]]]
                 if wrong:
@@ -47,7 +49,9 @@ def archive(project: Project, feed: Feed, before: str, observer: Observer, do: b
                     )
                 # None if the try before lost its connection at COMMIT, which was done.
                 found = loads or found
-                if do:
+                if shown and shown != found:
+                    raise ConfigError(f"{feed.name}: not as shown any more. Nothing was archived.")
+                if shown:
                     tables.run("archive_loads", **of)
         return found
 

@@ -111,7 +111,7 @@ def _count(tables: Warehouse, rows: Sequence[LedgerRow], restored: int | None = 
 
     restored: its batch, if that has files with older load ids.
     """
-    by = ", archived under another contract," if restored else ""
+    by = " (of another contract: put that back, load it again, then change it)" if restored else ""
     for row in tables.rows("miscounted", load_id=rows[0].load_id, restored=restored):
         of = f"of {row['uri']}{by}" if row["uri"] else "of no file"
         landed, quarantined = row["records_landed"], row["records_quarantined"]

@@ -84,7 +84,10 @@
 
 
 {% macro archivable(tables, marts, before) %}
-    {#- A subquery for the ids of loads that can be archived. Replays cannot: no file has what they loaded. -#}
+    {#-
+        A subquery for the ids of loads that can be archived. Replays cannot, since no file has what they loaded,
+        nor can a file that was overwritten. A replay has no bytes and is no version.
+    -#}
     {%- set statement -%}
 (
     select max(load_id) from {{ tables.ledger }}
@@ -92,6 +95,13 @@
     {%- for mart in marts %}
         and load_id <= (select max(last_load_id) from {{ mart }})
     {%- endfor %}
+        and load_id not in (
+            select older.load_id
+            from {{ tables.ledger }} as older
+            inner join {{ tables.ledger }} as newer
+                on older.feed = newer.feed and older.uri = newer.uri and older.etag <> newer.etag
+            where newer.load_id > older.load_id and newer.bytes > 0
+        )
     group by load_id
     {#- Files that an early version of the loader brought together, under one id, cannot come back singly. #}
     having
@@ -184,8 +194,8 @@ order by files.batch_id
         ~ quarantine ~ ' as kept inner join ' ~ ids ~ ' on kept.load_id = ids.old_id'
         ~ ' where kept.replayed_by is not null and kept.part = 1) as replayed'
         ~ ' where load_id = replayed.new_id and record = replayed.kept_record',
-        'delete from ' ~ quarantine ~ ' where load_id = -1 or replayed_by is null and load_id in ('
-        ~ 'select old_id from ' ~ ids ~ ')',
+        'delete from ' ~ quarantine ~ ' where load_id = -1',
+        'delete from ' ~ quarantine ~ ' where replayed_by is null and load_id in (select old_id from ' ~ ids ~ ')',
         'update ' ~ quarantine ~ ' set load_id = ids.old_id from ' ~ ids ~ ' where load_id = ids.new_id',
         'update ' ~ tables.ledger ~ " set status = 'loaded', batch_id = ids.new_batch_id, run_id = ids.new_run_id,"
         ~ ' loaded_at = ids.new_loaded_at from ' ~ ids ~ ' where load_id = ids.old_id',
@@ -209,8 +219,8 @@ order by files.batch_id
     {% if rows %}
         {% set more = ' and ' ~ (rows | length - 20) ~ ' more, which `python -m loader history` shows' %}
         {{ exceptions.raise_compiler_error(
-            what ~ '; that needs records of ' ~ feed ~ ' that are archived. Bring them back first: '
-            ~ 'python -m loader load --select ' ~ feed ~ ' ' ~ shown | join(' ') ~ (more if rows | length > 20 else '')
+            what ~ '; that needs records of ' ~ feed ~ ' that are archived. Bring them back first (of an object that'
+            ~ ' was overwritten, put the old version back under its name), or undo the change: python -m loader load --select ' ~ feed ~ ' ' ~ shown | join(' ') ~ (more if rows | length > 20 else '')
         ) }}
     {% endif %}
 {% endmacro %}

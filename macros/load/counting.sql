@@ -88,7 +88,7 @@
         marts know of them. For the mart, or a test of it.
     -#}
     {% if not execute %}
-        {{ return('(select 0)') }}
+        {{ return('(select 0 as load_id)') }}
     {% endif %}
     {% set feeds, mart = [text_literal('')], model.attached_node or model.unique_id %}
     {% for test in graph.nodes.values() if test.test_metadata and test.test_metadata.name == 'counts_every_record' %}
@@ -159,8 +159,9 @@ where status in ('loaded', 'replayed', 'archived') and feed = {{ text_literal(ta
 {% macro mart_progress(tables, mart, landings) %}
     {#-
         One row: how many records a mart has counted and up to which load, how many landed since, the newest
-        load that they came in, and the mart's state by these. A mart that waits for its build breaks no
-        rule, so this is no test. landings: the landing tables that the mart is made of.
+        load that they came in, the mart's state by these, and whether its records are landed alone. A mart
+        that waits for its build breaks no rule, so this is no test. landings: the landing tables that the mart
+        is made of.
     -#}
     {%- set statement -%}
 with mart as (
@@ -190,6 +191,11 @@ select
         else 'behind'
     end as state,
     mart.records as mart_records,
+    coalesce((
+        select max(case when status = 'archived' then 'landed and archived' end)
+        from {{ tables.ledger }}
+        where feed = {{ text_literal(tables.feed) }} and records_loaded > 0
+    ), 'landed') as standing,
     mart.load_id as mart_load_id,
     {{ batch_up_to(tables.ledger, 'mart.load_id', 'mart') }} as mart_batch_id,
     waiting.records as waiting_records,

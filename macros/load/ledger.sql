@@ -179,22 +179,26 @@ values
         only the tables have. load_id: the first of the load. restored: its batch, if that has files with
         older load ids.
     -#}
-    {%- set older = "in (select load_id from " ~ tables.ledger ~ " where status = 'loaded' and batch_id = " ~ restored ~ ')' -%}
+    {%- set older = 'in (select load_id from ' ~ tables.ledger ~ " where status = 'loaded' and batch_id = "
+        ~ restored ~ ' and load_id < ' ~ load_id ~ ')' -%}
     {%- set statement -%}
 with counted as (
+{%- for ids in ['>= ' ~ load_id] + ([older] if restored else []) %}
+    {{ 'union all' if not loop.first }}
     select load_id, uri, records_loaded, records_rejected, 0 as records_landed, 0 as records_quarantined
     from {{ tables.ledger }}
-    where load_id >= {{ load_id }}{{ ' or load_id ' ~ older if restored }}
+    where load_id {{ ids }}
     union all
     select _load_id, null, 0, 0, count(*), 0
     from {{ tables.landing }}
-    where _load_id >= {{ load_id }}{{ ' or _load_id ' ~ older if restored }}
+    where _load_id {{ ids }}
     group by _load_id
     union all
     select load_id, null, 0, 0, 0, count(*)
     from {{ tables.quarantine }}
-    where part = 1 and (load_id >= {{ load_id }}{{ ' or load_id ' ~ older if restored }})
+    where part = 1 and load_id {{ ids }}
     group by load_id
+{%- endfor %}
 )
 select
     max(uri) as uri,

@@ -18,6 +18,7 @@ from e2e.engines import on_both_engines
 from e2e.meddler import Meddler
 from faults.extent import some
 
+from loader.errors import ConfigError
 from loader.files.choice import Choice
 from loader.jobs.archive import archive
 from loader.jobs.load import Load
@@ -138,14 +139,22 @@ def test_what_is_archived_still_counts(loader: Loader, tables: Tables, loads: Pa
     assert loader("rejects", "--json").stdout.count("\n") == 1
     # AND everything holds, nothing is loaded again, and the next load meets the winners so far
     write(loads, "c", "one", "four")
-    assert "load 4: 1 files" in loader("run").stdout
-    assert "0 of 70 data tests fail" in loader("check", "--full").stdout
+    write(loads, "b", "five")
+    assert "load 4: 2 files" in loader("run").stdout
+    told = loader("check", "--full").stdout
+    assert "0 of 70 data tests fail" in told
+    assert "analytics.indicators counts all 8 landed and archived records" in told
     counts = "select indicator, source, occurrences from analytics.indicators order by 1"
     assert tables.rows(counts) == [
-        *(("a-0.example", "a", 1), ("both.example", "b", 2), ("four.example", "c", 1)),
-        *(("one.example", "c", 2), ("two.example", "b", 1)),
+        *(("a-0.example", "a", 1), ("both.example", "b", 2), ("five.example", "b", 1)),
+        *(("four.example", "c", 1), ("one.example", "c", 2), ("two.example", "b", 1)),
     ]
     assert "archived 0 records of 0 loads" in loader(*ARCHIVE).stdout
+    # AND a version that was overwritten stays, since it could not come back
+    loader("archive", "--before", "9999-12-31", "--yes")
+    assert [status for _, _, status in ledger(tables)] == [
+        *("archived", "replayed", "loaded", "archived", "archived"),
+    ]
 
 
 @on_both_engines
@@ -266,7 +275,8 @@ def test_a_file_comes_back_as_it_was_or_not_at_all(
     (project / CONTRACT).write_text(contract.replace(old, "required: false"))
     # WHEN it is loaded again THEN what was replayed would be there twice, so nothing is
     told = loader("load", *RELOAD, code=1).stderr
-    assert "landed of feed/a.csv, archived under another contract, 5 records, but 2 are" in told
+    advice = "of another contract: put that back, load it again, then change it"
+    assert f"landed of feed/a.csv ({advice}) 5 records, but 2 are" in told
     assert state(tables) == archived
 
 
@@ -308,7 +318,11 @@ def test_a_commit_whose_answer_was_lost_is_no_error(
     opened = Project(project)
     feed, quiet = opened.feed("indicators"), Meddler("never", lambda: None)
     try:
-        done = archive(opened, feed, "2026-06-01", quiet, True)
+        shown = archive(opened, feed, "2026-06-01", quiet)
+        # AND nothing is archived that was not shown
+        with pytest.raises(ConfigError, match="not as shown any more"):
+            archive(opened, feed, "2027-06-01", quiet, shown)
+        done = archive(opened, feed, "2026-06-01", quiet, shown)
     finally:
         let_go_of_the_database()
     assert (lost, [load["load"] for load in done]) == (["commit"], [1])
@@ -318,7 +332,7 @@ def test_a_commit_whose_answer_was_lost_is_no_error(
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("command", "changes"),
-    [(ARCHIVE, 3), (("load", *RELOAD), 9)],
+    [(ARCHIVE, 3), (("load", *RELOAD), 10)],
     ids=["archive", "reload"],
 )
 def test_a_kill_between_two_statements_leaves_all_as_it_was(

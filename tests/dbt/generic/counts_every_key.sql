@@ -14,7 +14,6 @@
     {% if key is string or key is not sequence or not key %}
         {% do cti.refuse_argument('counts_every_key', 'key', key, 'a list of names of columns') %}
     {% endif %}
-    {%- set archived = cti.archived_loads() %}
     with landed as (
         select
             {{ key | join(', ') }},
@@ -45,27 +44,48 @@
 
         select {{ key | join(', ') }}, cast(null as bigint), cast(null as bigint), occurrences, last_load_id
         from mart
+    ),
+
+    compared as (
+        select
+            {{ key | join(', ') }},
+            max(landed_occurrences) as landed_occurrences,
+            max(landed_last_load_id) as landed_last_load_id,
+            max(mart_occurrences) as mart_occurrences,
+            max(mart_last_load_id) as mart_last_load_id,
+            count(mart_occurrences) as mart_rows,
+            count(landed_occurrences) as landed_rows
+        from both_sides
+        group by {{ key | join(', ') }}
+    ),
+
+    archived as (
+        select load_id as archived_load_id
+        from {{ cti.archived_loads() }} as archived_loads
+    ),
+
+    archive as (
+        select count(*) as archived_count
+        from archived
     )
 
     select
         {{ key | join(', ') }},
-        max(landed_occurrences) as landed_occurrences,
-        max(landed_last_load_id) as landed_last_load_id,
-        max(mart_occurrences) as mart_occurrences,
-        max(mart_last_load_id) as mart_last_load_id,
-        count(mart_occurrences) as mart_rows
-    from both_sides
-    group by {{ key | join(', ') }}
-    having
-        count(mart_occurrences) <> 1
-        or max(landed_occurrences) > max(mart_occurrences)
+        landed_occurrences,
+        landed_last_load_id,
+        mart_occurrences,
+        mart_last_load_id,
+        mart_rows
+    from compared
+    cross join archive
+    left join archived on compared.mart_last_load_id = archived.archived_load_id
+    where
+        mart_rows <> 1
+        or landed_occurrences > mart_occurrences
+        or (landed_occurrences < mart_occurrences and {{ cti.all_counted(since) }} and archived_count = 0)
+        or landed_last_load_id > mart_last_load_id
         or (
-            max(landed_occurrences) < max(mart_occurrences) and {{ cti.all_counted(since) }}
-            and not exists {{ archived }}
-        )
-        or max(landed_last_load_id) > max(mart_last_load_id)
-        or (
-            (count(landed_occurrences) <> 1 or max(landed_last_load_id) < max(mart_last_load_id))
-            and coalesce(max(mart_last_load_id), 0) not in {{ archived }}
+            (landed_rows <> 1 or landed_last_load_id < mart_last_load_id)
+            and archived_load_id is null
         )
 {% endtest %}

@@ -11,13 +11,13 @@
     {{ config(meta={
         'place': 6,
         'check': 'mart {name}',
-        'holds': '{name} counts all {mart_records:,} landed records',
+        'holds': '{name} counts all {mart_records:,} {standing} records',
         'unbuilt': '{name}: not built yet',
         'never filled': '{name}: not built yet: {waiting_records:,} records wait, up to load {newest_batch_id}',
         'behind': '{name}: not built yet since load {mart_batch_id}: {waiting_records:,} records wait, up to load {newest_batch_id}',
         'replaced': '{name}: not built yet since load {mart_batch_id} was replaced',
         'rolled back': '{name}: not built yet since load {mart_batch_id} was rolled back',
-        'differs': '{name} counts {mart_records:,} records up to load {mart_batch_id}; {landed_records:,} are landed',
+        'differs': '{name} counts {mart_records:,} records up to load {mart_batch_id}; {landed_records:,} are {standing}',
         'advice': '`python -m loader run` rebuilds a mart that has the hook forget_if_miscounted; any other needs `dbt build --full-refresh --select {model}`.',
     }) }}
     {%- set landed = [landed] if landed is mapping or landed is not sequence or landed is string else landed %}
