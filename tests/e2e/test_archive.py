@@ -185,6 +185,7 @@ def test_a_rebuild_waits_for_what_is_archived(
     for load in (2, 3):
         told = loader("rollback", str(load), "--yes", code=2).stderr
         assert f"load {load} of cti.indicators: without it" in told
+        assert "put the old version back under its name" in told
         assert "--reload feed/a.csv" in told
     assert state(tables) == archived
     # WHEN the file is loaded again THEN all but the time is as it was, with its load id
