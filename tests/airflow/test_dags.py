@@ -204,7 +204,7 @@ class Kubernetes(ThreadingHTTPServer):
 
     def ended(self) -> dict[str, Any]:
         """The job with its outcome."""
-        failed = any(codes[-1] for codes in self.codes)
+        failed = any(not codes or codes[-1] for codes in self.codes)
         condition = {"type": "Failed" if failed else "Complete", "status": "True"}
         return {**self.jobs[0], "status": {"conditions": [condition | {"reason": "FailedIndexes"}]}}
 
@@ -318,6 +318,8 @@ def test_a_load_in_several_pods_is_one_sound_job(
         ([[0], [3, 3, 3]], True),
         # The other shard's files may be loaded by a retry.
         ([[1], [3, 137, 3]], True),
+        # So may those of a shard whose pod never ran, or is gone.
+        ([[1], []], True),
     ],
 )
 def test_a_retry_of_a_job_depends_on_what_its_shards_ended_with(
