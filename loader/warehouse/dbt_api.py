@@ -61,7 +61,9 @@ _COPY_REFUSED = re.compile(r"not authorized|Error (AccessDenied|PermanentRedirec
 _UNREACHED = re.compile(r"'communication error', \w+\((?:-?\d+, )?['\"](.+?)['\"]\)")
 
 # What one of the project's macros refuses. The message says it all; which macro says it does not.
-_REFUSED = re.compile(r"Error in \w+ [\w.-]+ \(.*?\)\n(.*?)\n\s*> in macro refuse_(?!arg)", re.DOTALL)
+_REFUSED = re.compile(
+    r"Error in \w+ [\w.-]+ \(.*?\)\n(.*?)\n\s*> in macro refuse_(?!arg)", re.DOTALL
+)
 
 # PostgreSQL: "Error and Notice Message Fields"; S is the severity.
 _FIELDS = re.compile(r"\{'S': .*\}", re.DOTALL)
