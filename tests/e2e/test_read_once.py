@@ -156,7 +156,7 @@ def test_a_file_that_changes_meanwhile_is_not_landed(
         file.write_text(HEADER + ROWS[: len(ROWS) // 2], newline="")
         return read(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("loader.warehouse.landing.read_once", changed)
+    monkeypatch.setattr("loader.warehouse.read_once.read_once", changed)
     result = loader("load", code=3)
     assert "feed/a.csv: it was written to since it was listed" in result.output
 
