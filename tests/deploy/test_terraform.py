@@ -203,6 +203,7 @@ def test_the_environment_is_what_the_loader_and_the_profile_read() -> None:
     )
     given = set(re.findall(r"^    (\w+) += ", outputs, re.MULTILINE))
     optional = {"CTI_COPY_REGION", "CTI_COPY_AS_IS_BYTES", "CTI_RAW_SCHEMA"}
+    optional |= {"CTI_SHARD", "CTI_RUN_ID"}
     assert read - given == {"DBT_ENV_SECRET_REDSHIFT_PASSWORD"} | optional
     # AND nothing that nobody reads: the region is boto3's
     assert given - read == {"AWS_DEFAULT_REGION"}
