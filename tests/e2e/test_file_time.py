@@ -84,6 +84,7 @@ def staged(tables: Tables) -> list[tuple[Any, ...]]:
 
 
 @on_both_engines
+@pytest.mark.slow
 def test_each_record_has_its_files_time_and_its_own_number(
     loader: Loader, tables: Tables, dated: Path
 ) -> None:

@@ -95,6 +95,7 @@ def every_command(loader: Loader, some_file: str) -> Iterator[Result]:
     yield loader("load", "--reload", some_file + "\x1b[31m\nerror: all is well", code=2)
 
 
+@pytest.mark.slow
 def test_names_of_files_only_appear(
     loader: Loader, lenient: Path, feed_folder: Path, tables: Tables
 ) -> None:
@@ -299,6 +300,7 @@ def test_a_traceback_cannot_steer_the_terminal(loader: Loader, project: Path) ->
     assert all(line.isprintable() for line in result.output.split("\n"))
 
 
+@pytest.mark.slow
 def test_an_export_on_a_terminal_cannot_steer_it(
     loader: Loader, lenient: Path, feed_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

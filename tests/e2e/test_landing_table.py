@@ -130,6 +130,7 @@ def test_duckdb_has_no_length(loader: Loader, orders: Path) -> None:
     loader("load", "--select", "orders")
 
 
+@pytest.mark.slow
 def test_a_replay_is_a_load(loader: Loader, orders: Path, tables: Tables) -> None:
     # GIVEN a rejected record, and a table that changed since
     path = orders.parent / "models/staging/shop/_shop__sources.yml"

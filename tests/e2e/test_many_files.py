@@ -36,6 +36,7 @@ def loaded(loader: Loader, *options: str) -> dict[str, Any]:
 
 
 @on_both_engines
+@pytest.mark.slow
 def test_what_is_new_is_found_whatever_became_of_the_others(
     loader: Loader, lake: Lake, tables: Tables, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -93,6 +94,7 @@ def test_files_that_are_gone_from_the_listing_are_not_asked_for(
 
 
 @on_both_engines
+@pytest.mark.slow
 def test_whatever_becomes_of_a_feed_shows_in_its_state(
     loader: Loader, project: Path, feed_folder: Path, tables: Tables
 ) -> None:

@@ -58,6 +58,7 @@ def test_what_is_new_and_wrong_fails_until_it_is_right(
     loader("run")
 
 
+@pytest.mark.slow
 def test_what_is_old_is_left_to_the_tests_of_all_history(
     loader: Loader, dbt: Dbt, built: Path, tables: Tables
 ) -> None:

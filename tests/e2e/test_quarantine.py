@@ -282,6 +282,7 @@ def test_a_rejected_record_that_gets_lost_on_its_way_undoes_the_load(
     tables.assert_nothing_loaded()
 
 
+@pytest.mark.slow
 def test_two_replays_at_once_take_a_record_once(
     loader: Loader, tables: Tables, dirty: Path, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -343,6 +344,7 @@ def test_an_empty_record_of_a_single_column_comes_back(
 
 
 @on_both_engines
+@pytest.mark.slow
 def test_a_quarantine_is_read_piece_by_piece(
     loader: Loader, project: Path, lenient: Path, feed_folder: Path, tables: Tables
 ) -> None:

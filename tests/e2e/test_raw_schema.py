@@ -20,6 +20,7 @@ REFUSED = "a.example,domain,me,200,2026-01-01\n"
 
 
 @on_both_engines
+@pytest.mark.slow
 def test_a_landing_schema_of_ones_own(
     loader: Loader,
     feed_folder: Path,

@@ -56,6 +56,7 @@ def batch(loader: Loader, project: Path, feed_folder: Path) -> Path:
 
 
 @on_both_engines
+@pytest.mark.slow
 def test_every_version_and_its_replays_go_and_other_files_stay(
     loader: Loader, tables: Tables, batch: Path
 ) -> None:

@@ -104,6 +104,7 @@ def test_a_rule_that_changes_rebuilds_the_mart(
 
 
 @on_both_engines
+@pytest.mark.slow
 def test_a_comment_a_blank_and_a_description_change_nothing(
     loader: Loader, project: Path, built: Path, tables: Tables
 ) -> None:
@@ -119,6 +120,7 @@ def test_a_comment_a_blank_and_a_description_change_nothing(
 
 
 @on_both_engines
+@pytest.mark.slow
 def test_a_mart_that_is_built_alone_knows_what_it_reads(
     project: Path, built: Path, tables: Tables, dbt: Dbt
 ) -> None:
@@ -144,6 +146,7 @@ def test_a_mart_of_unknown_rules_is_rebuilt_once(
 
 
 @on_both_engines
+@pytest.mark.slow
 def test_a_build_from_nothing_notes_its_rules(
     loader: Loader, project: Path, built: Path, tables: Tables, dbt: Dbt
 ) -> None:

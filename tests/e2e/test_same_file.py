@@ -32,6 +32,7 @@ def test_the_same_file_by_another_path(
     assert tables.count("raw.indicators") == 1
 
 
+@pytest.mark.slow
 def test_a_file_that_was_loaded_by_another_path_before(
     loader: Loader, feed_folder: Path, tables: Tables, monkeypatch: pytest.MonkeyPatch
 ) -> None:
