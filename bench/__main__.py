@@ -167,6 +167,16 @@ def describe(loader_python: Path, command: str) -> list[str]:
     ]
 
 
+def common_options(prog: str, doc: str | None) -> argparse.ArgumentParser:
+    """A parser with the options that every benchmark has."""
+    parser = argparse.ArgumentParser(prog=prog, description=doc)
+    parser.add_argument("--work", type=Path, help="folder for files; default a temporary one")
+    parser.add_argument("--out", type=Path, default=ROOT / "bench", help="folder for results.*")
+    # Not resolved: a virtual environment's python is a link out of it.
+    parser.add_argument("--loader-python", type=os.path.abspath, default=".venv/bin/python")
+    return parser
+
+
 def say(message: str) -> None:
     """A line of progress."""
     print(f"{time.strftime('%H:%M:%S')} {message}", file=sys.stderr, flush=True)
@@ -174,15 +184,12 @@ def say(message: str) -> None:
 
 def main() -> int:
     """Runs the benchmark as the command line says."""
-    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser = common_options("python -m bench", __doc__)
     parser.add_argument("--sizes", type=int, nargs="+", default=_SIZES, help="records of a file")
     parser.add_argument("--kinds", nargs="+", choices=_REJECTS, default=list(_REJECTS))
     parser.add_argument("--tools", nargs="+", help="only tools whose name has one of these words")
     parser.add_argument("--runs", type=int, help="of each figure; default 3, of long ones 1")
     parser.add_argument("--limit", type=float, default=240, help="seconds that a run may take")
-    parser.add_argument("--work", type=Path, help="folder for files; default a temporary one")
-    parser.add_argument("--out", type=Path, default=ROOT / "bench", help="folder for results.*")
-    parser.add_argument("--loader-python", type=Path, default=Path(".venv/bin/python"))
     arguments = parser.parse_args()
     words = arguments.tools or [""]
     tools = [tool for tool in TOOLS if any(word in tool.name for word in words)]
@@ -191,8 +198,7 @@ def main() -> int:
     if arguments.work:
         arguments.work.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="bench-", dir=arguments.work) as work:
-        # Not resolved: a virtual environment's python is a link out of it.
-        python = Path(os.path.abspath(arguments.loader_python))
+        python = Path(arguments.loader_python)
         machine = describe(python, "make bench")
         bench = Bench(Path(work).resolve(), python, arguments.runs, arguments.limit)
         try:

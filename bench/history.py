@@ -7,8 +7,6 @@ should.
 
 from __future__ import annotations
 
-import argparse
-import os
 import shutil
 import statistics
 import subprocess
@@ -20,7 +18,7 @@ from pathlib import Path
 
 import duckdb
 
-from bench.__main__ import describe, say
+from bench.__main__ import common_options, describe, say
 from bench.measure import Measurement, measure
 from bench.report import write_section
 from bench.tools import ROOT, Job, Loader, Wrong
@@ -122,14 +120,11 @@ def table(rows: Sequence[Costs]) -> str:
 
 def main() -> int:
     """Runs the benchmark as the command line says."""
-    parser = argparse.ArgumentParser(prog="python -m bench.history", description=__doc__)
+    parser = common_options("python -m bench.history", __doc__)
     parser.add_argument("--landed", type=int, nargs="+", default=_LANDED, help="records before")
     parser.add_argument("--runs", type=int, default=3, help="of each figure")
-    parser.add_argument("--work", type=Path, help="folder for files; default a temporary one")
-    parser.add_argument("--out", type=Path, default=ROOT / "bench", help="folder of results.md")
-    parser.add_argument("--loader-python", type=Path, default=Path(".venv/bin/python"))
     arguments = parser.parse_args()
-    python = Path(os.path.abspath(arguments.loader_python))
+    python = Path(arguments.loader_python)
     machine = describe(python, "python -m bench.history")
     rows = list[Costs]()
     with tempfile.TemporaryDirectory(prefix="bench-", dir=arguments.work) as work:

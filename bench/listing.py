@@ -6,10 +6,8 @@ with the new ones and with none. Exits with 1 if it did not load just these, or 
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
-import os
 import sys
 import tempfile
 import threading
@@ -20,10 +18,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import duckdb
 
-from bench.__main__ import describe, say
+from bench.__main__ import common_options, describe, say
 from bench.measure import Measurement, measure
 from bench.report import write_section
-from bench.tools import ROOT, Job, Loader, Wrong
+from bench.tools import Job, Loader, Wrong
 
 __all__ = ["Objects", "serve"]
 
@@ -171,15 +169,12 @@ def measure_listing(work: Path, python: Path, objects: Objects) -> list[tuple[st
 
 def main() -> int:
     """Measures as the command line says."""
-    parser = argparse.ArgumentParser(prog="python -m bench.listing", description=__doc__)
+    parser = common_options("python -m bench.listing", __doc__)
     parser.add_argument("--objects", type=int, default=1_000_000)
     parser.add_argument("--new", type=int, default=100)
-    parser.add_argument("--work", type=Path, help="folder for files; default a temporary one")
-    parser.add_argument("--out", type=Path, default=ROOT / "bench", help="folder of results.md")
-    parser.add_argument("--loader-python", type=Path, default=Path(".venv/bin/python"))
     arguments = parser.parse_args()
     objects = Objects(arguments.objects, arguments.new)
-    python = Path(os.path.abspath(arguments.loader_python))
+    python = Path(arguments.loader_python)
     machine = describe(python, "python -m bench.listing")
     with tempfile.TemporaryDirectory(prefix="bench-", dir=arguments.work) as work:
         try:

@@ -6,9 +6,7 @@ did not do what it should.
 
 from __future__ import annotations
 
-import argparse
 import json
-import os
 import shutil
 import sys
 import tempfile
@@ -16,10 +14,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.__main__ import describe, say
+from bench.__main__ import common_options, describe, say
 from bench.measure import Measurement, measure
 from bench.report import write_section
-from bench.tools import ROOT, Job, Loader, Wrong
+from bench.tools import Job, Loader, Wrong
 
 __all__: list[str] = []
 
@@ -195,12 +193,9 @@ def table(rows: Sequence[Measured]) -> str:
 
 def main() -> int:
     """Runs the benchmark as the command line says."""
-    parser = argparse.ArgumentParser(prog="python -m bench.shapes", description=__doc__)
-    parser.add_argument("--work", type=Path, help="folder for files; default a temporary one")
-    parser.add_argument("--out", type=Path, default=ROOT / "bench", help="folder of results.md")
-    parser.add_argument("--loader-python", type=Path, default=Path(".venv/bin/python"))
+    parser = common_options("python -m bench.shapes", __doc__)
     arguments = parser.parse_args()
-    python = Path(os.path.abspath(arguments.loader_python))
+    python = Path(arguments.loader_python)
     machine = describe(python, "python -m bench.shapes")
     with tempfile.TemporaryDirectory(prefix="bench-", dir=arguments.work) as work:
         try:

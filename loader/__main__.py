@@ -19,7 +19,7 @@ if __name__ == "__main__":
     interrupts.leave_at_once()
     _stand_in_for_closed_streams()
     # dbt makes so many objects that looking for garbage among them takes a fifth of the start-up.
-    # parse() begins to look, at what is made from then on.
+    # Who has the contracts, parsed or kept, begins to look, at what is made from then on.
     gc.disable()
     gc.set_threshold(50_000)
     from loader.cli.main import main

@@ -128,13 +128,18 @@ def rollback(
 
 def days_ago(text: str) -> datetime:
     """The time so many days ago, as in 90d."""
-    return datetime.now(UTC) - timedelta(click.IntRange(0, 99_999)(text.removesuffix("d")) or 0)
+    days = text.removesuffix("d")
+    if not days.isdecimal() or len(days) > 5:
+        raise click.BadParameter(f"{text!r} is no number of days, as in 90d.")
+    return datetime.now(UTC) - timedelta(int(days))
 
 
 @command(
     select_option,
-    click.option("--older-than", "ago", type=days_ago, help="Loads older than that, as in 90d."),
-    click.option("--before", type=click.DateTime(["%Y-%m-%d"]), help="Loads of before, UTC."),
+    click.option("--older-than", "ago", type=days_ago, help="Loads older than this, as in 90d."),
+    click.option(
+        "--before", type=click.DateTime(["%Y-%m-%d"]), help="Loads from before this day, UTC."
+    ),
     click.option("--yes", "-y", is_flag=True, help="Do not ask."),
 )
 def archive(settings: Settings, ago: datetime | None, before: datetime | None, yes: bool) -> None:

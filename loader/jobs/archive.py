@@ -50,7 +50,10 @@ def archive(
                 # None if the try before lost its connection at COMMIT, which was done.
                 found = loads or found
                 if shown and shown != found:
-                    raise ConfigError(f"{feed.name}: not as shown any more. Nothing was archived.")
+                    changed = (
+                        "the loads are not as shown any more. Nothing was archived; run again."
+                    )
+                    raise ConfigError(f"{feed.name}: {changed}")
                 if shown:
                     tables.run("archive_loads", **of)
         return found

@@ -56,11 +56,12 @@
                 {% do readers.append(reader) %}
             {% endif %}
         {% endfor %}
-        {% if kind == 'incremental' and cti.has_hook_of(node, reached[0]) %}
-            {% do cti.refuse_unless_tested('counts_every_record', node) %}
+        {% set hook = 'forget_if_miscounted' in node.config['pre-hook'] | string %}
+        {% if kind == 'incremental' and hook and reached[0] in cti.counted_landings(node.unique_id) %}
             {% set readers = [] %}
         {% elif kind == 'incremental' %}
-            {% set why = name ~ ' reads its records and has no hook forget_if_miscounted of its landing table' %}
+            {% set why = name ~ ' reads its records without the hook forget_if_miscounted and the test'
+                ~ ' counts_every_record of its landing table' %}
         {% elif node.resource_type != 'source' and kind not in ('view', 'ephemeral') %}
             {% set why = name ~ ', a ' ~ kind ~ ', reads its records anew in each build' %}
         {% elif not readers %}
@@ -72,14 +73,6 @@
         {% do reached.extend(readers | reject('in', reached)) %}
     {% endfor %}
     {{ return(whys) }}
-{% endmacro %}
-
-
-{% macro has_hook_of(node, source) %}
-    {#- Whether a model has the hook forget_if_miscounted of a landing table; dbt's graph has its text. -#}
-    {% set hook = modules.re.sub('[^\\w(),]|landing *=', '', node.config['pre-hook'] | string) %}
-    {% set name = modules.re.sub('[^\\w,]', '', source.source_name ~ ',' ~ source.name) %}
-    {{ return('forget_if_miscounted(source(' ~ name ~ '))' in hook) }}
 {% endmacro %}
 
 
@@ -220,7 +213,8 @@ order by files.batch_id
         {% set more = ' and ' ~ (rows | length - 20) ~ ' more, which `python -m loader history` shows' %}
         {{ exceptions.raise_compiler_error(
             what ~ '; that needs records of ' ~ feed ~ ' that are archived. Bring them back first (of an object that'
-            ~ ' was overwritten, put the old version back under its name), or undo the change: python -m loader load --select ' ~ feed ~ ' ' ~ shown | join(' ') ~ (more if rows | length > 20 else '')
+            ~ ' was overwritten, put the old version back under its name), or undo the change:'
+            ~ ' python -m loader load --select ' ~ feed ~ ' ' ~ shown | join(' ') ~ (more if rows | length > 20 else '')
         ) }}
     {% endif %}
 {% endmacro %}

@@ -82,6 +82,18 @@
 {% endmacro %}
 
 
+{% macro counted_landings(mart) %}
+    {#- The landing tables whose records a mart counts, by its test counts_every_record. mart: dbt's unique id. -#}
+    {% set landings = [] %}
+    {% for test in graph.nodes.values() if test.test_metadata and test.test_metadata.name == 'counts_every_record' %}
+        {% for name in test.depends_on.nodes if test.attached_node == mart and name in graph.sources %}
+            {% do landings.append(graph.sources[name]) %}
+        {% endfor %}
+    {% endfor %}
+    {{ return(landings) }}
+{% endmacro %}
+
+
 {% macro archived_loads() %}
     {#-
         A subquery for the archived loads of the feeds that a mart counts, by its test counts_every_record: only
@@ -90,12 +102,9 @@
     {% if not execute %}
         {{ return('(select 0 as load_id)') }}
     {% endif %}
-    {% set feeds, mart = [text_literal('')], model.attached_node or model.unique_id %}
-    {% for test in graph.nodes.values() if test.test_metadata and test.test_metadata.name == 'counts_every_record' %}
-        {% for name in test.depends_on.nodes if test.attached_node == mart and name in graph.sources %}
-            {% set source = graph.sources[name] %}
-            {% do feeds.append(text_literal(source.source_name ~ '.' ~ source.name)) %}
-        {% endfor %}
+    {% set feeds = [text_literal('')] %}
+    {% for source in cti.counted_landings(model.attached_node or model.unique_id) %}
+        {% do feeds.append(text_literal(source.source_name ~ '.' ~ source.name)) %}
     {% endfor %}
     {{ return(
         '(select load_id from ' ~ cti.loader_table('_loaded_files').relation_name

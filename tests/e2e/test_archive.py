@@ -218,7 +218,7 @@ def test_what_cannot_be_archived_stays(
     # by a mart that counts no feed or another one
     model = project / "models/marts/extra.sql"
     other = "{{ forget_if_miscounted(source('loader', '_loaded_files')) }}"
-    no_hook = "extra reads its records and has no hook forget_if_miscounted of its landing table"
+    no_hook = "extra reads its records without the hook forget_if_miscounted and the test"
     for kind, told in (
         ("'table'", "extra, a table, reads its records anew in each build"),
         ("'view'", "no incremental mart keeps what extra has of its records"),

@@ -99,7 +99,7 @@ def test_every_macro_is_carried_out_on_redshift(whole_run: WholeRun) -> None:
     expected -= {"why_rebuilt"}
     # What archiving asks for, in e2e/test_archive.py.
     expected -= {"archivable", "archivable_loads", "archive_loads", "refuse_unarchivable"}
-    expected -= {"again", "restore_archived", "restored_before", "forgetful_readers", "has_hook_of"}
+    expected -= {"again", "restore_archived", "restored_before", "forgetful_readers"}
     # What an engine that reads files itself is asked for.
     expected -= {"land_screened"}
     # THEN each was carried out while the suite loaded and built on Redshift
