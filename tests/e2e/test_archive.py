@@ -375,3 +375,8 @@ def test_a_kill_between_two_statements_leaves_all_as_it_was(
         assert ended.returncode == -9, ended.stderr
         # THEN nothing is changed
         assert state(tables) == before
+
+
+@pytest.mark.parametrize("days", ["3w", "-1d", "1e3d", "90 d", "999999d", ""])
+def test_what_is_no_number_of_days(loader: Loader, days: str) -> None:
+    assert "is no number of days" in loader("archive", "--older-than", days, code=2).stderr
