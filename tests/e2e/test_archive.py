@@ -213,7 +213,6 @@ def test_what_cannot_be_archived_stays(
     before = state(tables)
     # GIVEN no word, or two, of what is old
     assert "--older-than DAYS or --before DATE" in loader("archive", "--yes", code=2).stderr
-    assert "'soon' is not a valid" in loader("archive", "--older-than", "soon", code=2).stderr
     # AND a feed that is read anew in each build, by a table, by a view that no mart stands for, or
     # by a mart that counts no feed or another one
     model = project / "models/marts/extra.sql"
@@ -377,6 +376,6 @@ def test_a_kill_between_two_statements_leaves_all_as_it_was(
         assert state(tables) == before
 
 
-@pytest.mark.parametrize("days", ["3w", "-1d", "1e3d", "90 d", "999999d", ""])
+@pytest.mark.parametrize("days", ["soon", "3w", "-1d", "1e3d", "90 d", "999999d", ""])
 def test_what_is_no_number_of_days(loader: Loader, days: str) -> None:
     assert "is no number of days" in loader("archive", "--older-than", days, code=2).stderr

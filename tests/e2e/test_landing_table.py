@@ -122,6 +122,7 @@ def test_a_column_that_is_too_short(loader: Loader, orders: Path, tables: Tables
     assert tables.count("raw.orders") == 2
 
 
+@pytest.mark.slow
 def test_duckdb_has_no_length(loader: Loader, orders: Path) -> None:
     loader("load", "--select", "orders")
     path = orders.parent / "models/staging/shop/_shop__sources.yml"

@@ -312,6 +312,7 @@ def test_two_replays_at_once_take_a_record_once(
 
 
 @on_both_engines
+@pytest.mark.slow
 def test_an_empty_record_of_a_single_column_comes_back(
     loader: Loader, tables: Tables, project: Path
 ) -> None:

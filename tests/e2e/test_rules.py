@@ -135,6 +135,7 @@ def test_a_mart_that_is_built_alone_knows_what_it_reads(
     assert mart(tables, "indicator") == ["A.EXAMPLE/A", "B.EXAMPLE"]
 
 
+@pytest.mark.slow
 def test_a_mart_of_unknown_rules_is_rebuilt_once(
     loader: Loader, built: Path, tables: Tables
 ) -> None:

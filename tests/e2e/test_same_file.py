@@ -108,6 +108,7 @@ def test_another_version_of_a_file_is_told(
     assert tables.rows("select indicator from raw.indicators") == [("b.example",)]
 
 
+@pytest.mark.slow
 def test_a_copy_is_told_of_a_local_file_and_in_no_other_case(
     loader: Loader, project: Path, feed_folder: Path
 ) -> None:
