@@ -21,7 +21,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from rig.errors import RigStartError
-from rig.ports import LOOPBACK, free_ports
+from rig.ports import LOOPBACK, accepts_connections, free_ports
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -178,6 +178,9 @@ class S3Server:
             )
         )
         self._ports = free_ports(len(_PORT_OPTIONS))
+        if any(accepts_connections(port) for port in self._ports):
+            # It would take the Unix sockets of the other one away before it finds its port taken.
+            raise RigStartError("another process took a port that was free")
         command = [_weed(), f"-logdir={self._folder}", "mini", f"-dir={data}"]
         command += [f"-s3.config={identities}", f"-bucket={','.join(self.buckets)}"]
         command += _FIXED_OPTIONS
