@@ -8,16 +8,15 @@
     wins, the last by name of those that are as new, the last record of a file, and at last the content.
 #}
 
-{% macro newest_by_key(staging, key, columns, order_by=[], text_columns=[]) %}
+{% macro newest_by_key(staging, key, columns, order_by=[]) %}
     {#-
         staging: the relation, with the columns _load_id, _file, _file_time and _record that landed() gives.
-        key: names of columns. columns: the names of the others. order_by: terms of an ORDER BY that a
-        record wins by before its file counts; their columns must be among these or _file_time.
-        text_columns: names of those of columns that are long texts; a hash of them is compared, which is
-        quicker.
+        key: names of columns. columns: the names of the others, in the order in which they settle what
+        nothing else does; the greater value wins. order_by: terms of an ORDER BY that a record wins by
+        before its file counts; their columns must be among these or _file_time.
     -#}
-    {% for name, value in {'key': key, 'columns': columns, 'order_by': order_by, 'text_columns': text_columns}.items() %}
-        {% if value is string or value is not sequence or not (value or name in ('order_by', 'text_columns')) %}
+    {% for name, value in {'key': key, 'columns': columns, 'order_by': order_by}.items() %}
+        {% if value is string or value is not sequence or not (value or name == 'order_by') %}
             {% do cti.refuse_argument('newest_by_key', name, value, 'a list') %}
         {% endif %}
     {% endfor %}
@@ -58,10 +57,9 @@
     {%- endif -%}
     {%- set keys = key | join(', ') -%}
     {%- set ranking = order_by | list -%}
-    {%- for column in ['_file_time', '_file', '_record'] + (columns | reject('in', text_columns) | list) -%}
+    {%- for column in ['_file_time', '_file', '_record'] + columns -%}
         {%- do ranking.append(column ~ ' desc nulls last') -%}
-    {%- endfor -%}
-    {%- do ranking.extend([cti.row_hash(text_columns)] if text_columns else []) %}
+    {%- endfor %}
 with new_records as (
 
     select

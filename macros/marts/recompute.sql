@@ -52,7 +52,7 @@
         {% if marked %}
             delete from {{ this }}
             using _loader_recomputed as gone
-            where gone.landed_occurrences is null and {{ cti.same_key(this, 'gone', key) }};
+            where gone.landed_occurrences = 0 and {{ cti.same_key(this, 'gone', key) }};
 
             update {{ this }}
             set occurrences = 0, last_load_id = {{ newest }}

@@ -12,12 +12,11 @@
     newest_by_key(
         ref('stg_cti__indicators'),
         key=['indicator_type', 'indicator'],
-        columns=['source', 'confidence', 'first_seen', 'last_seen', 'description'],
+        columns=['confidence', 'first_seen', 'last_seen', 'source', 'description'],
         order_by=[
             'greatest(coalesce(last_seen, first_seen), coalesce(first_seen, last_seen)) desc nulls last',
             '_file_time desc nulls last',
             'confidence desc nulls last',
         ],
-        text_columns=['source', 'description'],
     )
 }}

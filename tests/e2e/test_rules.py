@@ -74,7 +74,7 @@ def test_an_alias_that_is_added_is_enough(
             *("stg_cti__indicators", "indicator", ["a.example/A", "b.example"]),
         ),
         (
-            *(MART, "columns=['source', 'conf", "columns=['_loaded_at', 'source', 'conf"),
+            *(MART, "columns=['conf", "columns=['_loaded_at', 'conf"),
             *("indicators", "_loaded_at is null", ["False", "False"]),
         ),
         (
@@ -82,7 +82,7 @@ def test_an_alias_that_is_added_is_enough(
             *("stg_cti__indicators", "indicator", ["a.example/a"]),
         ),
         (
-            *("macros/clean/row_hash.sql", 'return("md5("', "return(\"md5('salt' || \""),
+            *("macros/marts/newest_by_key.sql", "' desc nulls last'", "' asc nulls last'"),
             *("indicators", "indicator", ["a.example/a", "b.example"]),
         ),
     ],

@@ -81,7 +81,7 @@ def hard_indicators() -> bytes:
         add(f"empty {number}", empty, confidence=empty, last_seen=empty)
     for number, year in enumerate(("0001-01-01", "1582-10-10", "2000-02-29", "9999-12-31")):
         add(f"year {number}", None, last_seen=year)
-    # Ties to the last: only the hash of what they say decides.
+    # Ties to the last: only what they say decides.
     for text in _TEXTS[:12]:
         add("tie", text)
     rows += [

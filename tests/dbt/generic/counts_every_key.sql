@@ -14,47 +14,32 @@
     {% if key is string or key is not sequence or not key %}
         {% do cti.refuse_argument('counts_every_key', 'key', key, 'a list of names of columns') %}
     {% endif %}
-    with landed as (
+    {#- Put together and not joined, so that a NULL in a key is a value like any other. #}
+    with both_sides as (
         select
             {{ key | join(', ') }},
-            count(*) as occurrences,
-            max(_load_id) as last_load_id
+            1 as landed,
+            _load_id as landed_load_id,
+            cast(null as bigint) as occurrences,
+            cast(null as bigint) as last_load_id
         from {{ landed }}
         where {{ cti.newer('_load_id', since) }}
-        group by {{ key | join(', ') }}
-    ),
-
-    mart as (
-        select {{ key | join(', ') }}, occurrences, last_load_id
-        from {{ model }}
-        where {{ cti.newer('last_load_id', since) }}
-    ),
-
-    {#- Put together and not joined, so that a NULL in a key is a value like any other. #}
-    both_sides as (
-        select
-            {{ key | join(', ') }},
-            occurrences as landed_occurrences,
-            last_load_id as landed_last_load_id,
-            cast(null as bigint) as mart_occurrences,
-            cast(null as bigint) as mart_last_load_id
-        from landed
 
         union all
 
-        select {{ key | join(', ') }}, cast(null as bigint), cast(null as bigint), occurrences, last_load_id
-        from mart
+        select {{ key | join(', ') }}, 0, cast(null as bigint), occurrences, last_load_id
+        from {{ model }}
+        where {{ cti.newer('last_load_id', since) }}
     ),
 
     compared as (
         select
             {{ key | join(', ') }},
-            max(landed_occurrences) as landed_occurrences,
-            max(landed_last_load_id) as landed_last_load_id,
-            max(mart_occurrences) as mart_occurrences,
-            max(mart_last_load_id) as mart_last_load_id,
-            count(mart_occurrences) as mart_rows,
-            count(landed_occurrences) as landed_rows
+            sum(landed) as landed_occurrences,
+            max(landed_load_id) as landed_last_load_id,
+            max(occurrences) as mart_occurrences,
+            max(last_load_id) as mart_last_load_id,
+            count(occurrences) as mart_rows
         from both_sides
         group by {{ key | join(', ') }}
     ),
@@ -85,7 +70,7 @@
         or (landed_occurrences < mart_occurrences and {{ cti.all_counted(since) }} and archived_count = 0)
         or landed_last_load_id > mart_last_load_id
         or (
-            (landed_rows <> 1 or landed_last_load_id < mart_last_load_id)
+            (landed_occurrences = 0 or landed_last_load_id < mart_last_load_id)
             and archived_load_id is null
         )
 {% endtest %}

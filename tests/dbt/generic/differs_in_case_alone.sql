@@ -11,13 +11,12 @@
     with spelled as (
         select {{ cti.clean_text(column_name, case='keep') }} as spelling
         from {{ model }}
-        where {{ cti.newer('_load_id', since) }}
+        where {{ cti.newer('_load_id', since) }} and {{ column_name }} like '%/%'
     ),
 
     urls as (
         select distinct {{ cti.lower_host('spelling') }} as url
         from spelled
-        where spelling like '%/%'
     )
 
     select
