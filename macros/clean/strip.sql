@@ -27,16 +27,10 @@
 
 {% macro duckdb__strip(column) %}
     {#- Not trim(text, characters), which takes several times as long: it reads its characters anew for
-        every row. What begins and ends with a printable ASCII character, as most texts do, has nothing to
-        strip; to see that is cheap. -#}
+        every row. -#}
     {%- set blank = (
         '[\\x{9}-\\x{d}\\x{1c}-\\x{20}\\x{85}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}'
         '\\x{2028}\\x{2029}\\x{202f}\\x{205f}\\x{3000}]'
     ) -%}
-    {%- set stripped = "regexp_replace(" ~ column ~ ", '^" ~ blank ~ "+|" ~ blank ~ "+$', '', 'g')" -%}
-    {%- set printable = [] -%}
-    {%- for end in [1, -1] -%}
-        {%- do printable.append('(' ~ column ~ ')[' ~ end ~ "] between '!' and '~'") -%}
-    {%- endfor -%}
-    {{ return('case when ' ~ printable | join(' and ') ~ ' then ' ~ column ~ ' else ' ~ stripped ~ ' end') }}
+    {{ return("regexp_replace(" ~ column ~ ", '^" ~ blank ~ "+|" ~ blank ~ "+$', '', 'g')") }}
 {% endmacro %}
