@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import re
 from collections import Counter
@@ -21,12 +22,13 @@ from pydantic import (
     ValidationError,
     ValidationInfo,
     field_validator,
+    model_validator,
 )
 from pydantic_core import ErrorDetails
 
 from loader.contract import text
 from loader.errors import ConfigError, DataRefused
-from loader.records.dialect import Dialect
+from loader.records.dialect import Dialect, Form
 
 # The number of a record in its file, in the landing table of a feed with record_number.
 RECORD = "_record"
@@ -47,8 +49,14 @@ _TYPES = "text, integer, decimal(p,s), boolean, date, timestamp"
 # `config.meta` of a column.
 COLUMN_KEYS = (
     *("type", "format", "required", "unicode", "accepted_values", "pattern", "minimum", "maximum"),
+    "header",
 )
 _COMPARABLE = ("integer", "decimal", "date", "timestamp")
+# `config.meta.feed`, of how a file is written.
+_FORM = (
+    *("encoding", "header", "header_rows", "skip_rows", "comment", "skip_lines"),
+    "skip_blank_rows",
+)
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -86,11 +94,21 @@ class Rejects(_Frozen):
         return " and ".join(limits) or "none"
 
 
+def _is_error(policy: str) -> bool:
+    return policy == "error"
+
+
 class ColumnPolicy(_Frozen):
-    """What to do with a column the contract does not name, or with an optional one not there."""
+    """What to do with columns that the contract does not name, that are not there, that have no
+    name, or whose name another one has.
+
+    What is newer than the others is not in the fingerprint of a contract without it.
+    """
 
     extra: Literal["error", "ignore"] = "error"
     missing: Literal["error", "ignore"] = "ignore"
+    blank: Literal["error", "ignore"] = Field(default="error", exclude_if=_is_error)
+    repeated: Literal["error", "number"] = Field(default="error", exclude_if=_is_error)
 
 
 class FeedOptions(_Frozen):
@@ -108,6 +126,16 @@ class FeedOptions(_Frozen):
     compression: Literal["none", "gzip", "zstd"] | None = None
     rejects: Rejects = Rejects()
     columns: ColumnPolicy = ColumnPolicy()
+    # Those below are not in the fingerprint of a contract without them.
+    encoding: str = Field(default="utf-8", exclude_if=lambda name: name == "utf-8")
+    header: bool = Field(default=True, strict=True, exclude_if=bool)
+    header_rows: int = Field(default=1, ge=1, le=9, strict=True, exclude_if=lambda n: n == 1)
+    skip_rows: Annotated[int, Field(ge=0, le=1000, strict=True)] | Literal["to_header"] = Field(
+        default=0, exclude_if=lambda n: n == 0
+    )
+    comment: str | None = Field(default=None, min_length=1, exclude_if=lambda mark: mark is None)
+    skip_lines: tuple[_Text, ...] = Field(default=(), exclude_if=lambda lines: not lines)
+    skip_blank_rows: bool = Field(default=False, strict=True, exclude_if=lambda skip: not skip)
 
     @field_validator("file_time", mode="before")
     @classmethod
@@ -129,6 +157,63 @@ class FeedOptions(_Frozen):
         if value == info.data.get("delimiter"):
             raise ValueError("delimiter and quote must differ")
         return value
+
+    @field_validator("encoding")
+    @classmethod
+    def _encoding_of_text(cls, value: str) -> str:
+        try:
+            name = codecs.lookup(value).name
+            ascii_alike = bytes(range(128)).decode(name) == bytes(range(128)).decode("ascii")
+        except (LookupError, UnicodeError):
+            name, ascii_alike = value, False
+        if ascii_alike or re.match("utf-(16|32)", name):
+            return name.removesuffix("-sig")
+        raise ValueError(
+            f"must be an encoding that Python knows and that has ASCII in it, or utf-16 or utf-32,"
+            f" such as latin-1, windows-1252 or gb18030 (got {value!r})"
+        )
+
+    @field_validator("comment")
+    @classmethod
+    def _one_line(cls, value: str) -> str:
+        if not value.isprintable() or value != value.strip():
+            raise ValueError(f"must be what a line begins with, without blanks (got {value!r})")
+        return value
+
+    @field_validator("skip_lines")
+    @classmethod
+    def _patterns(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for pattern in value:
+            try:
+                matches_empty = re.compile(pattern.encode()).fullmatch(b"")
+            except re.error as error:
+                raise ValueError(f"{pattern!r} is no regular expression: {error}") from None
+            if not pattern.isascii() and "[" in pattern:
+                raise ValueError(f"{pattern!r}: in [] only ASCII; write (é|è) for [éè]")
+            if matches_empty:
+                raise ValueError(f"{pattern!r} matches an empty line; see skip_blank_rows")
+        return value
+
+    @model_validator(mode="after")
+    def _one_header(self) -> FeedOptions:
+        if not self.header and (self.header_rows > 1 or self.skip_rows == "to_header"):
+            raise ValueError("header: false goes with neither header_rows nor skip_rows: to_header")
+        if self.header_rows > 1 and self.skip_rows == "to_header":
+            raise ValueError("skip_rows: to_header finds one line; with header_rows give a number")
+        return self
+
+    @property
+    def form(self) -> Form | None:
+        """How its files are written; None if they are canonical text already."""
+        form = Form(
+            encoding=self.encoding,
+            header_rows=self.header_rows if self.header else 0,
+            skip_rows=None if self.skip_rows == "to_header" else self.skip_rows,
+            comment=self.comment,
+            skip_lines=self.skip_lines,
+            skip_blank_rows=self.skip_blank_rows,
+        )
+        return None if form == Form() else form
 
 
 def _layout_tokens(layout: str, read_as: str) -> Mapping[str, int]:
@@ -181,6 +266,11 @@ def _check_bound(bound: str, info: ValidationInfo) -> str:
     return bound
 
 
+def _listed(value: object) -> object:
+    """A single text is a list of one."""
+    return [value] if isinstance(value, str) else value
+
+
 class Column(_Frozen):
     """One column of a feed.
 
@@ -201,6 +291,9 @@ class Column(_Frozen):
     maximum: Annotated[_Text, AfterValidator(_check_bound)] | None = None
     # Not in the fingerprint of a contract without it, which is older than the word.
     unicode: Literal["nfc"] | None = Field(default=None, exclude_if=lambda form: form is None)
+    header: Annotated[tuple[_Text, ...], BeforeValidator(_listed)] = Field(
+        default=(), exclude_if=lambda names: not names
+    )
 
     @cached_property
     def accepted_words(self) -> list[str]:
@@ -257,7 +350,7 @@ class Feed(_Frozen):
         Quarantined records keep it, so what is hashed never changes for the same rules.
         """
         rules = self.model_dump_json(
-            include={"options": {"delimiter", "quote", "columns"}, "columns": True}
+            include={"options": {"delimiter", "quote", "columns", *_FORM}, "columns": True}
         )
         return hashlib.sha256(rules.encode()).hexdigest()
 

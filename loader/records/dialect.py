@@ -1,4 +1,4 @@
-"""The two bytes that give a delimited text its structure, and how long a record may be."""
+"""How a delimited text is written: what gives it its structure, and how long a record may be."""
 
 import re
 from dataclasses import dataclass
@@ -38,3 +38,38 @@ class Dialect:
         return re.compile(
             b"(?:%b((?:[^%b]++|%b%b)*+)%b|([^%b%b\n]*+))(%b|\\Z)?" % (q, q, q, q, q, q, d, d)
         )
+
+
+@dataclass(frozen=True)
+class Form:
+    """How a file is written besides its delimiter and quote.
+
+    header_rows: how many rows the header has; 0 for none, and the columns are the contract's.
+    skip_rows: lines before it, None for all up to the contract's names. comment: begins a line that
+    is no record. skip_lines: patterns of whole lines that are none. skip_blank_rows: whether lines
+    of blanks and delimiters are none.
+    """
+
+    encoding: str = "utf-8"
+    header_rows: int = 1
+    skip_rows: int | None = 0
+    comment: str | None = None
+    skip_lines: tuple[str, ...] = ()
+    skip_blank_rows: bool = False
+
+    def skipped(self, dialect: Dialect) -> re.Pattern[bytes] | None:
+        """What a line is skipped by, each reason a group; None if none is. Raises re.error."""
+        blank = re.escape(bytes([dialect.delimiter]))
+        reasons = [
+            b"(?P<comment>%b[^\n]*)" % re.escape((self.comment or "").encode()),
+            b"(?P<skip_lines>%b)" % b"|".join(map(_of_bytes, self.skip_lines)),
+            b"(?P<skip_blank_rows>[ \t%b]*)" % blank,
+        ]
+        stated = (self.comment, self.skip_lines, self.skip_blank_rows)
+        reasons = [reason for reason, word in zip(reasons, stated, strict=True) if word]
+        return re.compile(b"^(?:%b)\r?$" % b"|".join(reasons), re.MULTILINE) if reasons else None
+
+
+def _of_bytes(pattern: str) -> bytes:
+    """A pattern of text as one of UTF-8, in which a character beyond ASCII is several bytes."""
+    return b"(?:%b)" % re.sub("([^\x00-\x7f])", r"(?:\1)", pattern).encode()

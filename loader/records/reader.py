@@ -1,7 +1,7 @@
 """The records of a file: where each lies, and what is wrong with the form of the malformed ones."""
 
 import codecs
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from io import BytesIO
@@ -40,7 +40,8 @@ class Header(NamedTuple):
 class Block:
     """Consecutive whole records of a file.
 
-    cut: where in data they are. faults: by position in the block.
+    cut: where in data they are. faults: by position in the block. line_of: which line of the file a
+    line of the text was.
     """
 
     first_record: int
@@ -48,6 +49,7 @@ class Block:
     data: bytes
     cut: Cut
     faults: dict[int, Fault]
+    line_of: Callable[[int], int]
 
     def __len__(self) -> int:
         return len(self.cut.starts)
@@ -59,7 +61,7 @@ class Block:
     def line(self, index: int) -> int:
         """The physical line on which a record starts; the file's first line is 1."""
         start = self.cut.starts[index]
-        return self.first_line + int(self.cut.line_feeds.searchsorted(start))
+        return self.line_of(self.first_line + int(self.cut.line_feeds.searchsorted(start)))
 
     def find(self, raw: bytes) -> int | None:
         """The first record that has just this text, by its place in the block."""
@@ -118,7 +120,7 @@ def read_header(file: BinaryIO, dialect: Dialect) -> Header:
         raise DataRefused("the first line does not end within 4 MB, so there is no header")
     raw = text[: int(cut.ends[0])]
     if raw[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
-        raise DataRefused("the file is UTF-16, as some spreadsheets save it; save it as UTF-8")
+        raise DataRefused("the file is UTF-16, as spreadsheets save it: say `encoding: utf-16`")
     if b"\r" in raw:
         raise DataRefused(
             "the first line has a carriage return in it; lines must end in LF or CRLF"
@@ -126,7 +128,10 @@ def read_header(file: BinaryIO, dialect: Dialect) -> Header:
     try:
         decoded = raw.decode()
     except UnicodeDecodeError:
-        raise DataRefused("the first line is not UTF-8, so it is no header") from None
+        raise DataRefused(
+            "the first line is not UTF-8, so it is no header; if the file has another encoding,"
+            " such as windows-1252, say so with the key encoding"
+        ) from None
     if 0 in cut.malformed_starts:
         raise DataRefused(f"the first line is no well-formed header: {decoded[:200]!r}")
     return Header(
@@ -147,12 +152,14 @@ def read_blocks(
     first_line: int,
     block_bytes: int = BLOCK_BYTES,
     utf8: bool = True,
+    line_of: Callable[[int], int] = int,
 ) -> Iterator[Block]:
     """Yields the records that start at an offset of a file, in order, numbered from 1.
 
     width: how many fields a record must have. utf8: whether to look for bytes that are not UTF-8,
-    which takes half of the time for text beyond ASCII. Empty lines at the end of the file are no
-    records. Raises DataRefused where a record cannot be told from the rest of the file.
+    which takes half of the time for text beyond ASCII. line_of: as Block has it. Empty lines at the
+    end of the file are no records. Raises DataRefused where a record cannot be told from the rest
+    of the file.
     """
     file.seek(offset)
     record, line, carry, final = 1, first_line, b"", False
@@ -166,13 +173,14 @@ def read_blocks(
         consumed = int(cut.nexts[-1]) if len(cut.nexts) else 0
         if consumed:
             text = data[:consumed]
-            yield Block(record, line, text, cut, _judge_form(text, dialect, width, cut, utf8))
+            form = _judge_form(text, dialect, width, cut, utf8)
+            yield Block(record, line, text, cut, form, line_of)
         carry = data[consumed:]
         record += len(cut.nexts)
         line += int(cut.line_feeds.searchsorted(consumed))
         if len(carry) > _MAX_UNFINISHED_BYTES:
             raise DataRefused(
-                f"record {record} on line {line} does not end within"
+                f"record {record} on line {line_of(line)} does not end within"
                 f" {_MAX_UNFINISHED_BYTES >> 20} MiB; a quote opened in it is probably never closed"
             )
         opened = data[cut.open_at :].rstrip(b"\r\n") if cut.open_at is not None else b""

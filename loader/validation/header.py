@@ -24,29 +24,65 @@ def match_header(
     """
     if len(fields) > _MAX_CELLS:
         raise DataRefused(f"the header has {len(fields):,} cells; {_MAX_CELLS:,} are allowed")
-    known = {simple_lower(column.name.strip()): column for column in feed.columns}
-    names = [simple_lower(field.strip()) for field in fields]
-    counts = Counter(names)
+    known = known_names(feed)
     policy = feed.options.columns
-    unknown = [name for name in names if name not in known]
+    names = [simple_lower(field.strip()) for field in fields]
+    if policy.repeated == "number":
+        names = _numbered(names)
+    columns = [known.get(name) for name in names]
+    counts = Counter(column for column in columns if column)
+    unknown = [name for name, column in zip(names, columns, strict=True) if not column]
+    if policy.blank == "ignore":
+        unknown = [name for name in unknown if name]
     missing = [
         column.name
-        for name, column in known.items()
-        if name not in counts and (column.required or policy.missing == "error")
+        for column in feed.columns
+        if column.name not in counts and (column.required or policy.missing == "error")
     ]
-    repeated = [name for name, count in counts.items() if count > 1 and name in known]
+    repeated = [name for name, count in counts.items() if count > 1]
     problems = [f"column {listed(repeated)} stands in it twice"] if repeated else []
     if missing:
         problems.append(f"missing: {listed(missing)}")
     if unknown and policy.extra == "error":
         problems.append(f"unknown: {listed([*map(repr, unknown)])}")
     if problems:
-        hint = "" if known.keys() & counts else _hint(fields, set(known), feed, next_lines)
+        hint = "" if counts else _hint(fields, set(known), feed, next_lines)
+        if repeated and policy.repeated == "error":
+            hint += " `columns.repeated: number` tells columns of one name apart."
+        if "" in unknown and policy.extra == "error":
+            hint += " `columns.blank: ignore` leaves out columns without a name."
         raise DataRefused(
             f"the header does not fit the contract of {feed.name}; {'; '.join(problems)}."
             f" Expected: {listed(feed.column_names)}.{hint}"
         )
-    return tuple(known[name].name if name in known else None for name in names)
+    return tuple(columns)
+
+
+def known_names(feed: Feed) -> dict[str, str]:
+    """Each column's name by what may stand for it in a header, as names are compared."""
+    return {
+        simple_lower(name.strip()): column.name
+        for column in feed.columns
+        for name in (column.name, *column.header)
+    }
+
+
+def is_header(fields: Sequence[str], feed: Feed) -> bool:
+    """Whether the cells of a line are the feed's header: two of its names or, if it has one, it."""
+    known = known_names(feed)
+    named = {known.get(simple_lower(field.strip())) for field in fields} - {None}
+    required = {column.name for column in feed.columns if column.required}
+    return len(named) >= min(2, len(feed.columns)) and named >= required
+
+
+def _numbered(names: Sequence[str]) -> list[str]:
+    """The names, of which the second of a kind gets _2 behind it, the third _3."""
+    times = Counter[str]()
+    numbered = []
+    for name in names:
+        times[name] += 1
+        numbered.append(f"{name}_{times[name]}" if name and times[name] > 1 else name)
+    return numbered
 
 
 def _hint(fields: tuple[str, ...], known: set[str], feed: Feed, next_lines: Sequence[str]) -> str:
@@ -62,10 +98,13 @@ def _hint(fields: tuple[str, ...], known: set[str], feed: Feed, next_lines: Sequ
     for number, text in enumerate(next_lines, start=2):
         if len(_cells(text, expected) & known) > len(known) // 2:
             return (
-                f" Line {number} looks like the header; remove what stands before it, which begins"
-                f" with {line[:120]!r}."
+                f" Line {number} looks like the header: `skip_rows: to_header` skips what stands"
+                f" before it, which begins with {line[:120]!r}."
             )
-    return f" No name of the contract is in the first line, {line[:120]!r}: is there a header?"
+    return (
+        f" No name of the contract is in the first line, {line[:120]!r}: is there a header? If not,"
+        " say `header: false`."
+    )
 
 
 def _cells(line: str, delimiter: str) -> set[str]:

@@ -10,6 +10,7 @@ from loader import interrupts
 from loader.contract.feed import Feed
 from loader.errors import DataRefused
 from loader.records import engine
+from loader.records.canonical import Origin
 from loader.records.faults import OTHER_WIDTH
 from loader.records.reader import Block, Header, read_blocks, read_fields, read_header
 from loader.validation.header import match_header
@@ -55,7 +56,9 @@ class Reading:
         self.records = self.value_bytes = 0
         self.end, self.has_crlf, self.has_empty = header.data_offset, header.has_crlf, False
         width, start = len(header.fields), (header.data_offset, header.data_line)
-        blocks = read_blocks(self._file, self.feed.dialect, width, *start, utf8=utf8)
+        blocks = read_blocks(
+            self._file, self.feed.dialect, width, *start, utf8=utf8, line_of=self.origin.line
+        )
         for block in _one_table(header, blocks):
             interrupts.check()
             self._advance(len(block.data))
@@ -85,11 +88,17 @@ class Reading:
             columns=self.columns,
             plain=text is None and self.is_plain(),
             header=self.header.raw.decode(),
+            skipped=self.origin.skipped,
         )
 
     def unread(self) -> Verdict:
         """What there is before any block was read."""
         return Verdict(self.name, text=self.link, columns=self.columns, unread=True)
+
+    @cached_property
+    def origin(self) -> Origin:
+        """What was taken out of the file before it was read."""
+        return Origin.of(self.path)
 
     @cached_property
     def link(self) -> Path:
@@ -104,7 +113,7 @@ class Reading:
 
     def is_plain(self) -> bool:
         """Whether every reader of CSV sees the same records in a file without CRLF."""
-        one_line = self.header.data_line == 2
+        one_line = self.header.data_line == 2 and not self.feed.options.form
         return one_line and not (self.header.has_bom or self.has_empty or self._rest)
 
     def engine_takes(self) -> bool:

@@ -140,7 +140,8 @@ class Verdict:
     order of `columns`; None if the file was refused as a whole. plain: text is the file itself,
     with nothing in it that a reader could take otherwise: no byte order mark, lines ended by LF,
     the header on one of them, no empty ones. header: the file's own, as it came. unread: the file
-    begins clean, and is to be read when it is landed; so far nothing is known of it.
+    begins clean, and is to be read when it is landed; so far nothing is known of it. skipped: how
+    many lines were skipped, by the contract's word; they are no records.
     """
 
     file: str
@@ -153,15 +154,16 @@ class Verdict:
     plain: bool = False
     header: str = ""
     unread: bool = False
+    skipped: Counter[str] = field(default_factory=Counter)
 
     @property
     def rejected(self) -> int:
         """How many records were rejected."""
         return self.rejects.by_rule.total()
 
-    def to_json(self) -> dict[str, str | int | None]:
+    def to_json(self) -> dict[str, Any]:
         """For machines: the file, the counts, and why it was refused as a whole, if it was."""
-        shown = ("file", "read", "accepted", "rejected", "refused")
+        shown = ("file", "read", "accepted", "rejected", "skipped", "refused")
         return {name: getattr(self, name) for name in shown}
 
 

@@ -23,9 +23,11 @@ from loader.errors import DataRefused, LoaderError
 from loader.files.archives import plain_text
 from loader.files.version import FileVersion
 from loader.records import engine
+from loader.records.canonical import write_canonical
 from loader.records.cut import Positions
-from loader.records.faults import Fault
+from loader.records.faults import NOT_UTF8, Fault
 from loader.records.reader import Block
+from loader.validation.header import is_header
 from loader.validation.judge import Judge
 from loader.validation.reading import Advance, Reading
 from loader.validation.rejects import Reject, Verdict
@@ -64,8 +66,15 @@ class Validator(AbstractContextManager["Validator"]):
         self._connection.close()  # and with it the screen's cursor
 
     def plain_text(self, name: str, path: Path) -> Path:
-        """The text of a file as it is stored. Raises DataRefused, ConfigError, OSError."""
-        return plain_text(name, path, self._spool, self._feed.options.compression)
+        """The canonical text of a stored file. Raises DataRefused, ConfigError, OSError."""
+        text = plain_text(name, path, self._spool, self._feed.options.compression)
+        if form := self._feed.options.form:
+            self._count += 1
+            target = self._spool / f"{self._count:06d}.canonical"
+            feed, named = self._feed, partial(is_header, feed=self._feed)
+            write_canonical(text, target, form, feed.dialect, feed.column_names, named)
+            return target
+        return text
 
     def validate(self, name: str, path: Path, advance: Advance = lambda _: None) -> Verdict:
         """Judge every record of a plain text file.
@@ -208,13 +217,19 @@ class Validator(AbstractContextManager["Validator"]):
         text.unlink()
         return reading.verdict()
 
+    def _of_encoding(self, fault: Fault) -> Fault:
+        """The fault; what was no text of the file's encoding is no UTF-8 now."""
+        encoding = self._feed.options.encoding
+        message = fault.message.replace("UTF-8", encoding) if encoding != "utf-8" else fault.message
+        return fault._replace(message=message) if fault.rule == NOT_UTF8 else fault
+
     def _rejects(self, reading: Reading, block: Block, unclear: list[int]) -> dict[int, Reject]:
         """The rejects of a block, by place, in order. unclear: which records are to be judged."""
         found: dict[int, Reject] = {}
         for place in sorted([*block.faults, *unclear]):
             raw = block.raw(place)
             if place in block.faults:
-                names, faults = reading.columns, [block.faults[place]]
+                names, faults = reading.columns, [self._of_encoding(block.faults[place])]
             else:
                 names, faults = self._feed.column_names, self._judge.faults(reading.values(raw))
             if not faults:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["Record", "read_records"]
+__all__ = ["Record", "read_record", "read_records"]
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ def read_records(data: bytes, delimiter: bytes = b",", quote: bytes = b'"') -> l
     """All records of a text."""
     records, position = [], 0
     while position < len(data):
-        record = _read_record(data, position, delimiter[0], quote[0])
+        record = read_record(data, position, delimiter[0], quote[0])
         records.append(record)
         position = record.next
     while records and records[-1].start == records[-1].end:
@@ -42,7 +42,7 @@ def read_records(data: bytes, delimiter: bytes = b",", quote: bytes = b'"') -> l
     return records
 
 
-def _read_record(data: bytes, start: int, delimiter: int, quote: int) -> Record:
+def read_record(data: bytes, start: int, delimiter: int, quote: int) -> Record:
     position, values, problem = start, list[bytes](), None
     while True:
         if position < len(data) and data[position] == quote:

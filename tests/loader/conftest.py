@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from loader.contract.feed import Feed, parse_feed
+from loader.errors import DataRefused
 from loader.validation.rejects import Reject, Verdict
 from loader.validation.validator import Validator
 
@@ -73,7 +74,10 @@ class JudgeBytes:
         with tempfile.TemporaryDirectory(dir=self._folder) as folder:
             path = Path(folder) / name
             path.write_bytes(data)
-            verdict = validator.validate(name, path)
+            try:
+                verdict = validator.validate(name, validator.plain_text(name, path))
+            except DataRefused as error:
+                verdict = Verdict(name, refused=str(error))
             accepted = None if verdict.refused else self.accepted(validator, verdict)
             rejects = list(verdict.rejects.read())
             return Judged(verdict, rejects, accepted)

@@ -1,0 +1,207 @@
+"""Files that are not written as RFC 4180 says, once the contract says how."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from loader.errors import ConfigError
+
+if TYPE_CHECKING:
+    from loader.conftest import JudgeBytes, MakeFeed
+
+COLUMNS: dict[str, dict[str, Any]] = {
+    "seen": {"type": "date", "required": True},
+    "address": {"required": True},
+    "note": {},
+}
+BLOCK = b"""\
+# Blocklist of an example
+# "quoted, in part
+"seen","address","note"
+2026-01-01,192.0.2.1,"two
+# lines, not a comment"
+# half-way
+2026-01-x,192.0.2.2,
+2026-01-03,192.0.2.3,\xc3\xa9
+# 3 records
+"""
+
+
+@pytest.mark.parametrize(
+    ("options", "data", "accepted", "skipped"),
+    [
+        (
+            {"comment": "#"},
+            BLOCK,
+            b'2026-01-01,192.0.2.1,"two\n# lines, not a comment"\n2026-01-03,192.0.2.3,\xc3\xa9\n',
+            {"comment": 4},
+        ),
+        (
+            {"encoding": "windows-1252"},
+            b"seen,address,note\n2026-01-01,a,Caf\xe9 \x96 \x80\n2026-01-01,b,\x81\n",
+            "2026-01-01,a,Café \u2013 €\n".encode(),
+            {},
+        ),
+        (
+            {"encoding": "utf-16", "delimiter": "\t", "skip_lines": ["sep=.*"]},
+            "sep=\t\r\nseen\taddress\tnote\r\n2026-01-01\tä\tx\r\n".encode("utf-16"),
+            "2026-01-01,ä,x\n".encode(),
+            {"skip_lines": 1},
+        ),
+        (
+            {"header": False, "comment": "!"},
+            b'!made\n2026-01-01,a,"1\n2"\n2026-01-02,b,\n',
+            b'2026-01-01,a,"1\n2"\n2026-01-02,b,\n',
+            {"comment": 1},
+        ),
+        (
+            {"skip_rows": 2},
+            b'Region: "South\nStation\nnote,address,seen\nn,a,2026-01-01\n',
+            b"2026-01-01,a,n\n",
+            {"skip_rows": 2},
+        ),
+        (
+            {"skip_rows": "to_header", "comment": "#"},
+            b"#\n# by hand\n# seen,address\n2026-01-01,a\n#2\n",
+            b"2026-01-01,a,\n",
+            {"skip_rows": 2, "comment": 1},
+        ),
+        (
+            {"header_rows": 2, "skip_rows": 1, "columns": {"extra": "ignore"}},
+            b'x\n"seen",address,note,max\n,,,"of day"\n2026-01-01,a,n,9\n',
+            b"2026-01-01,a,n\n",
+            {"skip_rows": 1},
+        ),
+        (
+            {"skip_lines": ["Total,.*", "(ü|Ü)bertrag.*"], "skip_blank_rows": True},
+            "seen,address,note\n\n2026-01-01,a,n\n,,\nÜbertrag\n2026-01-02,b,\nTotal,2,\n".encode(),
+            b"2026-01-01,a,n\n2026-01-02,b,\n",
+            {"skip_blank_rows": 2, "skip_lines": 2},
+        ),
+        (
+            {"columns": {"blank": "ignore"}},
+            b"seen,address,note,, \n2026-01-01,a,n,,\n2026-01-02,b,n,x,y\n",
+            b"2026-01-01,a,n\n2026-01-02,b,n\n",
+            {},
+        ),
+    ],
+    ids=lambda value: ",".join(value) if isinstance(value, dict) and value else "",
+)
+def test_a_file_is_read_as_the_contract_says_it_is_written(
+    make_feed: MakeFeed,
+    judge_bytes: JudgeBytes,
+    options: dict[str, Any],
+    data: bytes,
+    accepted: bytes,
+    skipped: dict[str, int],
+) -> None:
+    options = {"rejects": {"max_rows": 9}, **options}
+    feed = make_feed(COLUMNS, **options)
+    judged = judge_bytes(feed, data)
+    assert judged.verdict.refused is None
+    assert judged.accepted == b"seen,address,note\n" + accepted
+    assert judged.verdict.skipped == skipped
+    assert judged.verdict.to_json()["skipped"] == skipped
+    assert judged.verdict.plain == (feed.options.form is None)
+
+
+def test_a_reject_has_its_own_line_and_number(make_feed: MakeFeed, judge_bytes: JudgeBytes) -> None:
+    (reject,) = judge_bytes(make_feed(COLUMNS, comment="#"), BLOCK).rejects
+    assert (reject.record, reject.line, reject.rule, reject.value) == (2, 7, "date", "2026-01-x")
+    feed = make_feed(COLUMNS, header=False, skip_rows=1)
+    (reject,) = judge_bytes(feed, b"made today\n2026-01-01,a,\n2026-01-01,b\n").rejects
+    assert (reject.record, reject.line, reject.rule) == (2, 3, "too_few_fields")
+    assert reject.raw == b"2026-01-01,b"
+
+
+def test_a_byte_that_the_encoding_has_not_rejects_its_record(
+    make_feed: MakeFeed, judge_bytes: JudgeBytes
+) -> None:
+    feed = make_feed(COLUMNS, encoding="cp1252")
+    data = b"seen,address,note\n2026-01-01,a,\xe9\n2026-01-01,b,\xe9\x81\n"
+    judged = judge_bytes(feed, data)
+    (reject,) = judged.rejects
+    assert (judged.verdict.accepted, reject.line, reject.rule) == (1, 3, "not_utf8")
+    assert reject.message == "the record holds bytes that are not cp1252"
+
+
+def test_columns_that_repeat_a_name_are_numbered(
+    make_feed: MakeFeed, judge_bytes: JudgeBytes
+) -> None:
+    columns = {"amount": {"type": "integer"}, "amount_2": {"type": "integer"}, "id": {}}
+    data = b"ID,Amount, amount,\n1,2,3,\n"
+    told = "`columns.repeated: number` tells columns of one name apart."
+    assert told in (judge_bytes(make_feed(columns), data).verdict.refused or "")
+    feed = make_feed(columns, columns={"repeated": "number", "blank": "ignore"})
+    assert judge_bytes(feed, data).accepted == b"amount,amount_2,id\n2,3,1\n"
+
+
+def test_a_column_may_have_other_names_in_files(
+    make_feed: MakeFeed, judge_bytes: JudgeBytes
+) -> None:
+    columns = {
+        "amount_eur": {"header": ["Amount (EUR)", "Betrag"], "required": True},
+        "day": {"header": "Date of sale"},
+    }
+    feed = make_feed(columns)
+    for header in ("amount (eur),DATE OF SALE", "Betrag,day", "AMOUNT_EUR, Day "):
+        assert judge_bytes(feed, f"{header}\n1,x\n".encode()).accepted == b"amount_eur,day\n1,x\n"
+    refused = judge_bytes(feed, b"Betrag,amount_eur\n1,x\n").verdict.refused
+    assert "column amount_eur stands in it twice" in (refused or "")
+
+
+@pytest.mark.parametrize(
+    ("options", "data", "told"),
+    [
+        ({}, b"\xff\xfes\0e\0", "say `encoding: utf-16`"),
+        ({}, b"seen,address,gr\xfc\xdfe\n", "such as windows-1252, say so with the key encoding"),
+        ({}, b"made today\nseen,address,note\n", "Line 2 looks like the header: `skip_rows: to_he"),
+        ({}, b"2026-01-01,a,n\n", "is there a header? If not, say `header: false`."),
+        ({}, b"seen,address,,\n", "`columns.blank: ignore` leaves out columns with"),
+        ({"skip_rows": "to_header"}, b"a\nb\n", "none of the first 2 lines has the contract's nam"),
+        ({"header": False}, b"address,seen\n1,2\n", "'address,seen' has the contract's names, but"),
+        ({"encoding": "utf-16"}, b"\xff\xfes", "near byte 3: truncated data; the contract says t"),
+        ({"encoding": "utf-16"}, b"", "the file is empty: it has no header"),
+        ({"skip_rows": 9}, b"a\nb\n", "the file is empty: it has no header"),
+    ],
+)
+def test_a_file_that_is_written_otherwise_is_refused_with_the_word_that_helps(
+    make_feed: MakeFeed, judge_bytes: JudgeBytes, options: dict[str, Any], data: bytes, told: str
+) -> None:
+    assert told in (judge_bytes(make_feed(COLUMNS, **options), data).verdict.refused or "")
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"encoding": "latin-99"}, "key encoding: must be an encoding that Python knows"),
+        ({"encoding": "utf-7"}, "key encoding: must be an encoding that Python knows"),
+        ({"encoding": "hex"}, "key encoding: must be an encoding that Python knows"),
+        ({"header": "no"}, "key header: Input should be a valid boolean (got 'no')."),
+        ({"skip_rows": -1}, "key skip_rows"),
+        ({"comment": ""}, "key comment: String should have at least 1 character"),
+        ({"comment": "# "}, "key comment: must be what a line begins with, without blanks"),
+        ({"skip_lines": ["("]}, "key skip_lines: '(' is no regular expression"),
+        ({"skip_lines": [".*"]}, "key skip_lines: '.*' matches an empty line"),
+        ({"skip_lines": ["[é]"]}, "key skip_lines: '[é]': in [] only ASCII"),
+        ({"header": False, "skip_rows": "to_header"}, "header: false goes with neither"),
+        ({"header_rows": 2, "skip_rows": "to_header"}, "skip_rows: to_header finds one line"),
+        ({"columns": {"blank": "drop"}}, "key columns.blank: Input should be 'error' or 'ignore'"),
+    ],
+)
+def test_a_contract_that_cannot_be_meant_is_an_error(
+    make_feed: MakeFeed, options: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(ConfigError) as error:
+        make_feed(COLUMNS, **options)
+    assert told in str(error.value)
+
+
+def test_a_contract_without_these_words_keeps_its_fingerprint(make_feed: MakeFeed) -> None:
+    plain = make_feed(COLUMNS).fingerprint
+    assert plain == "bb71781118fc5f97d08b26fb1b7b2c5e11db6ce605ccede9200ee24d0462eda7"
+    said = [{"header": False}, {"encoding": "latin-1"}, {"comment": "#"}, {"skip_rows": 1}]
+    others = {make_feed(COLUMNS, **options).fingerprint for options in said}
+    assert len(others | {plain}) == 1 + len(said)
