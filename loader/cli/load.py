@@ -13,6 +13,8 @@ from loader.cli.options import Settings, command, load_options, plan_options, ru
 from loader.errors import ConfigError, DataRefused, WarehouseError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from loader.contract.feed import Feed
 
 
@@ -191,7 +193,8 @@ def _load(settings: Settings, feed: Feed) -> dict[str, Any]:
             output.say(
                 f"{feed.name}: load {report.load}: {report.files} files,"
                 f" {report.records_loaded:,} of {report.records_read:,} records loaded,"
-                f" {report.records_rejected:,} rejected{_left(report.files_left)}"
+                f" {report.records_rejected:,} rejected{_skipped(report.lines_skipped)}"
+                f"{_left(report.files_left)}"
             )
         if report.records_rejected:
             output.say(
@@ -201,6 +204,12 @@ def _load(settings: Settings, feed: Feed) -> dict[str, Any]:
         if report.rejects:
             output.say(f"{feed.name}: rejected records written to {report.rejects}")
     return report.to_json()
+
+
+def _skipped(lines: Mapping[str, int]) -> str:
+    """What to say of lines that the contract skips, by its word."""
+    words = ", ".join(f"{count:,} by {word}" for word, count in lines.items())
+    return f"; lines skipped: {words}" if words else ""
 
 
 def _left(files: int) -> str:

@@ -70,8 +70,18 @@ def validate(
             if settings.as_json:
                 print_json(verdict.to_json())
     if not settings.as_json:
-        rows = ({**v.to_json(), "refused": "whole file" if v.refused else ""} for v in verdicts)
-        print_records(feed.name, ("file", "read", "accepted", "rejected", "refused"), rows)
+        shown = ["file", "read", "accepted", "rejected", "refused"]
+        if any(verdict.skipped for verdict in verdicts):
+            shown.insert(-1, "skipped")
+        rows = (
+            {
+                **verdict.to_json(),
+                "skipped": verdict.skipped.total(),
+                "refused": "whole file" if verdict.refused else "",
+            }
+            for verdict in verdicts
+        )
+        print_records(feed.name, shown, rows)
         print_rejects(verdicts)
     sys.exit(code)
 

@@ -5,6 +5,8 @@ Imports in functions spare a load of nothing new numpy.
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -47,7 +49,7 @@ class LoadReport:
 
     load: its batch id, None if nothing was new. files: how many were loaded. The files that were
     loaded or rolled back before are those of the location that were not loaded for this reason;
-    files_left are the new ones beyond the limit of a load.
+    files_left are the new ones beyond the limit of a load. lines_skipped: by the contract's word.
     rejects: where the rejected records were written besides the quarantine.
     """
 
@@ -60,6 +62,7 @@ class LoadReport:
     records_read: int = 0
     records_loaded: int = 0
     records_rejected: int = 0
+    lines_skipped: Counter[str] = field(default_factory=Counter)
     rejects: str | None = None
 
     def to_json(self) -> dict[str, Any]:
@@ -296,6 +299,8 @@ class Load:
         self.report.records_read = sum(row.records_read for row in rows)
         self.report.records_loaded = sum(row.records_loaded for row in rows)
         self.report.records_rejected = sum(row.records_rejected for row in rows)
+        for row in rows:
+            self.report.lines_skipped.update(json.loads(row.skipped or "{}"))
         if self.rejects_to:
             # Loads that share a number write a file each.
             own = f"-{rows[0].load_id}" if rows and self.run_id else ""

@@ -3,6 +3,7 @@
 Staging brings records to where an INSERT can take them. On Redshift, COPY does it.
 """
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -125,7 +126,8 @@ def ledger_row(
     """The row of a file that is loaded. ids: as next_ids gives them; its first load id."""
     counts = verdict.read, verdict.accepted, verdict.rejected
     place = ids["load_id"] + number, *file.key, file.version, file.bytes
-    return LedgerRow(*place, *counts, status, ids["batch_id"], file.time, ids["run_id"])
+    skipped = json.dumps(verdict.skipped) if verdict.skipped else None
+    return LedgerRow(*place, *counts, status, ids["batch_id"], file.time, ids["run_id"], skipped)
 
 
 def loading_time() -> str:

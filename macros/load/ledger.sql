@@ -133,7 +133,7 @@ order by before.new_uri, before.place
     {%- set feed, now = text_literal(tables.feed), 'cast(' ~ text_literal(loaded_at) ~ ' as timestamp)' -%}
     {%- for some in files | batch(500) -%}
         {%- set rows, texts = [], {} -%}
-        {%- for name in ['uri', 'etag', 'version', 'status', 'file_time', 'run_id'] -%}
+        {%- for name in ['uri', 'etag', 'version', 'status', 'file_time', 'run_id', 'skipped'] -%}
             {%- do texts.update({name: text_literals(some | map(attribute=name) | list)}) -%}
         {%- endfor -%}
         {%- for file in some -%}
@@ -142,13 +142,13 @@ order by before.new_uri, before.place
                 file.load_id, file.batch_id, feed, texts.uri[place], texts.etag[place], texts.version[place],
                 file.bytes, file.records_read, file.records_loaded, file.records_rejected,
                 texts.status[place], 'cast(' ~ texts.file_time[place] ~ ' as timestamp)', now,
-                texts.run_id[place]
+                texts.run_id[place], texts.skipped[place]
             ] | join(', ') ~ ')') -%}
         {%- endfor -%}
         {%- set statement -%}
 insert into {{ tables.ledger }} (
     load_id, batch_id, feed, uri, etag, version, bytes, records_read, records_loaded, records_rejected,
-    status, file_time, loaded_at, run_id
+    status, file_time, loaded_at, run_id, skipped
 )
 values
 {{ rows | join(',\n') }}
@@ -220,7 +220,7 @@ limit 1
     {#- The ledger's rows of some feeds. What a person calls a load is a batch. -#}
     {{ return(
         'select batch_id as ' ~ quoted('load') ~ ', batch_id, load_id, feed, uri, file_time, records_read,'
-        ~ ' records_loaded, records_rejected, status, loaded_at, run_id from ' ~ tables.ledger
+        ~ ' records_loaded, records_rejected, skipped, status, loaded_at, run_id from ' ~ tables.ledger
         ~ ' where feed in (' ~ text_literals(feeds) | join(', ') ~ ') order by load_id, uri'
     ) }}
 {% endmacro %}

@@ -130,7 +130,10 @@ def test_a_byte_that_the_encoding_has_not_rejects_its_record(
 def test_columns_that_repeat_a_name_are_numbered(
     make_feed: MakeFeed, judge_bytes: JudgeBytes
 ) -> None:
-    columns = {"amount": {"type": "integer"}, "amount_2": {"type": "integer"}, "id": {}}
+    columns: dict[str, dict[str, Any]] = {
+        **{name: {"type": "integer"} for name in ("amount", "amount_2")},
+        "id": {},
+    }
     data = b"ID,Amount, amount,\n1,2,3,\n"
     told = "`columns.repeated: number` tells columns of one name apart."
     assert told in (judge_bytes(make_feed(columns), data).verdict.refused or "")
@@ -141,7 +144,7 @@ def test_columns_that_repeat_a_name_are_numbered(
 def test_a_column_may_have_other_names_in_files(
     make_feed: MakeFeed, judge_bytes: JudgeBytes
 ) -> None:
-    columns = {
+    columns: dict[str, dict[str, Any]] = {
         "amount_eur": {"header": ["Amount (EUR)", "Betrag"], "required": True},
         "day": {"header": "Date of sale"},
     }
@@ -202,6 +205,11 @@ def test_a_contract_that_cannot_be_meant_is_an_error(
 def test_a_contract_without_these_words_keeps_its_fingerprint(make_feed: MakeFeed) -> None:
     plain = make_feed(COLUMNS).fingerprint
     assert plain == "bb71781118fc5f97d08b26fb1b7b2c5e11db6ce605ccede9200ee24d0462eda7"
-    said = [{"header": False}, {"encoding": "latin-1"}, {"comment": "#"}, {"skip_rows": 1}]
+    said: list[dict[str, Any]] = [
+        {"header": False},
+        {"encoding": "latin-1"},
+        {"comment": "#"},
+        {"skip_rows": 1},
+    ]
     others = {make_feed(COLUMNS, **options).fingerprint for options in said}
     assert len(others | {plain}) == 1 + len(said)
