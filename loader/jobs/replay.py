@@ -124,12 +124,10 @@ def _written(
         out.write(header + b"\n")
         for record in chain([first], records):
             report.records_judged += 1
-            # A malformed record could change how its neighbours are read, and one that repeats the
-            # header would end the table, so they are left out of the file.
-            is_header = dialect.delimiter in header and record.raw == header
+            # A malformed record could change how its neighbours are read, so it is left out.
             if first.header is None:
                 report.by_rule[None, "header_unknown"] += 1
-            elif is_header or not is_one_record(_text(record, dialect), dialect):
+            elif not is_one_record(_text(record, dialect), dialect):
                 report.by_rule[record.column, record.rule] += 1
             else:
                 numbers.append(record.record)

@@ -35,6 +35,12 @@ class Fault(NamedTuple):
 STRAY_QUOTE = Rule("stray_quote", "a quote stands inside a field that is not quoted")
 TEXT_AFTER_QUOTE = Rule("text_after_quote", "text follows the closing quote of a field")
 UNTERMINATED_QUOTE = Rule("unterminated_quote", "a quote is opened and never closed")
+# A file's header is not the only one in it where several files were put together.
+REPEATED_HEADER = Rule("repeated_header", "the record is the header once more")
+BYTE_ORDER_MARK = Rule(
+    "byte_order_mark",
+    "the record begins with a byte order mark (U+FEFF), as where files were put together",
+)
 NUL_BYTE = Rule("nul_byte", "the record holds a NUL byte")
 NOT_UTF8 = Rule("not_utf8", "the record holds bytes that are not UTF-8")
 RECORD_TOO_LARGE = Rule("record_too_large", "the record has {size:,} bytes; the limit is 4 MB")

@@ -63,14 +63,6 @@ class Block:
         start = self.cut.starts[index]
         return self.line_of(self.first_line + int(self.cut.line_feeds.searchsorted(start)))
 
-    def find(self, raw: bytes) -> int | None:
-        """The first record that has just this text, by its place in the block."""
-        # Quick to see, and nearly always so; every record but the first starts after a line feed.
-        if not self.data.startswith(raw) and b"\n" + raw not in self.data:
-            return None
-        as_long = np.flatnonzero(self.cut.ends - self.cut.starts == len(raw)).tolist()
-        return next((index for index in as_long if self.raw(index) == raw), None)
-
     @cached_property
     def sound(self) -> Positions:
         """Which records are well-formed, by their places in the block."""
@@ -153,11 +145,13 @@ def read_blocks(
     block_bytes: int = BLOCK_BYTES,
     utf8: bool = True,
     line_of: Callable[[int], int] = int,
+    header: Sequence[str] = (),
 ) -> Iterator[Block]:
     """Yields the records that start at an offset of a file, in order, numbered from 1.
 
     width: how many fields a record must have. utf8: whether to look for bytes that are not UTF-8,
-    which takes half of the time for text beyond ASCII. line_of: as Block has it. Empty lines at the
+    which takes half of the time for text beyond ASCII. line_of: as Block has it. header: the cells
+    of which a record that has them all, whatever their case, is one header more. Empty lines at the
     end of the file are no records. Raises DataRefused where a record cannot be told from the rest
     of the file.
     """
@@ -174,6 +168,7 @@ def read_blocks(
         if consumed:
             text = data[:consumed]
             form = _judge_form(text, dialect, width, cut, utf8)
+            form.update(_joined_files(text, dialect, cut, header))
             yield Block(record, line, text, cut, form, line_of)
         carry = data[consumed:]
         record += len(cut.nexts)
@@ -220,6 +215,42 @@ def _judge_form(
         rule = faults.TOO_FEW_FIELDS if fields < width else faults.TOO_MANY_FIELDS
         found.setdefault(index, rule.broken(fields=fields, width=width))
     return found
+
+
+def _joined_files(
+    data: bytes, dialect: Dialect, cut: Cut, header: Sequence[str]
+) -> Iterator[tuple[int, Fault]]:
+    """What is wrong with records that began a file, before it was put behind another one."""
+    marks = [b""]
+    if codecs.BOM_UTF8 in data:
+        marks.append(codecs.BOM_UTF8)
+        for index in _beginning(data, codecs.BOM_UTF8, cut):
+            yield index, faults.BYTE_ORDER_MARK.broken()
+    first, lowered = header[0].encode().lower() if header else b"", data.lower() if header else b""
+    # Quick to see, and nearly always so.
+    if not header or first not in lowered:
+        return
+    delimiter, quote = bytes([dialect.delimiter]), bytes([dialect.quote])
+    cells = [cell.strip().lower() for cell in header]
+    for mark in marks:
+        for cell in (first, quote + first + quote):
+            for index in _beginning(lowered, mark + cell + delimiter, cut):
+                raw = data[cut.starts[index] : cut.ends[index]].removeprefix(mark)
+                if not is_one_record(raw, dialect):
+                    continue
+                if [cell.strip().lower() for cell in read_fields(raw, dialect)] == cells:
+                    yield index, faults.REPEATED_HEADER.broken()
+
+
+def _beginning(data: bytes, text: bytes, cut: Cut) -> Iterator[int]:
+    """Which records begin with a text."""
+    place = 0 if data.startswith(text) else data.find(b"\n" + text) + 1
+    while place or data.startswith(text):
+        index = int(cut.starts.searchsorted(place))
+        if index < len(cut.starts) and cut.starts[index] == place:
+            yield index
+        if (place := data.find(b"\n" + text, place) + 1) == 0:
+            return
 
 
 def _not_utf8(data: bytes, cut: Cut) -> list[int]:

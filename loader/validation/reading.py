@@ -1,6 +1,5 @@
 """A file while it is validated: its header, its blocks of records, and whether it is one table."""
 
-import codecs
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +11,7 @@ from loader.errors import DataRefused
 from loader.records import engine
 from loader.records.canonical import Origin
 from loader.records.faults import OTHER_WIDTH
-from loader.records.reader import Block, Header, read_blocks, read_fields, read_header
+from loader.records.reader import Block, read_blocks, read_fields, read_header
 from loader.validation.header import match_header
 from loader.validation.rejects import RejectLog, Verdict
 
@@ -57,9 +56,16 @@ class Reading:
         self.end, self.has_crlf, self.has_empty = header.data_offset, header.has_crlf, False
         width, start = len(header.fields), (header.data_offset, header.data_line)
         blocks = read_blocks(
-            self._file, self.feed.dialect, width, *start, utf8=utf8, line_of=self.origin.line
+            self._file,
+            self.feed.dialect,
+            width,
+            *start,
+            utf8=utf8,
+            line_of=self.origin.line,
+            # In a file of one column, the column's name may well be a value too.
+            header=header.fields if width > 1 else (),
         )
-        for block in _one_table(header, blocks):
+        for block in _one_table(blocks):
             interrupts.check()
             self._advance(len(block.data))
             self.records += len(block)
@@ -129,24 +135,14 @@ class Reading:
         return self._file.read()
 
 
-def _one_table(header: Header, blocks: Iterator[Block]) -> Iterator[Block]:
+def _one_table(blocks: Iterator[Block]) -> Iterator[Block]:
     """The blocks as they come.
 
-    Raises DataRefused for a second header, and for a file that ends in an empty line and more than
-    one record of another width after it. One such record is a closing line, such as a total.
+    Raises DataRefused for a file that ends in an empty line and more than one record of another
+    width after it. One such record is a closing line, such as a total.
     """
     begun, record, line, records = False, 0, 0, 0
     for block in blocks:
-        # A file that a spreadsheet saved begins with a byte order mark, wherever it was put.
-        places = map(block.find, (header.raw, codecs.BOM_UTF8 + header.raw))
-        index = next((place for place in places if place is not None), None)
-        # In a file of one column, the column's name may well be a value too.
-        if len(header.fields) > 1 and index is not None:
-            raise DataRefused(
-                f"record {block.first_record + index} on line {block.line(index)} is the header"
-                " once more: the file has several header rows, or is several files put"
-                " together; remove the repeated ones"
-            )
         last = int(block.sound[-1]) if len(block.sound) else -1
         if last >= 0:
             begun, record, records = True, 0, 0

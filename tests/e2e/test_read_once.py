@@ -80,7 +80,7 @@ def test_it_comes_out_the_same(
 ) -> None:
     text = HEADER + BODIES[name]
     (feed_folder / "a.csv").write_bytes(text.encode("utf-8", "surrogateescape"))
-    code = 1 if name in ("a quote never closed", "the header once more") else 0
+    code = 1 if name == "a quote never closed" else 0
     judged = _outcome(tables, loader, code)
     (project / "cti.duckdb").unlink(missing_ok=True)
     monkeypatch.setattr(validator, "_TRIED_BYTES", 0)

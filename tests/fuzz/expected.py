@@ -62,13 +62,13 @@ def expect(file: HostileFile) -> Expected:
     data = text[header.next :]
     records = read_records(data, contract.delimiter, contract.quote)
     first_line = 1 + text[: header.next].count(b"\n")
-    fates = tuple(_fate(data, first_line, record, names, contract, limit) for record in records)
+    fates = tuple(
+        _began_a_file(_fate(data, first_line, record, names, contract, limit), header, contract)
+        for record in records
+    )
     refusals = []
     if records and records[-1].swallows:
         refusals.append("opens a quote that is never closed")
-    raw_header = text[: header.end]
-    if len(names) > 1 and any(fate.raw == raw_header for fate in fates):
-        refusals.append("the header once more")
     if _ends_in_another_table(fates):
         refusals.append("another table seems to begin")
     # A byte order mark counts for the limit of the read, though not for the header's own.
@@ -91,6 +91,23 @@ def _names(text: bytes, header: Record, contract: Contract) -> list[str | None] 
     if len(known) < len(cells) and not contract.ignores_extra:
         return None
     return [cell if cell in contract.columns else None for cell in cells]
+
+
+def _began_a_file(fate: Fate, header: Record, contract: Contract) -> Fate:
+    """The fate of a record; another one if it is a header, or behind a byte order mark."""
+    raw, cells = fate.raw.removeprefix(BOM), header.values or ()
+    rule = "byte_order_mark" if raw != fate.raw else None
+    records = read_records(raw, contract.delimiter, contract.quote)
+    values = records[0].values if len(records) == 1 else None
+    sound = values and not _form_rules(raw, records[0], len(cells), contract.quote, _RECORD_LIMIT)
+    if len(cells) > 1 and values and sound:
+        said, wanted = ([v.decode().strip().lower() for v in row] for row in (values, cells))
+        # Blanks around the first name are part of it.
+        if said == wanted and values[0].lower() == cells[0].lower():
+            rule = "repeated_header"
+    if rule is None:
+        return fate
+    return Fate(fate.raw, fate.line, frozenset({rule}), None)
 
 
 def _lower(character: str) -> str:

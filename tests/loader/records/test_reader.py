@@ -82,7 +82,7 @@ def rules(data: bytes, width: int = 2) -> list[str | None]:
         (b'""",""",x\n', [None]),
         (b" a , b \n", [None]),
         (b"a,b\n\n\n\r\n", [None]),
-        (b"\xef\xbb\xbf,b\n", [None]),
+        (b"\xef\xbb\xbf,b\n", ["byte_order_mark"]),
         (b"\xc3\xa4,\xf0\x9f\x92\xb8\n", [None]),
         (b"", []),
         (b"\n\r\n\n", []),
