@@ -55,7 +55,7 @@ _COMPARABLE = ("integer", "decimal", "date", "timestamp")
 # `config.meta.feed`, of how a file is written.
 _FORM = (
     *("encoding", "header", "header_rows", "skip_rows", "comment", "skip_lines"),
-    "skip_blank_rows",
+    *("skip_blank_rows", "repeated_header"),
 )
 
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -136,6 +136,9 @@ class FeedOptions(_Frozen):
     comment: str | None = Field(default=None, min_length=1, exclude_if=lambda mark: mark is None)
     skip_lines: tuple[_Text, ...] = Field(default=(), exclude_if=lambda lines: not lines)
     skip_blank_rows: bool = Field(default=False, strict=True, exclude_if=lambda skip: not skip)
+    repeated_header: Literal["reject", "skip"] = Field(
+        default="reject", exclude_if=lambda policy: policy == "reject"
+    )
 
     @field_validator("file_time", mode="before")
     @classmethod
@@ -212,6 +215,7 @@ class FeedOptions(_Frozen):
             comment=self.comment,
             skip_lines=self.skip_lines,
             skip_blank_rows=self.skip_blank_rows,
+            skip_repeated_header=self.repeated_header == "skip",
         )
         return None if form == Form() else form
 

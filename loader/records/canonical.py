@@ -7,13 +7,11 @@ which line of the text was in the file is kept beside it.
 
 import codecs
 import json
-import re
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property
 from io import BytesIO
 from itertools import chain, islice, zip_longest
 from pathlib import Path
@@ -127,6 +125,7 @@ class _Writer:
         self.skipped = Counter[str]()
         self.shifts: list[tuple[int, int]] = []
         self._read = self._written = 0
+        self._pattern = self.form.skipped(self.dialect)
 
     def write(self, blocks: Iterator[bytes]) -> None:
         """Writes header and records."""
@@ -145,10 +144,6 @@ class _Writer:
         for block in blocks:
             carry = self._records(carry + block, final=False)
         self._records(carry, final=True)
-
-    @cached_property
-    def _pattern(self) -> re.Pattern[bytes] | None:
-        return self.form.skipped(self.dialect)
 
     def _skip(self, reason: str, lines: int = 1) -> None:
         self.skipped[reason] += lines
@@ -181,7 +176,9 @@ class _Writer:
         if self.form.skip_rows is None:
             found = [next(rest)]
         else:
+            # One that is to be read as it came is a record like others here.
             rows = self.form.header_rows if self.form.header_rows > 1 else 0
+            rows = max(rows, self.form.skip_repeated_header and self.form.header_rows)
             found = list(islice(self._unskipped(rest), rows))
         self._read += len(found)
         if not self.form.header_rows:
@@ -190,6 +187,8 @@ class _Writer:
         elif len(found) > 1:
             cells = zip_longest(*map(self._cells, found), fillvalue="")
             found = [self._header_of([" ".join(filter(None, map(str.strip, c))) for c in cells])]
+        if found:
+            self._pattern = self.form.skipped(self.dialect, self._cells(found[0]))
         for line in found:
             self.out.write(self._bare(line))
             self._written += 1

@@ -1,6 +1,7 @@
 """How a delimited text is written: what gives it its structure, and how long a record may be."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -47,7 +48,8 @@ class Form:
     header_rows: how many rows the header has; 0 for none, and the columns are the contract's.
     skip_rows: lines before it, None for all up to the contract's names. comment: begins a line that
     is no record. skip_lines: patterns of whole lines that are none. skip_blank_rows: whether lines
-    of blanks and delimiters are none.
+    of blanks and delimiters are none. skip_repeated_header: whether lines are none that are the
+    header once more.
     """
 
     encoding: str = "utf-8"
@@ -56,16 +58,25 @@ class Form:
     comment: str | None = None
     skip_lines: tuple[str, ...] = ()
     skip_blank_rows: bool = False
+    skip_repeated_header: bool = False
 
-    def skipped(self, dialect: Dialect) -> re.Pattern[bytes] | None:
-        """What a line is skipped by, each reason a group; None if none is. Raises re.error."""
-        blank = re.escape(bytes([dialect.delimiter]))
+    def skipped(self, dialect: Dialect, header: Sequence[str] = ()) -> re.Pattern[bytes] | None:
+        """What a line is skipped by, each reason a group; None if none is.
+
+        header: the cells of the file's header, once they are known. Raises re.error.
+        """
+        quote, delimiter = (re.escape(bytes([x])) for x in (dialect.quote, dialect.delimiter))
+        cells = [re.escape(name.strip().encode()) for name in header]
+        cells = [b"[ \t]*%b?[ \t]*%b[ \t]*%b?[ \t]*" % (quote, cell, quote) for cell in cells]
         reasons = [
             b"(?P<comment>%b[^\n]*)" % re.escape((self.comment or "").encode()),
             b"(?P<skip_lines>%b)" % b"|".join(map(_of_bytes, self.skip_lines)),
-            b"(?P<skip_blank_rows>[ \t%b]*)" % blank,
+            b"(?P<skip_blank_rows>[ \t%b]*)" % delimiter,
+            # Behind a byte order mark where files were put together.
+            b"(?P<repeated_header>(?:\xef\xbb\xbf)?(?i:%b))" % delimiter.join(cells),
         ]
-        stated = (self.comment, self.skip_lines, self.skip_blank_rows)
+        again = self.skip_repeated_header and cells
+        stated = (self.comment, self.skip_lines, self.skip_blank_rows, again)
         reasons = [reason for reason, word in zip(reasons, stated, strict=True) if word]
         return re.compile(b"^(?:%b)\r?$" % b"|".join(reasons), re.MULTILINE) if reasons else None
 

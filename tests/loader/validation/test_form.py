@@ -81,6 +81,19 @@ BLOCK = b"""\
             {"skip_blank_rows": 2, "skip_lines": 2},
         ),
         (
+            {"repeated_header": "skip"},
+            b'seen,address,note\n2026-01-01,a,"x\nseen,address,note"\n'
+            b'\xef\xbb\xbf"Seen",address, NOTE\r\n2026-01-02,b,\nseen,address,note',
+            b'2026-01-01,a,"x\nseen,address,note"\n2026-01-02,b,\n',
+            {"repeated_header": 2},
+        ),
+        (
+            {"repeated_header": "skip", "header": False},
+            b"2026-01-01,a,\nseen,address,note\n2026-01-02,b,\n",
+            b"2026-01-01,a,\n2026-01-02,b,\n",
+            {"repeated_header": 1},
+        ),
+        (
             {"columns": {"blank": "ignore"}},
             b"seen,address,note,, \n2026-01-01,a,n,,\n2026-01-02,b,n,x,y\n",
             b"2026-01-01,a,n\n2026-01-02,b,n\n",
