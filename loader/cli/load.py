@@ -42,6 +42,7 @@ def plan(settings: Settings) -> None:
                     for f in plan.new
                 ],
                 "left": plan.left,
+                "files_excluded": plan.excluded,
                 "sql": sql,
                 "manifests": {uri: json.loads(text) for uri, text in manifests.items()},
             }
@@ -61,7 +62,8 @@ def plan(settings: Settings) -> None:
                 output.say_text(f"\n{output.shown(uri)}\n{text}")
             output.say_text("")
         else:
-            output.say(_nothing_new(settings, feed, *before))
+            output.say(_nothing_new(settings, feed, *before, plan.excluded))
+        _say_excluded(feed, plan.excluded)
         if sql:
             output.say_text(";\n".join(sql) + ";")
 
@@ -162,7 +164,9 @@ def _build(settings: Settings, feed: Feed, done: dict[str, Any], told: str, star
             output.say(
                 "loads that a run has counted before were not counted again; `check` counts all"
             )
-        cells = [(n.replace("_", " "), "none" if v is None else v) for n, v in done.items()]
+        # What was left out has been said.
+        summed = {name: value for name, value in done.items() if name != "files_excluded"}
+        cells = [(n.replace("_", " "), "none" if v is None else v) for n, v in summed.items()]
         output.print_table("", ("summary", ""), cells)
     problems = [f"{len(failures)} tests of the tables failed"] if failures else []
     problems += [f"{len(failed)} checks do not hold"] if failed else []
@@ -188,7 +192,7 @@ def _load(settings: Settings, feed: Feed) -> dict[str, Any]:
     if not settings.as_json:
         if report.load is None:
             before = report.files_loaded_before, report.files_rolled_back_before
-            output.say(_nothing_new(settings, feed, *before))
+            output.say(_nothing_new(settings, feed, *before, report.files_excluded))
         else:
             output.say(
                 f"{feed.name}: load {report.load}: {report.files} files,"
@@ -196,6 +200,7 @@ def _load(settings: Settings, feed: Feed) -> dict[str, Any]:
                 f" {report.records_rejected:,} rejected{_skipped(report.lines_skipped)}"
                 f"{_left(report.files_left)}"
             )
+        _say_excluded(feed, report.files_excluded)
         if report.records_rejected:
             output.say(
                 f"{feed.name}: the rejected records are in quarantine; to look at them:"
@@ -212,16 +217,26 @@ def _skipped(lines: Mapping[str, int]) -> str:
     return f"; lines skipped: {words}" if words else ""
 
 
+def _say_excluded(feed: Feed, excluded: dict[str, int]) -> None:
+    """Say how many files of the location are no data, and why."""
+    if excluded:
+        reasons = ", ".join(f"{count:,} {reason}" for reason, count in excluded.items())
+        output.say(f"{feed.name}: {sum(excluded.values()):,} files left out: {reasons}")
+
+
 def _left(files: int) -> str:
     """What to say of new files beyond --max-files."""
     return f"; {files:,} more new files are left to the next load" if files else ""
 
 
-def _nothing_new(settings: Settings, feed: Feed, loaded_before: int, rolled_back: int) -> str:
+def _nothing_new(
+    settings: Settings, feed: Feed, loaded_before: int, rolled_back: int, excluded: object
+) -> str:
     """What to say of a feed without a new file."""
     location = feed.options.location + (" in this shard" if settings.shard else "")
     if not loaded_before + rolled_back:
-        return f"{feed.name}: nothing to load; no file matches {location}"
+        other = "other " if excluded else ""
+        return f"{feed.name}: nothing to load; no {other}file matches {location}"
     hint = "; --reload FILE loads one again" if rolled_back else ""
     if settings.reloads:
         hint = "; --reload takes only a file that was rolled back or archived"

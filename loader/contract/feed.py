@@ -28,6 +28,7 @@ from pydantic_core import ErrorDetails
 
 from loader.contract import text
 from loader.errors import ConfigError, DataRefused
+from loader.files.kinds import Compression
 from loader.records.dialect import Dialect, Form
 
 # The number of a record in its file, in the landing table of a feed with record_number.
@@ -118,12 +119,13 @@ class FeedOptions(_Frozen):
     """
 
     location: str = Field(min_length=1)
+    exclude: tuple[Annotated[str, Field(min_length=1)], ...] = ()
     mode: Literal["append", "replace"] = "append"
     file_time: str = "modified"
     record_number: bool = False
     delimiter: str = ","
     quote: str = Field(default='"', validate_default=True)
-    compression: Literal["none", "gzip", "zstd"] | None = None
+    compression: Compression | None = None
     rejects: Rejects = Rejects()
     columns: ColumnPolicy = ColumnPolicy()
     # Those below are not in the fingerprint of a contract without them.

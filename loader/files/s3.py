@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from loader.errors import ConfigError, FileChanged, StorageError
+from loader.files.left_out import WILDCARDS, LeftOut, fixed_part
 from loader.files.s3_client import bucket_and_key, s3_client, s3_errors
 from loader.files.version import FileVersion, changed
 from loader.retry import retry
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from types_boto3_s3.type_defs import GetObjectOutputTypeDef
 
 _CHUNK = 1024 * 1024
-_WILDCARDS = "*?["
 # Seconds before an object whose body broke off is fetched anew. botocore tries requests again, but
 # no longer once it has handed over the body.
 _WAITS = (0.5, 2.0, 8.0)
@@ -35,23 +35,28 @@ class S3Store:
     """Objects under a prefix, or those that a pattern such as s3://bucket/raw/*.csv matches.
 
     In a pattern * stands for any characters, slashes too, as it does elsewhere in S3. Credentials,
-    region and endpoint are boto3's usual configuration.
+    region and endpoint are boto3's usual configuration. exclude: such patterns and prefixes, and
+    patterns of names.
     """
 
-    def __init__(self, location: str) -> None:
+    def __init__(self, location: str, exclude: Sequence[str] = ()) -> None:
         self._location = location
         self._bucket, key = bucket_and_key(location)
-        if not self._bucket or any(c in self._bucket for c in _WILDCARDS):
+        if not self._bucket or any(c in self._bucket for c in WILDCARDS):
             raise ConfigError(f"location {location!r}: name the bucket, as in s3://bucket/prefix*")
-        self._prefix = key[: min((key.find(c) for c in _WILDCARDS if c in key), default=len(key))]
-        self._pattern = f"{key}*" if key == self._prefix else key
+        self._prefix, self._pattern = key[: fixed_part(key)], _pattern(key)
+        uris = [_pattern(glob) for glob in exclude if "/" in glob]
+        self.left_out = LeftOut(
+            location, exclude, lambda uri: any(fnmatchcase(uri, u) for u in uris)
+        )
         self._client = s3_client()
 
     def find(self) -> Iterator[FileVersion]:
-        """Every object of the location, while its pages come. Raises StorageError.
+        """Every object of the location that is data, while its pages come. Raises StorageError.
 
-        One that is written to meanwhile may be there twice.
+        One that is written to meanwhile may be there twice. In the end left_out has the others.
         """
+        self.left_out.counts.clear()
         with s3_errors(self._location):
             pages = self._client.get_paginator("list_objects_v2").paginate(
                 Bucket=self._bucket, Prefix=self._prefix
@@ -63,6 +68,8 @@ class S3Store:
                     if key.endswith("/") or not fnmatchcase(key, self._pattern):
                         continue
                     uri = f"s3://{self._bucket}/{key}"
+                    if not self.left_out.takes(uri, entry["Size"]):
+                        continue
                     time = entry["LastModified"].astimezone(UTC).replace(tzinfo=None).isoformat(" ")
                     yield FileVersion(uri, entry["Size"], entry["ETag"].strip('"'), time=time)
         if page.get("IsTruncated"):
@@ -136,6 +143,11 @@ class S3Store:
                 f"the bytes that came have the MD5 {digest.hexdigest()}, not {file.etag}"
             )
         return response.get("VersionId")
+
+
+def _pattern(place: str) -> str:
+    """The pattern of a key or a URI, which without wildcards is a prefix."""
+    return f"{place}*" if fixed_part(place) == len(place) else place
 
 
 def _is_md5(response: GetObjectOutputTypeDef, file: FileVersion) -> bool:

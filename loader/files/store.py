@@ -6,22 +6,36 @@ Local files are found by a glob, and read where they lie; for those in S3 see s3
 import glob
 import hashlib
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import chain
 from pathlib import Path
 
 from loader.errors import ConfigError
+from loader.files.left_out import LeftOut
 from loader.files.s3 import S3Store
+from loader.files.s3_client import bucket_and_key
 from loader.files.version import FileVersion, changed, file_errors
 
 
 class LocalStore:
-    """Files that a glob matches, such as data/*.csv; ** matches folders of any depth."""
+    """Files that a glob matches, such as data/*.csv; ** matches folders of any depth.
 
-    def __init__(self, location: str, base: Path) -> None:
-        self._base = base.resolve()
+    exclude: such globs, and patterns of names.
+    """
+
+    def __init__(self, location: str, base: Path, exclude: Sequence[str] = ()) -> None:
+        self._base, self._location = base.resolve(), location
+        self._globs = [pattern for pattern in exclude if "/" in pattern]
+        self._excluded = set[str]()
         # Only what the location itself has of * ? [ is a pattern, not what its folder is called.
-        self._pattern = str(Path(glob.escape(str(self._base))) / Path(location).expanduser())
+        whole, folder = str(self._base / Path(location).expanduser()), str(self._base)
+        start = len(folder) if whole.startswith(folder) else 0
+        self.left_out = LeftOut(
+            *(whole, exclude, lambda path: bool(self._globs) and self.name(path) in self._excluded),
+            start=start,
+        )
         if os.path.isdir(self._base / Path(location).expanduser()):
             raise ConfigError(
                 f"location {location!r} is a folder; say which files in it, such as"
@@ -29,13 +43,27 @@ class LocalStore:
             )
 
     def find(self) -> list[FileVersion]:
-        """Every file of the location, by name, no ETag. Raises ConfigError, StorageError."""
-        # A set: where ** stands twice in a pattern, a path matches in several ways.
-        paths = sorted(set(glob.glob(self._pattern, recursive=True)))
+        """Every file of the location that is data, by name, no ETag.
+
+        In the end left_out has the others. Raises ConfigError, StorageError.
+        """
+        self.left_out.counts.clear()
+        self._excluded = set(map(self.name, self._matches(*self._globs)))
+        paths = [path for path in sorted(self._matches(self._location)) if not os.path.isdir(path)]
         with file_errors():
-            files = [self._describe(Path(path)) for path in paths if not os.path.isdir(path)]
+            data = [
+                (path, self._describe(Path(path))) for path in paths if self.left_out.takes(path)
+            ]
+        files = [file for path, file in data if file.bytes or self.left_out.takes(path, 0)]
         # A link may lead to a file that is listed itself.
         return list({file.uri: file for file in files}.values())
+
+    def _matches(self, *patterns: str) -> set[str]:
+        """The paths that globs match, hidden ones too; each once, though ** may match twice."""
+        base = Path(glob.escape(str(self._base)))
+        wholes = [str(base / Path(pattern).expanduser()) for pattern in patterns]
+        found = (glob.iglob(whole, recursive=True, include_hidden=True) for whole in wholes)
+        return set(chain.from_iterable(found))
 
     def fetch(self, file: FileVersion, spool: Path) -> tuple[FileVersion, Path]:
         """Hash the file where it lies; return it with its ETag, and its path.
@@ -56,7 +84,7 @@ class LocalStore:
         path = self._base / spelling
         resolved = path.resolve()
         if resolved.suffix != path.suffix:
-            # A link into a store whose names say nothing, not even how a file is compressed.
+            # A link into a store whose names say nothing, not even what kind of file it is.
             resolved = path.parent.resolve() / path.name
         inside = resolved.is_relative_to(self._base)
         return (resolved.relative_to(self._base) if inside else resolved).as_posix()
@@ -101,10 +129,18 @@ class LocalStore:
 Store = LocalStore | S3Store
 
 
-def open_store(location: str, base: Path) -> Store:
-    """The store of a feed's location. base: what relative local paths start from."""
-    if location.startswith("s3://"):
-        return S3Store(location)
-    if "://" in location:
+def open_store(location: str, base: Path, exclude: Sequence[str] = ()) -> Store:
+    """The store of a feed's location. base: what relative local paths start from.
+
+    exclude: globs of what is left out, as the location has them, or of names if without a slash.
+    """
+    root = f"s3://{bucket_and_key(location)[0]}/" if location.startswith("s3://") else ""
+    if "://" in location and not root:
         raise ConfigError(f"location {location!r} is not known; use s3:// or a path")
-    return LocalStore(location, base)
+    for pattern in exclude:
+        if "/" in pattern and not (pattern.startswith(root) and (root or "://" not in pattern)):
+            raise ConfigError(
+                f"exclude {pattern!r}: begin it as the location, {location!r}, or write what names"
+                " are like, without a slash"
+            )
+    return S3Store(location, exclude) if root else LocalStore(location, base, exclude)

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -19,11 +19,12 @@ from typing import TYPE_CHECKING, Any
 from loader import errors
 from loader.contract.feed import Feed
 from loader.files.choice import NEW, Choice
+from loader.files.kinds import compression_of
 from loader.files.spool import spool_folder
-from loader.files.store import Store, open_store
+from loader.files.store import Store
 from loader.files.version import FileVersion, changed
 from loader.jobs.attempts import Observer, retried
-from loader.jobs.plan import LoadPlan, make_plan
+from loader.jobs.plan import LoadPlan, make_plan, store_of
 from loader.validation.rejects import NotClean, Verdict
 from loader.warehouse.connection import Warehouse
 from loader.warehouse.copy_source import Files
@@ -49,7 +50,8 @@ class LoadReport:
 
     load: its batch id, None if nothing was new. files: how many were loaded. The files that were
     loaded or rolled back before are those of the location that were not loaded for this reason;
-    files_left are the new ones beyond the limit of a load. lines_skipped: by the contract's word.
+    files_left are the new ones beyond the limit of a load, files_excluded those that are no data,
+    by reason, see LeftOut. lines_skipped: by the contract's word.
     rejects: where the rejected records were written besides the quarantine.
     """
 
@@ -59,6 +61,7 @@ class LoadReport:
     files_loaded_before: int = 0
     files_rolled_back_before: int = 0
     files_left: int = 0
+    files_excluded: dict[str, int] = field(default_factory=dict)
     records_read: int = 0
     records_loaded: int = 0
     records_rejected: int = 0
@@ -90,7 +93,8 @@ def judge_file(validator: Validator, name: str, path: Path, observer: Observer) 
 
     try:
         text = validator.plain_text(name, path)
-        return validator.numbered(validator.validate(name, text, advance))
+        verdict = validator.numbered(validator.validate(name, text, advance))
+        return replace(verdict, stored="none" if text == path else compression_of(path))
     except errors.DataRefused as error:
         return Verdict(name, refused=str(error))
     except FileNotFoundError:
@@ -132,7 +136,7 @@ class Load:
         """
         if self.rejects_to:
             check_folder(self.rejects_to)
-        self.store = open_store(self.feed.options.location, self.project.project_dir)
+        self.store = store_of(self.feed, self.project)
         with spool_folder() as self.spool:
             return retried(self.feed, self.observer, self._attempt)
 
@@ -148,6 +152,7 @@ class Load:
             self.copies = work_folder(tables, self.feed) is not None
         self.report = LoadReport(self.feed.name, files_loaded_before=plan.loaded_before)
         self.report.files_rolled_back_before = len(plan.rolled_back)
+        self.report.files_excluded = plan.excluded
         return self._landed(plan, self._fetched_and_judged(plan) if plan.new else [])
 
     def _fetched_and_judged(self, plan: LoadPlan) -> list[tuple[FileVersion, Verdict]]:

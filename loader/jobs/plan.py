@@ -9,13 +9,13 @@ from typing import Any
 
 from loader.contract.feed import Feed
 from loader.errors import ConfigError
-from loader.files.archives import compression_of
 from loader.files.choice import Choice
+from loader.files.kinds import named_compression
 from loader.files.store import Store, open_store
 from loader.files.version import FileVersion
 from loader.validation.rejects import Verdict
 from loader.warehouse.connection import Warehouse
-from loader.warehouse.copy_source import NUMBER, CopyGroup, as_is, file_group, merged
+from loader.warehouse.copy_source import NUMBER, READ_AS_IS, CopyGroup, as_is, file_group, merged
 from loader.warehouse.landing import emptied, ledger_row, load_statements, loading_time
 from loader.warehouse.ledger import EMPTY, State
 from loader.warehouse.project import Project
@@ -39,6 +39,7 @@ class LoadPlan:
     many more there are. loaded_before: how many listed files are not loaded for this reason.
     rolled_back: those that are not for this one. status: of every version that the ledger has of
     the new files, by uri and ETag or version, without those not landed that are to be loaded again.
+    excluded: how many files of the location are no data, by reason, see LeftOut.
     """
 
     ledger: State
@@ -47,6 +48,7 @@ class LoadPlan:
     loaded_before: int = 0
     rolled_back: list[FileVersion] = field(default_factory=list)
     status: Status = field(default_factory=dict)
+    excluded: dict[str, int] = field(default_factory=dict)
 
     def status_of(self, file: FileVersion) -> str | None:
         """The status of a new file, None if the ledger does not have this version of it.
@@ -59,6 +61,11 @@ class LoadPlan:
         """Whether the landing table holds these of the new files and no others."""
         same = all(self.status_of(file) == "loaded" for file in files)
         return same and len(files) == self.ledger["loaded"]
+
+
+def store_of(feed: Feed, project: Project) -> Store:
+    """Where a feed's files are. Raises ConfigError."""
+    return open_store(feed.options.location, project.project_dir, feed.options.exclude)
 
 
 def make_plan(feed: Feed, store: Store, tables: Warehouse, choice: Choice) -> LoadPlan:
@@ -104,6 +111,7 @@ def make_plan(feed: Feed, store: Store, tables: Warehouse, choice: Choice) -> Lo
             else:
                 plan.loaded_before += 1
         plan.status |= {key: value for key, value in status.items() if key[0] in new}
+    plan.excluded = dict(sorted(store.left_out.counts.items()))
     if gone:
         raise ConfigError(
             f"--reload {min(gone)}: {feed.name} has no such file at {feed.options.location}; name"
@@ -148,11 +156,12 @@ def plan_load(
     """The plan, the SQL that would load its new files, the manifests it names, by URI, and the
     URIs of the new files that COPY would read as they are.
 
-    Fetches no file and changes nothing. Assumes that every file has the contract's columns in the
-    contract's order and that every record is accepted as it stands; what is not known before the
-    files are fetched and counted is shown as 0 or null. Raises as make_plan.
+    Fetches no file and changes nothing. Assumes that every file is compressed as its name has it
+    and has the contract's columns in the contract's order, and that every record is accepted; what
+    is not known before the files are fetched and counted is shown as 0 or null. Raises as
+    make_plan.
     """
-    store = open_store(feed.options.location, project.project_dir)
+    store = store_of(feed, project)
     tables = warehouse.of(feed)
     plan = make_plan(feed, store, tables, choice)
     most = choice.max_files or len(plan.new)
@@ -171,10 +180,12 @@ def plan_load(
     copied, groups, names = set[str](), list[CopyGroup](), feed.landed_names
     numbered = feed.options.record_number
     for number, file in enumerate(plan.new):
-        if not lock or as_is(feed, file, settings):
-            path = f"<{file.uri}, rewritten>" if numbered else store.path(file)
-            copied |= set() if numbered else {file.uri}
-            kind = compression_of(file.uri, feed.options.compression)
+        kind = feed.options.compression or named_compression(file.uri)
+        if not lock or as_is(feed, file, kind, settings):
+            rewritten = numbered or kind not in READ_AS_IS
+            path = f"<{file.uri}, rewritten>" if rewritten else store.path(file)
+            copied |= set() if rewritten else {file.uri}
+            kind = "none" if rewritten else kind
             groups.append(replace(file_group(feed, path, names, 0, number), compression=kind))
     if lock and len(copied) < len(plan.new):
         parts = (f"{folder}<part>.csv.gz",)

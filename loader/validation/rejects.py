@@ -16,6 +16,8 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any, Self
 
+from loader.files.kinds import Compression
+
 # The columns of a row. A record that is too long for one row has several, numbered by `part`.
 COLUMNS = (
     *("record", "part", "line", "column_name", "rule", "value", "message"),
@@ -141,7 +143,8 @@ class Verdict:
     with nothing in it that a reader could take otherwise: no byte order mark, lines ended by LF,
     the header on one of them, no empty ones. header: the file's own, as it came. unread: the file
     begins clean, and is to be read when it is landed; so far nothing is known of it. skipped: how
-    many lines were skipped, by the contract's word; they are no records.
+    many lines were skipped, by the contract's word; they are no records. stored: how the file is
+    compressed as it is stored, None if nobody looked.
     """
 
     file: str
@@ -155,6 +158,7 @@ class Verdict:
     header: str = ""
     unread: bool = False
     skipped: Counter[str] = field(default_factory=Counter)
+    stored: Compression | None = None
 
     @property
     def rejected(self) -> int:

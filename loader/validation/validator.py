@@ -21,6 +21,7 @@ import numpy as np
 from loader.contract.feed import RECORD, Feed
 from loader.errors import DataRefused, LoaderError
 from loader.files.archives import plain_text
+from loader.files.kinds import head_of, no_text
 from loader.files.version import FileVersion
 from loader.records import engine
 from loader.records.canonical import write_canonical
@@ -141,7 +142,12 @@ class Validator(AbstractContextManager["Validator"]):
         self._count += 1
         stem = self._spool / f"{self._count:06d}"
         with path.open("rb") as file, engine.errors_explained(name):
-            yield Reading(name, path, file, stem, self._feed, advance)
+            try:
+                reading = Reading(name, path, file, stem, self._feed, advance)
+            except DataRefused as error:
+                # No header of the feed's: it may be no text at all.
+                raise DataRefused(no_text(head_of(file)) or str(error)) from None
+            yield reading
 
     def numbered(self, verdict: Verdict, records: Sequence[int] | None = None) -> Verdict:
         """The verdict with each accepted record's number in its text, if the feed keeps it.

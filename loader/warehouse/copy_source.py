@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from loader.contract.feed import Feed
-from loader.files.archives import Compression, compression_of
+from loader.files.kinds import Compression
 from loader.files.version import FileVersion
 from loader.records import engine
 from loader.records.dialect import MAX_RECORD_BYTES
@@ -24,6 +24,8 @@ NUMBER = "_number"
 
 # Redshift: "Loading data files", 1 MB to 1 GB after compression. DuckDB counts before it.
 _PART_BYTES = 256 * 1024 * 1024
+# How a file is compressed that an engine reads as it is stored: macros/load/stage_files.sql.
+READ_AS_IS = ("none", "gzip", "zstd")
 
 
 @dataclass(frozen=True)
@@ -67,14 +69,16 @@ def file_group(feed: Feed, path: str, columns: Columns, records: int, number: in
     return CopyGroup((path,), columns, records, names, (number,), *dialect)
 
 
-def as_is(feed: Feed, file: FileVersion, settings: Mapping[str, Any]) -> bool:
+def as_is(
+    feed: Feed, file: FileVersion, kind: Compression | None, settings: Mapping[str, Any]
+) -> bool:
     """Whether COPY may read an object itself, if nothing in it stands against that.
 
-    settings: of COPY. A smaller object travels with others in rewritten parts, since a COPY takes
-    its time however little it reads.
+    kind: how it is compressed, None if nobody knows. settings: of COPY. A smaller object travels
+    with others in rewritten parts, since a COPY takes its time however little it reads.
     """
-    large = file.bytes >= settings["as_is_bytes"]
-    return file.uri.startswith("s3://") and large and not feed.options.record_number
+    fit = file.bytes >= settings["as_is_bytes"] and kind in READ_AS_IS
+    return file.uri.startswith("s3://") and fit and not feed.options.record_number
 
 
 def merged(feed: Feed, groups: Iterable[CopyGroup], folder: str = "") -> list[CopyGroup]:
@@ -117,8 +121,12 @@ def copy_groups(
             yield group
         # AWS does not document how COPY handles byte order marks, CRLF or empty lines, so a file
         # with any of these is rewritten.
-        elif as_is(feed, file, settings) and verdict.plain and None not in verdict.columns:
-            kind = compression_of(file.uri, feed.options.compression)
+        elif (
+            (kind := verdict.stored)
+            and as_is(feed, file, kind, settings)
+            and verdict.plain
+            and None not in verdict.columns
+        ):
             yield replace(group, paths=(file.uri,), compression=kind)
         else:
             rewritten.append(group)

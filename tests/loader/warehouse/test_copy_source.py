@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from loader.files.kinds import Compression
 from loader.files.version import FileVersion
 from loader.validation.rejects import Reject, RejectLog, Verdict
 from loader.warehouse.copy_source import CopyGroup, copy_groups, merged
@@ -63,14 +64,21 @@ def work(tmp_path: Path) -> FakeWork:
 
 
 @pytest.mark.parametrize(
-    ("uri", "columns", "plain", "size", "rewritten"),
+    ("uri", "columns", "plain", "size", "stored", "rewritten"),
     [
-        ("s3://raw/a.csv", A_B, True, 8, False),
-        ("s3://raw/a.csv", B_A, True, 8, False),
-        ("s3://raw/a.csv", A_B, True, 7, True),
-        ("s3://raw/a.csv", A_B, False, 8, True),
-        ("s3://raw/a.csv", ("a", None), True, 8, True),
-        ("in/a.csv", A_B, True, 8, True),
+        ("s3://raw/a.csv", A_B, True, 8, "none", False),
+        ("s3://raw/a.csv", B_A, True, 8, "none", False),
+        ("s3://raw/a.csv", A_B, True, 8, "gzip", False),
+        ("s3://raw/a.csv.gz", A_B, True, 8, "none", False),
+        ("s3://raw/a.csv", A_B, True, 8, "zstd", False),
+        ("s3://raw/a.csv.gz", A_B, True, 8, "bzip2", True),
+        ("s3://raw/a.csv", A_B, True, 8, "xz", True),
+        ("s3://raw/a.csv.gz", A_B, True, 8, "zip", True),
+        ("s3://raw/a.csv", A_B, True, 8, None, True),
+        ("s3://raw/a.csv", A_B, True, 7, "none", True),
+        ("s3://raw/a.csv", A_B, False, 8, "none", True),
+        ("s3://raw/a.csv", ("a", None), True, 8, "none", True),
+        ("in/a.csv", A_B, True, 8, "none", True),
     ],
 )
 def test_copy_reads_an_object_itself_only_if_it_is_large_and_cannot_be_misread(
@@ -81,12 +89,13 @@ def test_copy_reads_an_object_itself_only_if_it_is_large_and_cannot_be_misread(
     columns: tuple[str | None, ...],
     plain: bool,
     size: int,
+    stored: Compression | None,
     rewritten: bool,
 ) -> None:
     # GIVEN a file with one accepted record
     text = tmp_path / "a.csv"
     text.write_text("x,y\n1,2\n")
-    verdict = Verdict(uri, read=1, accepted=1, text=text, columns=columns, plain=plain)
+    verdict = Verdict(uri, 1, 1, text=text, columns=columns, plain=plain, stored=stored)
     # WHEN it is to be copied
     empty = FileVersion("s3://raw/empty.csv", 4, "e"), Verdict("s3://raw/empty.csv")
     (group,) = copy_groups(
@@ -102,6 +111,8 @@ def test_copy_reads_an_object_itself_only_if_it_is_large_and_cannot_be_misread(
     assert group.records == 1
     if not rewritten:
         assert (group.paths, group.columns, group.numbers) == ((uri,), columns, (1,))
+        # COPY is told what the bytes are, not what the name says.
+        assert group.compression == stored
         return
     (part,) = (work.folder / path.removeprefix("s3://work/") for path in group.paths)
     kept = "1," if None in columns else "1,2"
