@@ -20,8 +20,8 @@ _ARCHIVES: dict[Compression, tuple[str, bytes]] = {
 # A text may begin as some of these do.
 _OTHERS = {
     rb"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": "an Excel workbook (.xls)",
-    rb"PAR1": "a Parquet file",
-    rb"ORC": "an ORC file",
+    rb"PAR1(?s:.*)[\x00-\x08]": "a Parquet file",
+    rb"ORC(?s:.*)[\x00-\x08]": "an ORC file",
     rb"Obj\x01": "an Avro file",
     rb"%PDF-": "a PDF",
     rb"(?s:.{257})ustar": "a tar archive",

@@ -18,6 +18,7 @@ import pytest
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from e2e.meddler import Meddler
 
+from loader.files.archives import zstd
 from loader.jobs import load as pipeline
 from loader.warehouse.project import Project
 
@@ -51,17 +52,17 @@ def good(feed_folder: Path) -> Path:
 @pytest.mark.parametrize(
     ("name", "data", "problem"),
     [
-        ("x.csv", b"", "the file is empty"),
+        ("x.csv", b"\n", "the file is empty"),
         ("x.csv", b"a,b\n1,2\n", "the header does not fit the contract"),
         ("x.csv", b"\xff\xfe\x00i", "save it as UTF-8"),
-        ("x.csv.gz", b"", "the file is empty"),
+        ("x.csv.gz", gzip.compress(b""), "the file is empty"),
         (
             "x.csv.gz",
             gzip.compress(HEADER.encode(), mtime=0)[:-9],
             "the gzip archive ends before its end",
         ),
-        ("x.csv.gz", HEADER.encode(), "no sound gzip archive"),
-        ("x.csv.zst", HEADER.encode(), "no sound zstd archive"),
+        ("x.csv.gz", gzip.compress(HEADER.encode()) + b"more", "no sound gzip archive"),
+        ("x.csv.zst", zstd.compress(HEADER.encode())[:-4] + b"more", "no sound zstd archive"),
     ],
 )
 def test_a_file_that_is_none_refuses_the_load(

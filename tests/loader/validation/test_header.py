@@ -190,3 +190,15 @@ def test_a_header_of_very_many_columns_is_matched_in_time(
     feed = make_feed({"c7": {}}, columns={"extra": "ignore"})
     fields = tuple(f"c{number % 100_000}" for number in range(8, 200_000))
     assert match_header(fields, feed).count("c7") == 1
+
+
+@pytest.mark.parametrize("header", ["{},x", "<html>,x", "[[id]],x"])
+def test_a_header_that_fits_may_look_like_something_else(
+    make_feed: MakeFeed, judge_bytes: JudgeBytes, header: str
+) -> None:
+    # Only a header that does not fit is taken for JSON or HTML.
+    data = f"{header}\n1,2\n".encode()
+    fits = make_feed({name: {} for name in header.split(",")})
+    assert judge_bytes(fits, data).verdict.accepted == 1
+    refused = judge_bytes(make_feed({"a": {}}), data).verdict.refused
+    assert (refused or "").startswith("this is ")
