@@ -119,8 +119,8 @@ class FeedOptions(_Frozen):
     """
 
     location: str = Field(min_length=1)
-    exclude: tuple[Annotated[str, Field(min_length=1)], ...] = ()
     mode: Literal["append", "replace"] = "append"
+    exclude: tuple[Annotated[str, Field(min_length=1)], ...] = ()
     file_time: str = "modified"
     record_number: bool = False
     delimiter: str = ","

@@ -102,7 +102,7 @@ def test_what_copy_might_read_otherwise_is_written_anew(site: Site, rig: Watched
     # and nothing is left of those.
     assert site.keys("work/") == []
     landed = {name for name, _ in site.landed()} - before
-    assert landed == {"blank", "bom", "crlf", "header", "sound"}
+    assert landed == {"blank", "bom", "crlf", "header", "packed", "sound"}
 
 
 def test_ignored_columns_never_reach_the_warehouse(site: Site, rig: WatchedRig) -> None:

@@ -50,7 +50,10 @@ def refusal(make_feed: MakeFeed, columns: dict[str, Any], /, **options: Any) -> 
         ({"delimiter": 7}, ["key delimiter", "got 7"]),
         ({"quote": ""}, ["key quote", "one ASCII character"]),
         ({"delimiter": '"'}, ["delimiter and quote must differ"]),
-        ({"compression": "zip"}, ["key compression", "'none', 'gzip' or 'zstd'", "got 'zip'"]),
+        ({"compression": "rar"}, ["key compression", "'none', 'gzip', 'zstd'", "got 'rar'"]),
+        ({"exclude": "*.bak"}, ["key exclude", "got '*.bak'"]),
+        ({"exclude": [""]}, ["key exclude.0", "got ''"]),
+        ({"exclude": [7]}, ["key exclude.0", "got 7"]),
         (
             {"rejects": {"max_row": 5}},
             ["key rejects.max_row: unknown", "did you mean max_rows?", "max_rows, max_fraction"],
