@@ -52,7 +52,8 @@ class LeftOut:
                 reason = "unfinished"
             elif size == 0:
                 reason = "empty"
-        self.counts.update([reason] if reason else [])
+        if reason:
+            self.counts[reason] += 1
         return not reason
 
     def _behind(self, path: str) -> str:
