@@ -51,7 +51,10 @@ _TYPES = "text, integer, decimal(p,s), boolean, date, timestamp"
 COLUMN_KEYS = (
     *("type", "format", "required", "unicode", "accepted_values", "pattern", "minimum", "maximum"),
     "header",
+    *("null_values",),
 )
+# What `config.meta.feed` says for every column that does not say it itself.
+_FOR_COLUMNS = ("null_values",)
 _COMPARABLE = ("integer", "decimal", "date", "timestamp")
 # `config.meta.feed`, of how a file is written.
 _FORM = (
@@ -72,6 +75,20 @@ def _scalar_text(value: object) -> object:
 
 
 _Text = Annotated[str, BeforeValidator(_scalar_text)]
+
+
+def _null_value(value: object) -> object:
+    """A marker as it is compared, stripped."""
+    # YAML reads NULL as no text, -9999 as a number, and "\\N" in double quotes as a blank (U+0085).
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError(
+            f"YAML reads {value!r}, which is no text or a blank one. Write it in single quotes,"
+            " such as 'NULL', '\\N' or '-9999'; an empty value is NULL anyway"
+        )
+    return value.strip()
+
+
+_NullValues = tuple[Annotated[str, BeforeValidator(_null_value)], ...]
 
 
 class Rejects(_Frozen):
@@ -141,6 +158,7 @@ class FeedOptions(_Frozen):
     repeated_header: Literal["reject", "skip"] = Field(
         default="reject", exclude_if=lambda policy: policy == "reject"
     )
+    null_values: _NullValues = ()
 
     @field_validator("file_time", mode="before")
     @classmethod
@@ -300,6 +318,7 @@ class Column(_Frozen):
     header: Annotated[tuple[_Text, ...], BeforeValidator(_listed)] = Field(
         default=(), exclude_if=lambda names: not names
     )
+    null_values: _NullValues = Field(default=(), exclude_if=lambda markers: not markers)
 
     @cached_property
     def accepted_words(self) -> list[str]:
@@ -404,8 +423,9 @@ def parse_feed(node: Mapping[str, Any]) -> Feed:
     """
     place = f"{node['original_file_path']}: source table {node['source_name']}.{node['name']}"
     options = _parse(FeedOptions, node["config"]["meta"]["feed"], f"{place}, config.meta.feed")
+    defaults = {name: getattr(options, name) for name in _FOR_COLUMNS}
     columns = [
-        _parse_column(column, f"{place}, column {column['name']}")
+        _parse_column(column, f"{place}, column {column['name']}", defaults)
         for column in node["columns"].values()
         if column["name"] not in LOAD_COLUMNS
     ]
@@ -425,7 +445,7 @@ def parse_feed(node: Mapping[str, Any]) -> Feed:
     )
 
 
-def _parse_column(column: Mapping[str, Any], place: str) -> Column:
+def _parse_column(column: Mapping[str, Any], place: str, defaults: Mapping[str, Any]) -> Column:
     data_type = column.get("data_type") or ""
     varchar = _VARCHAR.fullmatch(data_type.strip())
     if not varchar or not 1 <= int(varchar[1]) <= _VARCHAR_MAX:
@@ -442,7 +462,9 @@ def _parse_column(column: Mapping[str, Any], place: str) -> Column:
     except ValueError as error:
         raise ConfigError(f"{place} key type: {error}") from None
     own = {"name": column["name"], "max_bytes": int(varchar[1]), **typed}
-    return _parse(Column, own | {k: v for k, v in rules.items() if k != "type"}, place)
+    own |= {key: value for key, value in defaults.items() if rules.get(key) is None}
+    own |= {k: v for k, v in rules.items() if k != "type" and k not in own}
+    return _parse(Column, own, place)
 
 
 def _parse_type(written: Any) -> dict[str, Any]:

@@ -55,7 +55,9 @@ class Judge:
         place = int(detail["loc"][0])
         column = self._columns[place]
         rule = rules.BY_ERROR.get(detail["type"]) or rules.TYPES[column.kind]
-        facts = {"words": rules.listed(column.accepted_words), **detail.get("ctx", {})}
+        words = rules.listed(column.accepted_words)
+        missing = "one of null_values" if (values[place] or "").strip() else "empty"
+        facts = {"words": words, "missing": missing, **detail.get("ctx", {})}
         return rule.broken(place, values[place], column=column, **facts)
 
 
@@ -66,7 +68,7 @@ def _typed(column: Column, matches: Callable[[str, str], bool]) -> Any:
         size, text = len((raw or "").encode()), (raw or "").strip()
         if size > column.max_bytes:
             raise PydanticCustomError("max_bytes", "is too long", {"size": size})
-        if not text:
+        if not text or text in column.null_values:
             return None
         if column.unicode and not is_normalized("NFC", text):
             raise PydanticCustomError("unicode", "is not in normal form C")

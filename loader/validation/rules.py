@@ -19,7 +19,7 @@ def listed(names: Sequence[str]) -> str:
 
 
 MAX_BYTES = Rule("max_bytes", "{column.name} has {size:,} bytes; the limit is {column.max_bytes:,}")
-REQUIRED = Rule("required", "{column.name} is empty, but required")
+REQUIRED = Rule("required", "{column.name} is {missing}, but required")
 UNICODE = Rule("unicode", "{column.name} is not in Unicode's normal form C (unicode: nfc)")
 # What a value of each type is, and so what is wrong with one that is none, says contract/text.py.
 TYPES = {

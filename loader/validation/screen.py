@@ -5,6 +5,7 @@ does not clear is not rejected yet; the judge looks at it. So each clause may be
 rule it stands for, never wider.
 """
 
+from collections.abc import Iterable
 from contextlib import suppress
 from datetime import date, timedelta
 from decimal import Decimal
@@ -49,6 +50,8 @@ def _clauses(column: Column) -> list[str]:
     name = identifier(column.name)
     # Blanks count as bytes, so a blank value is no exception here.
     clauses = [f"{name} is null or strlen({name}) <= {column.max_bytes}"]
+    if column.required and column.null_values:
+        clauses.append(f"not {_matches(name, _one_of(column.null_values))}")
     if column.kind != "text":
         within = " and ".join([_typed(column, name), *_bounds(column, name)])
         clauses.append(_present(column, within))
@@ -72,12 +75,12 @@ def _clauses(column: Column) -> list[str]:
 
 
 def _present(column: Column, clause: str) -> str:
-    """An optional value may be missing, or blank."""
+    """An optional value may be missing, blank or a marker."""
     if column.required:
         return clause
     name = identifier(column.name)
-    blank = f"regexp_full_match({name}, {literal(_BLANKS)})"
-    return f"{name} is null or {_either(clause, blank)}"
+    missing = _matches(name, _one_of(column.null_values) + "?")
+    return f"{name} is null or {_either(clause, missing)}"
 
 
 def _either(usual: str, rare: str) -> str:
@@ -120,10 +123,19 @@ def _matches(name: str, pattern: str) -> str:
 def _any_case(words: list[str]) -> str:
     """A pattern of lowercase words in any ASCII case; (?i) would fold letters beyond ASCII too."""
     spelled = (
-        "".join(f"[{c}{c.upper()}]" if "a" <= c <= "z" else f"\\x{{{ord(c):X}}}" for c in word)
+        "".join(f"[{c}{c.upper()}]" if "a" <= c <= "z" else _exactly(c) for c in word)
         for word in words
     )
     return f"(?:{'|'.join(spelled)})"
+
+
+def _one_of(words: Iterable[str]) -> str:
+    """A pattern of words as they are."""
+    return f"(?:{'|'.join(map(_exactly, words))})"
+
+
+def _exactly(text: str) -> str:
+    return "".join(f"\\x{{{ord(c):X}}}" for c in text)
 
 
 def _bounds(column: Column, name: str) -> list[str]:

@@ -1,6 +1,6 @@
 {#
-    What a staging model reads: a landing table, and of each record the file that it came in, by the
-    ledger. Records of a replay have the file that they were rejected in.
+    What a staging model reads: a landing table as its contract reads it, and of each record the file that it
+    came in, by the ledger. Records of a replay have the file that they were rejected in.
 #}
 
 {% macro landed(source_name, table_name) %}
@@ -8,16 +8,18 @@
         A feed's landing table with the columns _file and _file_time beside _load_id, and with _record, the
         record's number in its file, which is NULL unless the contract says record_number: true. _file is
         NULL too where files share a load id, as those did that an early version of the loader brought
-        together.
+        together. A value that is one of the contract's null_values is NULL.
     -#}
     {%- set landing, ledger = source(source_name, table_name), source('loader', '_loaded_files') -%}
     {#- By name: a table that has numbers keeps the column when the contract wants them no more. -#}
     {%- set selected = [] -%}
     {%- if execute -%}
-        {#- There is no graph in a unit test. -#}
+        {#- There is no graph in a unit test: its rows are read as they are, whatever the contract says. -#}
         {%- for node in graph.get('sources', {}).values() if node.relation_name == landing | string -%}
             {%- for name in node.columns if name not in ('_load_id', '_loaded_at', '_record') -%}
-                {%- do selected.append('landing.' ~ quoted(name)) -%}
+                {%- set raw = 'landing.' ~ quoted(name) -%}
+                {%- set text = cti.by_contract(node, name, raw) -%}
+                {%- do selected.append(raw if text == raw else text ~ ' as ' ~ quoted(name)) -%}
             {%- endfor -%}
             {%- do selected.extend(['landing._load_id', 'landing._loaded_at']) -%}
             {%- if node.config.meta.get('feed', {}).get('record_number') -%}
@@ -44,3 +46,50 @@
         ) as files on landing._load_id = files._file_load_id
     ) as {{ adapter.quote(table_name) }}
 {%- endmacro %}
+
+
+{% macro by_contract(node, name, text) %}
+    {#- A raw column as staging reads it. node: the source table's. text: the column in SQL. -#}
+    {%- set markers = cti.null_values(node, name) -%}
+    {{ return(adapter.dispatch('without_null_values', 'cti')(text, markers) if markers else text) }}
+{% endmacro %}
+
+
+{% macro tested_by_contract(column_name) %}
+    {#- The same for a generic test of a raw column. -#}
+    {%- for source in model.depends_on.nodes if source in graph.get('sources', {}) -%}
+        {{ return(cti.by_contract(graph.sources[source], column_name.strip('"'), column_name)) }}
+    {%- endfor -%}
+    {{ return(column_name) }}
+{% endmacro %}
+
+
+{% macro null_values(node, name) %}
+    {#- What a column's contract takes for NULL, its own words or else the feed's, stripped. -#}
+    {%- set own = (node.columns.get(name) or {}).get('config', {}).get('meta', {}).get('null_values') -%}
+    {%- set markers = node.config.meta.get('feed', {}).get('null_values', []) if own is none else own -%}
+    {%- if markers is string or markers | reject('string') | list -%}
+        {% do cti.refuse_argument(node.source_name ~ '.' ~ node.name, 'null_values', markers, 'a list of texts') %}
+    {%- endif -%}
+    {{ return(markers | map('trim') | list) }}
+{% endmacro %}
+
+
+{% macro default__without_null_values(text, markers) %}
+    {{ return(
+        'case when ' ~ cti.strip(text) ~ ' in (' ~ text_literals(markers) | join(', ') ~ ') then null else '
+        ~ text ~ ' end'
+    ) }}
+{% endmacro %}
+
+
+{% macro duckdb__without_null_values(text, markers) %}
+    {#- In a third of the time that the CASE takes: a function is worked out once for equal values. -#}
+    {%- set words = [] -%}
+    {%- for marker in markers -%}
+        {%- do words.append(modules.re.escape(marker)) -%}
+    {%- endfor -%}
+    {%- set blanks = cti.duckdb_blank() ~ '*' -%}
+    {%- set pattern = text_literal('^' ~ blanks ~ '(?:' ~ words | join('|') ~ ')' ~ blanks ~ '$') -%}
+    {{ return('nullif(regexp_replace(' ~ text ~ ', ' ~ pattern ~ ", ''), '')") }}
+{% endmacro %}

@@ -69,6 +69,8 @@ def refusal(make_feed: MakeFeed, columns: dict[str, Any], /, **options: Any) -> 
         ),
         ({"columns": {"extra": "drop"}}, ["key columns.extra", "'error' or 'ignore'"]),
         ({"columns": {"missing": "drop"}}, ["key columns.missing", "'error' or 'ignore'"]),
+        ({"null_values": "NULL"}, ["key null_values", "got 'NULL'"]),
+        ({"null_values": ["-", None]}, ["key null_values.1", "YAML reads None", "single quotes"]),
     ],
 )
 def test_mistakes_in_the_feed(
@@ -119,6 +121,9 @@ def test_a_feed_that_is_no_mapping(make_feed: MakeFeed, value: object) -> None:
         # YAML's yes and no.
         ({"accepted_values": [True]}, ["config.meta key accepted_values.0", "got True"]),
         ({"accepted_values": ["a", None]}, ["config.meta key accepted_values.1", "got None"]),
+        ({"null_values": [-9999]}, ["config.meta key null_values.0", "YAML reads -9999"]),
+        # In double quotes YAML reads \N as the one blank U+0085.
+        ({"null_values": ["\x85"]}, ["config.meta key null_values.0", r"'\x85'", r"'\N'"]),
         ({"pattern": 5}, ["config.meta key pattern", "got 5"]),
         ({"pattern": "(a"}, ["config.meta key pattern", "'(a'", "RE2", "missing )"]),
         ({"pattern": r"(?=a)b"}, ["config.meta key pattern", "RE2"]),
@@ -360,6 +365,27 @@ def test_the_fingerprint_of_a_contract_stays_as_it_is(make_feed: MakeFeed, proje
     assert parse_feed(node).fingerprint == every
     node["columns"]["n"]["config"]["meta"]["maximum"] = 8
     assert parse_feed(node).fingerprint != every
+
+
+def test_a_columns_null_values_take_the_place_of_the_feeds(make_feed: MakeFeed) -> None:
+    columns: dict[str, Any] = {
+        "a": {},
+        "b": {"null_values": [" -9999 "]},
+        "c": {"null_values": []},
+        "d": {"null_values": None},
+    }
+    feed = make_feed(columns, null_values=["NULL", "\\N"])
+    assert [column.null_values for column in feed.columns] == [
+        ("NULL", "\\N"),
+        ("-9999",),
+        (),
+        ("NULL", "\\N"),
+    ]
+    # THEN they are rules like others, wherever they are written
+    assert feed.fingerprint != make_feed(columns).fingerprint
+    one = make_feed({"a": {"null_values": ["-"]}})
+    assert make_feed({"a": {}}, null_values=["-"]).fingerprint == one.fingerprint
+    assert make_feed({"a": {}}, null_values=[]).fingerprint == make_feed({"a": {}}).fingerprint
 
 
 def test_a_contract_is_known_by_its_rules(make_feed: MakeFeed) -> None:

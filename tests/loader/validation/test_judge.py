@@ -26,6 +26,20 @@ def judge(make_feed: MakeFeed, *rules: dict[str, Any]) -> Judge:
     [
         ({"required": True}, None, "required", "is empty, but required"),
         ({"required": True}, " \t\u3000", "required", "is empty, but required"),
+        (
+            {"required": True, "null_values": ["-", r"\N"]},
+            " \\N ",
+            "required",
+            "is one of null_values, but required",
+        ),
+        # Raw stays raw, so it has to fit.
+        (
+            {"data_type": "varchar(3)", "null_values": ["NULL"]},
+            "NULL",
+            "max_bytes",
+            "has 4 bytes; the limit is 3",
+        ),
+        ({"type": "integer", "null_values": ["NULL"]}, "null", "integer", "is not a whole number"),
         ({"data_type": "varchar(3)"}, "éé", "max_bytes", "has 4 bytes; the limit is 3"),
         # What is landed is the raw text, so blanks count.
         ({"data_type": "varchar(3)"}, " a  ", "max_bytes", "has 4 bytes; the limit is 3"),
@@ -93,6 +107,11 @@ def test_what_breaks_a_rule(
         ({"accepted_values": [" Straße "]}, "STRAẞE\t"),
         ({"pattern": "[a-z]+"}, " abc\u2003"),
         ({"pattern": "a"}, ""),
+        ({"pattern": "a", "accepted_values": ["a"], "null_values": ["-"]}, "\u3000-\n"),
+        ({"type": "integer", "minimum": 0, "null_values": ["-9999"]}, "-9999"),
+        ({"type": "date", "null_values": ["#N/A"]}, " #N/A"),
+        ({"unicode": "nfc", "null_values": ["e\u0301"]}, "e\u0301"),
+        ({"required": True, "null_values": ["NULL"]}, "null"),
         ({"type": "date", "minimum": "2024-01-01", "maximum": "2024-01-01"}, "2024-01-01"),
         ({"type": "timestamp", "minimum": "2024-01-01"}, "2023-12-31T23:00-01:00"),
         ({"type": "decimal(4,2)", "maximum": "99.999"}, "99.99"),

@@ -37,5 +37,6 @@ def test_a_name_fits_the_quarantine_and_a_message_takes_any_text(rule: Rule) -> 
     text = "{x} {"
     column = SimpleNamespace(name=text, max_bytes=3, pattern=text, minimum=text, maximum=text)
     facts = {"size": 5, "fields": 1, "width": 2, "words": text, "error": text}
+    facts["missing"] = text
     message = rule.broken(3, "v", column=column, **facts).message
     assert not any(f"{{{name}" in message for name in ("column", *facts))

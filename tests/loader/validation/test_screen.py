@@ -72,7 +72,16 @@ RULES: dict[str, dict[str, Any]] = {
     "text pattern any": {"pattern": "(?i)k.*|", "required": True},
     "text pattern lines": {"pattern": "^a$|(?s)b.+"},
     "text pattern and values": {"pattern": "[A-Z]+", "accepted_values": ["abc", "ABC"]},
+    "text null": {"required": True, "null_values": ["-", "\\", "(*)", "K", "yes", "straße"]},
+    "text null optional": {
+        "pattern": "b.*",
+        "null_values": ["-", "\\", "'", "2024-01-01", "1 000"],
+    },
     "integer": {"type": "integer"},
+    "integer null": {"type": "integer", "minimum": 0, "null_values": ["-1", "5", "inf", "ok"]},
+    "integer null required": {"type": "integer", "required": True, "null_values": ["5", "-5"]},
+    "date null required": {"type": "date", "required": True, "null_values": ["0001-01-01"]},
+    "boolean null": {"type": "boolean", "required": True, "null_values": ["no"]},
     "integer required": {"type": "integer", "required": True},
     "integer bounds": {"type": "integer", "minimum": -5, "maximum": 100},
     "integer low": {"type": "integer", "minimum": -(2**63)},
@@ -133,7 +142,7 @@ true TRUE t yes ye\u017f fal\u017fe no on off y n
 2024-05-31T1:2 9999-12-31T23:59-13:00 0001-01-01T00:00+13:00 2024-02-30T00:00
 2019-12-31T23:59-00:01 20240229235959 20230229235959 20240229246000
 ok OK o\u212a \u212a K k \u0130 i i\u0307 \u0131 STRASSE straße STRAẞE it's pad abc ABC a bx ab1
-οδος οδοσ ΟΔΟΣ é e\u0301 💸 \U0001f1e9\U0001f1ea \uff57\uff49 a\u200b \ufeff1
+(*) \\N NULL #N/A n.a. οδος οδοσ ΟΔΟΣ é e\u0301 💸 \U0001f1e9\U0001f1ea \uff57\uff49 a\u200b \ufeff1
 xxxx xxxxx éé ééé \\ ' " % _
 """
 SEEDS = [

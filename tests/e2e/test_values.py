@@ -1,0 +1,120 @@
+"""What the contract says of values is written once: staging reads them by it, on both engines."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from e2e.engines import on_both_engines
+
+if TYPE_CHECKING:
+    from conftest import Loader
+    from e2e.conftest import Dbt
+    from e2e.engines import Tables
+
+SOURCES = r"""
+sources:
+  - name: wx
+    schema: raw
+    tables:
+      - name: readings
+        config:
+          meta:
+            feed:
+              location: wx/*.csv
+              rejects: {max_fraction: 1}
+              null_values: ['NULL', '\N', 'N/A', '(D)', '.', "it's", '-', 'straße', 'N A']
+        data_tests: [ledger_matches_landing]
+        columns:
+          - {name: Station, data_type: varchar(20), config: {meta: {required: true}}}
+          - name: link
+            data_type: varchar(60)
+            data_tests: [differs_in_case_alone]
+          - name: rain
+            data_type: varchar(20)
+            config: {meta: {type: 'decimal(6,1)', minimum: 0, null_values: ['-9999']}}
+          - {name: code, data_type: varchar(20), config: {meta: {null_values: []}}}
+"""
+
+STAGING = """
+{{ config(bind=false) }}
+
+select
+    {{ clean_text('"Station"') }} as station,
+    link,
+    {{ clean_decimal('rain', 6, 1) }} as rain,
+    {{ clean_text('code', case='keep') }} as code,
+    _load_id
+from {{ landed('wx', 'readings') }}
+"""
+
+
+@pytest.fixture
+def readings(project: Path) -> Path:
+    """A project with a feed of numbers and markers added; the file to be."""
+    folder = project / "models/staging/wx"
+    folder.mkdir()
+    (folder / "_wx__sources.yml").write_text(SOURCES, encoding="utf-8")
+    (folder / "stg_wx__readings.sql").write_text(STAGING)
+    (project / "wx").mkdir()
+    return project / "wx/a.csv"
+
+
+MARKERS = ["NULL", r"\N", " N/A", "(D)", ".", "it's", "\u3000-\t", "straße ", "N A"]
+
+
+@on_both_engines
+def test_a_marker_is_null_before_every_rule_and_in_staging(
+    loader: Loader, dbt: Dbt, readings: Path, tables: Tables
+) -> None:
+    # GIVEN each marker in an optional column, and in one that is required
+    texts = [*MARKERS, "null", "n/a", "-9999", "N/A x", "DD"]
+    lines = [f"s{number},{text},1.5,{text}\n" for number, text in enumerate(texts)]
+    lines += ["t1,a,-9999,1\n", "t2,a, -9999 ,2\n", "t3,a,NULL,3\n", "t4,a,,4\n"]
+    lines += [f"{marker},a,1,x\n" for marker in MARKERS]
+    readings.write_text("Station,link,rain,code\n" + "".join(lines), encoding="utf-8")
+    # WHEN it is loaded and staged
+    loader("load", "--select", "readings")
+    dbt("run", "--select", "stg_wx__readings")
+    # THEN a required one is rejected, and so is what is no marker of its column
+    rejected = tables.rows("select column_name, rule, value from raw._rejected_records")
+    expected = [("Station", "required", marker) for marker in MARKERS]
+    assert sorted(rejected) == sorted([*expected, ("rain", "decimal", "NULL")])
+    # AND raw stays raw
+    landed = dict(tables.rows('select "Station", link from raw.readings'))
+    assert [landed[f"s{number}"] for number in range(len(texts))] == texts
+    # AND staging has NULL for a marker, and everything else as it is
+    found = {row[0]: row[1:4] for row in tables.rows("select * from analytics.stg_wx__readings")}
+    for number, text in enumerate(texts):
+        link = None if text in MARKERS else text
+        assert found[f"s{number}"][0] == link, text
+        assert found[f"s{number}"][2] == text.strip(), text
+    assert [found[f"t{number}"][1] for number in (1, 2, 4)] == [None] * 3
+    assert len(found) == len(texts) + 3
+    # AND a marker is not taken for the spelling of a URL, though n/a is in there too.
+    assert dbt("test", "--select", "source_differs_in_case_alone_wx_readings_link") == 1
+
+
+@on_both_engines
+def test_a_marker_that_is_added_rebuilds_the_mart(
+    loader: Loader, project: Path, feed_folder: Path, tables: Tables
+) -> None:
+    # GIVEN a mart with a marker in it
+    header = "indicator,indicator_type,source,confidence,first_seen,last_seen,description\n"
+    lines = ["a.example,domain,x,1,2026-01-01,,N/A\n", "b.example,domain,x,1,2026-01-01,,text\n"]
+    (feed_folder / "a.csv").write_text(header + "".join(lines))
+    loader("run")
+    query = "select indicator, description from analytics.indicators order by 1"
+    assert tables.rows(query) == [("a.example", "n/a"), ("b.example", "text")]
+    # WHEN the contract says so
+    contract = project / "models/staging/cti/_cti__sources.yml"
+    text = contract.read_text()
+    contract.write_text(
+        text.replace("mode: append\n", "mode: append\n              null_values: ['N/A']\n")
+    )
+    # THEN the next run rebuilds the mart from what has landed, and says why
+    said = loader("run").stdout
+    assert "its rules have changed since it was built: stg_cti__indicators" in said
+    assert tables.rows(query) == [("a.example", None), ("b.example", "text")]
+    assert "is rebuilt" not in loader("run").stdout
