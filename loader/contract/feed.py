@@ -52,9 +52,14 @@ COLUMN_KEYS = (
     *("type", "format", "required", "unicode", "accepted_values", "pattern", "minimum", "maximum"),
     "header",
     *("null_values",),
+    *("null_values", "decimal_char", "group_char"),
 )
-# What `config.meta.feed` says for every column that does not say it itself.
-_FOR_COLUMNS = ("null_values",)
+# What `config.meta.feed` says for every column of these types that does not say it itself.
+_FOR_COLUMNS: dict[str, tuple[Kind, ...]] = {
+    "null_values": get_args(Kind),
+    "decimal_char": ("decimal",),
+    "group_char": ("integer", "decimal"),
+}
 _COMPARABLE = ("integer", "decimal", "date", "timestamp")
 # `config.meta.feed`, of how a file is written.
 _FORM = (
@@ -89,6 +94,8 @@ def _null_value(value: object) -> object:
 
 
 _NullValues = tuple[Annotated[str, BeforeValidator(_null_value)], ...]
+_DecimalChar = Literal[".", ","]
+_GroupChar = Literal["", ".", ",", "'", " ", "\u2019", "\u00a0", "\u202f"]
 
 
 class Rejects(_Frozen):
@@ -159,6 +166,8 @@ class FeedOptions(_Frozen):
         default="reject", exclude_if=lambda policy: policy == "reject"
     )
     null_values: _NullValues = ()
+    decimal_char: _DecimalChar = "."
+    group_char: _GroupChar = ""
 
     @field_validator("file_time", mode="before")
     @classmethod
@@ -319,6 +328,18 @@ class Column(_Frozen):
         default=(), exclude_if=lambda names: not names
     )
     null_values: _NullValues = Field(default=(), exclude_if=lambda markers: not markers)
+    decimal_char: _DecimalChar = Field(default=".", exclude_if=lambda char: char == ".")
+    group_char: _GroupChar = Field(default="", exclude_if=lambda char: not char)
+
+    @field_validator("decimal_char", "group_char")
+    @classmethod
+    def _of_a_number(cls, char: str, info: ValidationInfo) -> str:
+        kinds, kind = _FOR_COLUMNS[str(info.field_name)], info.data["kind"]
+        if kind not in kinds:
+            raise ValueError(f"only for type {' or '.join(kinds)}; this is {kind}")
+        if kind == "decimal" and char == info.data.get("decimal_char"):
+            raise ValueError(f"decimal_char and group_char must differ (both are {char!r})")
+        return char
 
     @cached_property
     def accepted_words(self) -> list[str]:
@@ -328,10 +349,11 @@ class Column(_Frozen):
     @cached_property
     def parse(self) -> Callable[[str], Any]:
         """The function that reads a stripped text. It raises ValueError that says what is wrong."""
+        size, signs = (self.precision, self.scale), (self.decimal_char, self.group_char)
         parsers: dict[Kind, Callable[[str], Any]] = {
             "text": str,
-            "integer": text.parse_integer,
-            "decimal": partial(text.parse_decimal, precision=self.precision, scale=self.scale),
+            "integer": partial(text.parse_integer, group_char=self.group_char),
+            "decimal": lambda value: text.parse_decimal(value, *size, *signs),
             "boolean": text.parse_boolean,
             "date": partial(text.parse_date, layout=self.format),
             "timestamp": partial(text.parse_timestamp, layout=self.format),
@@ -462,7 +484,9 @@ def _parse_column(column: Mapping[str, Any], place: str, defaults: Mapping[str, 
     except ValueError as error:
         raise ConfigError(f"{place} key type: {error}") from None
     own = {"name": column["name"], "max_bytes": int(varchar[1]), **typed}
-    own |= {key: value for key, value in defaults.items() if rules.get(key) is None}
+    for key, value in defaults.items():
+        if rules.get(key) is None and typed["kind"] in _FOR_COLUMNS[key]:
+            own[key] = value
     own |= {k: v for k, v in rules.items() if k != "type" and k not in own}
     return _parse(Column, own, place)
 

@@ -25,6 +25,8 @@ BOOLEAN_WORDS = _TRUE | _FALSE
 
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 _DECIMAL = re.compile(r"[+-]?(?:([0-9]+)(?:\.([0-9]*))?|\.([0-9]+))")
+# What parts the thousands of a number; also a curly apostrophe, and the blanks that do not break.
+_GROUP_CHARS = (".", ",", "'", " ", "\u2019", "\u00a0", "\u202f")
 _TIMESTAMP = re.compile(
     r"(?P<YYYY>[0-9]{4})-(?P<MM>[0-9]{2})-(?P<DD>[0-9]{2})"
     r"(?:[Tt ](?P<HH24>[0-9]{2}):(?P<MI>[0-9]{2})(?::(?P<SS>[0-9]{2})(?:\.(?P<f>[0-9]{1,6}))?)?"
@@ -49,22 +51,52 @@ def simple_lower(text: str) -> str:
     return "".join("i" if c == "\u0130" else c if c in _NEWEST else c.lower() for c in text)
 
 
-def parse_integer(text: str) -> int:
+def plain_number(text: str, decimal_char: str, group_char: str) -> str:
+    """A number with a decimal point and without groups; what is no such number stays none.
+
+    decimal_char: empty for a whole number. Groups have three digits, but for the first.
+    """
+    if group_char:
+        fraction = f"(?:[{decimal_char}][0-9]*)?" if decimal_char else ""
+        groups = f"[0-9]{{1,3}}(?:[{group_char}][0-9]{{3}})+"
+        if re.fullmatch(f"[+-]?{groups}{fraction}", text):
+            text = text.replace(group_char, "")
+    return text.translate({ord(","): ".", ord("."): ","}) if decimal_char == "," else text
+
+
+def _unlike(pattern: re.Pattern[str], text: str, decimal_char: str, group_char: str) -> str | None:
+    """By which words of the contract a text would be a number; None if by none."""
+    for decimal, name in ((decimal_char, ""), (".", "point"), (",", "comma")):
+        for group in (group_char, "", *_GROUP_CHARS):
+            if decimal != group and pattern.fullmatch(plain_number(text, decimal, group)):
+                said = [f"a decimal {name}: decimal_char {decimal!r}"] if name else []
+                if group not in ("", group_char):
+                    said.append(f"groups of digits: group_char {group!r}")
+                return f"has {' and '.join(said)} in the contract reads it"
+    return None
+
+
+def parse_integer(text: str, group_char: str = "") -> int:
     """A 64-bit whole number in ASCII digits with an optional sign. Raises ValueError."""
-    if not _INTEGER.fullmatch(text):
-        raise ValueError("is not a whole number in digits 0 to 9")
+    plain = plain_number(text, "", group_char)
+    if not _INTEGER.fullmatch(plain):
+        unlike = _unlike(_INTEGER, text, "", group_char)
+        raise ValueError(unlike or "is not a whole number in digits 0 to 9")
     # int() refuses more than 4,300 digits in words of its own.
-    number = Decimal(text)
+    number = Decimal(plain)
     if not BIGINT_MIN <= number <= BIGINT_MAX:
         raise ValueError("does not fit a 64-bit integer")
     return int(number)
 
 
-def parse_decimal(text: str, precision: int, scale: int) -> Decimal:
+def parse_decimal(
+    text: str, precision: int, scale: int, decimal_char: str = ".", group_char: str = ""
+) -> Decimal:
     """A number that decimal(precision, scale) holds without rounding. Raises ValueError."""
-    match = _DECIMAL.fullmatch(text)
+    match = _DECIMAL.fullmatch(plain_number(text, decimal_char, group_char))
     if not match:
-        raise ValueError("is not a decimal number in digits 0 to 9")
+        unlike = _unlike(_DECIMAL, text, decimal_char, group_char)
+        raise ValueError(unlike or "is not a decimal number in digits 0 to 9")
     whole = (match[1] or "").lstrip("0")
     fraction = (match[2] or match[3] or "").rstrip("0")
     if len(whole) > precision - scale or len(fraction) > scale:

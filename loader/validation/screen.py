@@ -91,11 +91,12 @@ def _either(usual: str, rare: str) -> str:
 def _typed(column: Column, name: str) -> str:
     match column.kind:
         case "integer":
-            return _matches(name, "[+-]?[0-9]{1,18}")
+            return _matches(name, _number(column, 18))
         case "decimal":
             whole, scale = column.precision - column.scale, column.scale
-            fraction = f"(?:\\.[0-9]{{0,{scale}}})?" if scale else "\\.?"
-            return _matches(name, f"[+-]?[0-9]{{1,{whole}}}{fraction}") if whole else "false"
+            point = _exactly(column.decimal_char)
+            fraction = f"(?:{point}[0-9]{{0,{scale}}})?" if scale else f"{point}?"
+            return _matches(name, _number(column, whole) + fraction) if whole else "false"
         case "boolean":
             return _matches(name, _any_case(sorted(BOOLEAN_WORDS)))
         case "date" | "timestamp" if column.format is None:
@@ -106,6 +107,16 @@ def _typed(column: Column, name: str) -> str:
             # With every digit in its place, what the engine parses is in the calendar.
             shape = format_pattern(layout).pattern.replace("[0-9]{4}", "[1-8][0-9]{3}")
             return f"{_matches(name, shape)} and {_parsed(layout, name)} is not null"
+
+
+def _number(column: Column, whole: int) -> str:
+    """A pattern of so many digits at most, with or without groups of three."""
+    forms, group = [f"[0-9]{{1,{whole}}}"], f"(?:{_exactly(column.group_char)}[0-9]{{3}})"
+    groups, first = divmod(whole, 3)
+    if column.group_char and groups:
+        forms.append(f"[0-9]{{1,3}}{group}{{0,{groups - 1}}}")
+        forms += [f"[0-9]{{1,{first}}}{group}{{{groups}}}"] if first else []
+    return f"[+-]?(?:{'|'.join(forms)})"
 
 
 def _parsed(layout: str, name: str) -> str:
@@ -151,6 +162,10 @@ def _bounds(column: Column, name: str) -> list[str]:
     else:
         low, high = (None if b is None else f"{Decimal(b):f}" for b in (low, high))
         kind = "bigint" if column.kind == "integer" else f"decimal(38, {column.scale})"
+        if column.group_char:
+            name = f"replace({name}, {literal(column.group_char)}, '')"
+        if column.decimal_char == ",":
+            name = f"replace({name}, ',', '.')"
         # Blanks other than U+0020 make the cast fail. That there are only blanks around the digits
         # is what the clause of the type asks for.
         digits = f"regexp_extract({name}, '[+-]?[0-9][0-9.]*')"

@@ -51,7 +51,21 @@
 {% macro by_contract(node, name, text) %}
     {#- A raw column as staging reads it. node: the source table's. text: the column in SQL. -#}
     {%- set markers = cti.null_values(node, name) -%}
-    {{ return(adapter.dispatch('without_null_values', 'cti')(text, markers) if markers else text) }}
+    {%- if markers -%}
+        {%- set text = adapter.dispatch('without_null_values', 'cti')(text, markers) -%}
+    {%- endif -%}
+    {%- set kind = cti.contract_word(node, name, 'type', '') | string | trim | lower -%}
+    {%- set whole, decimal = kind == 'integer', kind.startswith('decimal') -%}
+    {%- set decimal_char = cti.contract_word(node, name, 'decimal_char', '.') if decimal else '.' -%}
+    {%- set group_char = cti.contract_word(node, name, 'group_char', '') if whole or decimal else '' -%}
+    {{ return(cti.plain_number(text, decimal_char, group_char)) }}
+{% endmacro %}
+
+
+{% macro contract_word(node, name, word, default) %}
+    {#- What a word of the contract says for a column, by itself or by its feed. -#}
+    {%- set own = (node.columns.get(name) or {}).get('config', {}).get('meta', {}).get(word) -%}
+    {{ return(node.config.meta.get('feed', {}).get(word, default) if own is none else own) }}
 {% endmacro %}
 
 
@@ -66,8 +80,7 @@
 
 {% macro null_values(node, name) %}
     {#- What a column's contract takes for NULL, its own words or else the feed's, stripped. -#}
-    {%- set own = (node.columns.get(name) or {}).get('config', {}).get('meta', {}).get('null_values') -%}
-    {%- set markers = node.config.meta.get('feed', {}).get('null_values', []) if own is none else own -%}
+    {%- set markers = cti.contract_word(node, name, 'null_values', []) -%}
     {%- if markers is string or markers | reject('string') | list -%}
         {% do cti.refuse_argument(node.source_name ~ '.' ~ node.name, 'null_values', markers, 'a list of texts') %}
     {%- endif -%}
@@ -92,4 +105,26 @@
     {%- set blanks = cti.duckdb_blank() ~ '*' -%}
     {%- set pattern = text_literal('^' ~ blanks ~ '(?:' ~ words | join('|') ~ ')' ~ blanks ~ '$') -%}
     {{ return('nullif(regexp_replace(' ~ text ~ ', ' ~ pattern ~ ", ''), '')") }}
+{% endmacro %}
+
+
+{% macro plain_number(text, decimal_char, group_char) %}
+    {#-
+        A text of a number with a decimal point and without groups, for the casts. What is no number by these
+        signs gets a comma or a low line, of which no cast makes a number: 1.5 is 1,5 where commas are decimal.
+        The signs become ASCII before an expression looks at them.
+    -#}
+    {%- if not group_char -%}
+        {{ return('translate(' ~ text ~ ", ',.', '.,')" if decimal_char == ',' else text) }}
+    {%- endif -%}
+    {%- set signs = {decimal_char: '.', group_char: '_'} -%}
+    {%- set signs = dict({'.': ',', '_': ','}, **signs) -%}
+    {%- set signed = (
+        'translate(' ~ cti.strip(text) ~ ', ' ~ text_literal(signs.keys() | join) ~ ', '
+        ~ text_literal(signs.values() | join) ~ ')'
+    ) -%}
+    {{ return(
+        "case when " ~ signed ~ " ~ '^[+-]?[0-9]{1,3}(_[0-9]{3})+([.][0-9]*)?$' then replace(" ~ signed
+        ~ ", '_', '') else " ~ signed ~ ' end'
+    ) }}
 {% endmacro %}

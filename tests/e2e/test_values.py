@@ -34,6 +34,10 @@ sources:
           - name: rain
             data_type: varchar(20)
             config: {meta: {type: 'decimal(6,1)', minimum: 0, null_values: ['-9999']}}
+          - name: level
+            data_type: varchar(20)
+            config: {meta: {type: 'decimal(9,2)', decimal_char: ',', group_char: .}}
+          - {name: hits, data_type: varchar(20), config: {meta: {type: integer, group_char: "'"}}}
           - {name: code, data_type: varchar(20), config: {meta: {null_values: []}}}
 """
 
@@ -45,6 +49,8 @@ select
     link,
     {{ clean_decimal('rain', 6, 1) }} as rain,
     {{ clean_text('code', case='keep') }} as code,
+    {{ clean_decimal('level', 9, 2) }} as level,
+    {{ clean_integer('hits') }} as hits,
     _load_id
 from {{ landed('wx', 'readings') }}
 """
@@ -94,6 +100,63 @@ def test_a_marker_is_null_before_every_rule_and_in_staging(
     assert len(found) == len(texts) + 3
     # AND a marker is not taken for the spelling of a URL, though n/a is in there too.
     assert dbt("test", "--select", "source_differs_in_case_alone_wx_readings_link") == 1
+
+
+@on_both_engines
+def test_numbers_are_read_by_the_contracts_signs(
+    loader: Loader, dbt: Dbt, readings: Path, tables: Tables
+) -> None:
+    # GIVEN numbers in each of their forms, and what only looks like one
+    levels = {
+        "1.234.567,8": "1234567.80",
+        "1234567,8": "1234567.80",
+        " 922,": "922.00",
+        ",5": "0.50",
+        "-1.234": "-1234.00",
+        "\u3000+12.345,67\t": "12345.67",
+        "-": None,
+        " ": None,
+    }
+    hits = {"1'234'567": 1234567, "7": 7, " -12'345 ": -12345, "\\N": None}
+    lines = [f's{number},"{text}",\n' for number, text in enumerate(levels)]
+    lines += [f't{number},,"{text}"\n' for number, text in enumerate(hits)]
+    bad = [("level", text) for text in ("1.5", "12.34,5", "1,234,5", "1.234.5", "1_234")]
+    bad += [("hits", text) for text in ("1'23", "1234'567", "1_234", "1.234", "'123")]
+    lines += [f'x,"{text}",\n' if name == "level" else f'x,,"{text}"\n' for name, text in bad]
+    readings.write_text("Station,level,hits\n" + "".join(lines), encoding="utf-8")
+    # WHEN they are loaded and staged
+    loader("load", "--select", "readings")
+    dbt("run", "--select", "stg_wx__readings")
+    # THEN what is no number is rejected, and the others mean what a person takes them for
+    rejected = tables.rows("select column_name, value from raw._rejected_records")
+    assert sorted(rejected) == sorted(bad)
+    rows = tables.rows("select station, level, hits from analytics.stg_wx__readings")
+    found = {station: (level and str(level), hit) for station, level, hit in rows}
+    assert [found[f"s{number}"][0] for number in range(len(levels))] == list(levels.values())
+    assert [found[f"t{number}"][1] for number in range(len(hits))] == list(hits.values())
+    # AND raw stays raw
+    raw = {row[0] for row in tables.rows("select level from raw.readings")}
+    assert raw == {*levels, None}
+
+
+@on_both_engines
+@pytest.mark.parametrize(
+    ("column", "text"),
+    [("level", "1.5"), ("level", "1_234,5"), ("hits", "1'23"), ("hits", "1_234")],
+)
+def test_a_number_of_former_signs_stops_the_build(
+    loader: Loader, dbt: Dbt, readings: Path, tables: Tables, column: str, text: str
+) -> None:
+    # GIVEN a value that was landed when the contract said something else of its column
+    readings.write_text(f"Station,{column}\na,7\n")
+    loader("load", "--select", "readings")
+    literal = text.replace("'", "''")
+    tables.rows(f"update raw.readings set {column} = '{literal}'")
+    dbt("run", "--select", "stg_wx__readings")
+    # WHEN it is read THEN it is no number, and not another one
+    query = f"select cast({column} as varchar(40)) from analytics.stg_wx__readings"
+    with pytest.raises(Exception, match=r"not (a decimal|an integer)"):
+        tables.rows(query)
 
 
 @on_both_engines

@@ -6,6 +6,7 @@ Everything is made from a seed, so a failure can be looked at again.
 from __future__ import annotations
 
 import random
+import re
 import sys
 from collections.abc import Callable, Iterable
 
@@ -128,6 +129,13 @@ def measurements(seed: int, count: int) -> bytes:
         "quantity": _integer,
         "amount": lambda rng: _decimal(rng, 9, 3),
         "wide": lambda rng: _decimal(rng, 28, 10),
+        "rain": lambda rng: rng.choice(
+            ("-9999", "n.a.", *(_decimal(rng, 9, 3).replace(".", ",") for _ in range(4)))
+        ),
+        "price": lambda rng: _grouped(_decimal(rng, 9, 3).replace(".", ","), "."),
+        "visits": lambda rng: rng.choice(
+            ("\\N", "(D)", "-", *(_grouped(_integer(rng), "\u202f") for _ in range(6)))
+        ),
         "flag": lambda rng: _cased_at_random(
             rng, rng.choice(("true", "t", "yes", "y", "1", "false", "f", "no", "n", "0"))
         ),
@@ -172,6 +180,19 @@ _ENDS = {
     "wide": (
         "9" * 28 + "." + "9" * 10, "-" + "9" * 28 + "." + "9" * 10, "9" * 29,
         "0." + "0" * 9 + "1", "0." + "0" * 10 + "1", "1." + "0" * 60,
+    ),
+    "rain": (
+        "-9999", "-9999,0", "9999", "N.A.", "922,8", "922.8", ",5", "1.234,5", "1,234,5", "n.a. 1",
+    ),
+    "price": (
+        "1.234.567,8", "1234567,8", "1.5", "1.234", "12.34", "1.234,", "1,5", "1..234", "1234.567",
+        ".234", "-999.999.999,999", "1.000.000.000", "1.234_567", "1_234",
+    ),
+    "visits": (
+        "\\n", "(d)", "--", "1\u202f234\u202f567", "1234567", "1\u00a0234", "1 234",
+        "1.234", "1_234",
+        "9\u202f223\u202f372\u202f036\u202f854\u202f775\u202f807", "\u202f123", "1\u202f23",
+        "9\u202f223\u202f372\u202f036\u202f854\u202f775\u202f808", "1\u202f\u202f234",
     ),
     "flag": (
         "TRUE", "T", "Y", "no", "on", "off", "2", "tru", "\u2003yes\u2003",
@@ -225,7 +246,7 @@ def _cased_at_random(rng: random.Random, text: str) -> str:
 
 
 def _tampered(rng: random.Random, text: str) -> str:
-    signs = "0123456789+-.:/TZtze \u00a0,_\u0664NaNinf"
+    signs = "0123456789+-.:/TZtze \u00a0\u202f,_\u0664NaNinf"
     at = rng.randrange(len(text) + 1)
     match rng.randrange(3):
         case 0:
@@ -246,6 +267,15 @@ def _decimal(rng: random.Random, whole: int, scale: int) -> str:
     after = "".join(rng.choices("0123456789", k=rng.randrange(scale + 1)))
     digits = f"{before}.{after}{'0' * rng.randrange(3)}" if rng.random() < 0.8 else before
     return rng.choice(("", "+", "-")) + (digits if digits.strip(".") else "0")
+
+
+def _grouped(number: str, group_char: str) -> str:
+    """A number with a sign between the thousands of its whole part, if it has no other noughts."""
+    return re.sub(
+        r"^([+-]?)([0-9]+)",
+        lambda found: found[1] + f"{int(found[2]):,}".replace(",", group_char),
+        number,
+    )
 
 
 def _day(rng: random.Random) -> str:

@@ -20,6 +20,9 @@ MEASUREMENTS = (
     "quantity",
     "amount",
     "wide",
+    "rain",
+    "price",
+    "visits",
     "flag",
     "day",
     "day_dmy",
@@ -48,6 +51,15 @@ sources:
           - {name: quantity, data_type: varchar(64), config: {meta: {type: integer}}}
           - {name: amount, data_type: varchar(64), config: {meta: {type: 'decimal(12,3)'}}}
           - {name: wide, data_type: varchar(128), config: {meta: {type: 'decimal(38,10)'}}}
+          - name: rain
+            data_type: varchar(64)
+            config: {meta: {type: 'decimal(12,3)', decimal_char: ',', null_values: ['-9999', n.a.]}}
+          - name: price
+            data_type: varchar(64)
+            config: {meta: {type: 'decimal(12,3)', decimal_char: ',', group_char: .}}
+          - name: visits
+            data_type: varchar(64)
+            config: {meta: {type: integer, group_char: "\\u202f", null_values: ['\\N', '(D)', -]}}
           - {name: flag, data_type: varchar(32), config: {meta: {type: boolean}}}
           - {name: day, data_type: varchar(64), config: {meta: {type: date}}}
           - name: day_dmy
@@ -80,6 +92,9 @@ select
     {{ clean_integer('quantity') }} as quantity,
     {{ clean_decimal('amount', 12, 3) }} as amount,
     {{ clean_decimal('wide', 38, 10) }} as wide,
+    {{ clean_decimal('rain', 12, 3) }} as rain,
+    {{ clean_decimal('price', 12, 3) }} as price,
+    {{ clean_integer('visits') }} as visits,
     {{ clean_boolean('flag') }} as flag,
     {{ clean_date('day') }} as day,
     {{ clean_date('day_dmy', 'DD/MM/YYYY') }} as day_dmy,

@@ -70,6 +70,8 @@ def refusal(make_feed: MakeFeed, columns: dict[str, Any], /, **options: Any) -> 
         ({"columns": {"extra": "drop"}}, ["key columns.extra", "'error' or 'ignore'"]),
         ({"columns": {"missing": "drop"}}, ["key columns.missing", "'error' or 'ignore'"]),
         ({"null_values": "NULL"}, ["key null_values", "got 'NULL'"]),
+        ({"decimal_char": ";"}, ["key decimal_char", "'.' or ','", "got ';'"]),
+        ({"group_char": "_"}, ["key group_char", "got '_'"]),
         ({"null_values": ["-", None]}, ["key null_values.1", "YAML reads None", "single quotes"]),
     ],
 )
@@ -121,6 +123,14 @@ def test_a_feed_that_is_no_mapping(make_feed: MakeFeed, value: object) -> None:
         # YAML's yes and no.
         ({"accepted_values": [True]}, ["config.meta key accepted_values.0", "got True"]),
         ({"accepted_values": ["a", None]}, ["config.meta key accepted_values.1", "got None"]),
+        ({"decimal_char": ","}, ["key decimal_char: only for type decimal; this is text"]),
+        ({"type": "integer", "decimal_char": ","}, ["key decimal_char", "this is integer"]),
+        ({"type": "date", "group_char": "."}, ["key group_char: only for type integer or decimal"]),
+        (
+            {"type": "decimal(9,2)", "group_char": "."},
+            ["key group_char: decimal_char and group_char must differ (both are '.')"],
+        ),
+        ({"type": "integer", "group_char": ".", "minimum": "1.000"}, ["key minimum", "'1.000'"]),
         ({"null_values": [-9999]}, ["config.meta key null_values.0", "YAML reads -9999"]),
         # In double quotes YAML reads \N as the one blank U+0085.
         ({"null_values": ["\x85"]}, ["config.meta key null_values.0", r"'\x85'", r"'\N'"]),
@@ -386,6 +396,33 @@ def test_a_columns_null_values_take_the_place_of_the_feeds(make_feed: MakeFeed) 
     one = make_feed({"a": {"null_values": ["-"]}})
     assert make_feed({"a": {}}, null_values=["-"]).fingerprint == one.fingerprint
     assert make_feed({"a": {}}, null_values=[]).fingerprint == make_feed({"a": {}}).fingerprint
+
+
+def test_the_signs_of_a_feeds_numbers_are_those_of_its_columns(make_feed: MakeFeed) -> None:
+    columns: dict[str, Any] = {
+        "a": {"type": "decimal(9,2)", "minimum": "1000.5"},
+        "b": {"type": "decimal(9,2)", "decimal_char": ".", "group_char": ""},
+        "c": {"type": "integer", "minimum": 1000},
+        "d": {"type": "integer", "group_char": " "},
+        "e": {"type": "date"},
+        "f": {},
+    }
+    # The delimiter may be the same: then numbers stand in quotes.
+    feed = make_feed(columns, decimal_char=",", group_char=".", delimiter=",")
+    assert [(column.decimal_char, column.group_char) for column in feed.columns] == [
+        (",", "."),
+        (".", ""),
+        (".", "."),
+        (".", " "),
+        (".", ""),
+        (".", ""),
+    ]
+    assert feed.columns[0].bounds == (Decimal("1000.5"), None)
+    assert feed.columns[2].bounds == (1000, None)
+    # THEN they are rules like others, and none where no number is
+    assert feed.fingerprint != make_feed(columns, delimiter=",").fingerprint
+    text: dict[str, Any] = {"f": {}}
+    assert make_feed(text, decimal_char=",").fingerprint == make_feed(text).fingerprint
 
 
 def test_a_contract_is_known_by_its_rules(make_feed: MakeFeed) -> None:

@@ -95,7 +95,9 @@ def test_integers_that_a_bigint_holds(value: str, number: int) -> None:
 )
 def test_what_is_no_integer(value: str) -> None:
     # int() takes some of these; a warehouse's cast does not.
-    with pytest.raises(ValueError, match=r"^(is not a whole number|does not fit a 64-bit)"):
+    with pytest.raises(
+        ValueError, match=r"^(is not a whole number|has groups|does not fit a 64-bit)"
+    ):
         text.parse_integer(value)
 
 
@@ -144,8 +146,43 @@ def test_decimals(value: str, number: str) -> None:
     ["", ".", "+", "-.", "1e1", "1E1", "1,5", "1_0", "inf", "NaN", "٣.٣", "1.2.3", "100", "1.234"],
 )
 def test_what_is_no_decimal(value: str) -> None:
-    with pytest.raises(ValueError, match=r"^(is not a decimal|does not fit)"):
+    with pytest.raises(ValueError, match=r"^(is not a decimal|has a decimal comma|does not fit)"):
         text.parse_decimal(value, 4, 2)
+
+
+@pytest.mark.parametrize(
+    ("value", "signs", "number"),
+    [
+        ("1.234.567,8", ",.", "1234567.8"),
+        ("1234567,8", ",.", "1234567.8"),
+        ("-1.234", ",.", "-1234"),
+        ("1.234,", ",.", "1234"),
+        (",5", ",.", "0.5"),
+        ("0.000.001", ",.", "1"),
+        ("1,234.50", ".,", "1234.5"),
+        ("+12\u202f345,6", ",\u202f", "12345.6"),
+        ("1'234.5", ".'", "1234.5"),
+        ("922,8", ",", "922.8"),
+        ("1.5", ",.", None),
+        ("1.5", ",", None),
+        ("1.23,4", ",.", None),
+        ("1234.567", ",.", None),
+        (".234", ",.", None),
+        ("1.234.56", ",.", None),
+        ("1..234", ",.", None),
+        ("1.234,567.8", ",.", None),
+        ("1,234,567", ",.", None),
+        ("1\u00a0234", ",\u202f", None),
+        ("1.\u0662\u0663\u0664", ",.", None),
+    ],
+)
+def test_decimals_of_other_signs(value: str, signs: str, number: str | None) -> None:
+    decimal_char, group_char = signs[0], signs[1:]
+    if number is None:
+        with pytest.raises(ValueError, match=r"^(is not a decimal|has a decimal|has groups)"):
+            text.parse_decimal(value, 12, 2, decimal_char, group_char)
+    else:
+        assert text.parse_decimal(value, 12, 2, decimal_char, group_char) == Decimal(number)
 
 
 def test_a_decimal_keeps_all_of_its_38_digits() -> None:
