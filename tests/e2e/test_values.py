@@ -24,7 +24,8 @@ sources:
             feed:
               location: wx/*.csv
               rejects: {max_fraction: 1}
-              null_values: ['NULL', '\N', 'N/A', '(D)', '.', "it's", '-', 'straße', 'N A']
+              null_values: ['NULL', '\N', 'N/A', '(D)', '.', "it's", '-', 'straße', 'N A',
+                ':', '#N/A N/A', '-1.#IND', '·', '<NA>']
         data_tests: [ledger_matches_landing]
         columns:
           - {name: Station, data_type: varchar(20), config: {meta: {required: true}}}
@@ -68,6 +69,7 @@ def readings(project: Path) -> Path:
 
 
 MARKERS = ["NULL", r"\N", " N/A", "(D)", ".", "it's", "\u3000-\t", "straße ", "N A"]
+MARKERS += [":", "#N/A N/A", "-1.#IND", "·", " <NA>"]
 
 
 @on_both_engines
