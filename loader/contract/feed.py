@@ -50,9 +50,7 @@ _TYPES = "text, integer, decimal(p,s), boolean, date, timestamp"
 # `config.meta` of a column.
 COLUMN_KEYS = (
     *("type", "format", "required", "unicode", "accepted_values", "pattern", "minimum", "maximum"),
-    "header",
-    *("null_values",),
-    *("null_values", "decimal_char", "group_char"),
+    *("null_values", "decimal_char", "group_char", "header"),
 )
 # What `config.meta.feed` says for every column of these types that does not say it itself.
 _FOR_COLUMNS: dict[str, tuple[Kind, ...]] = {
