@@ -214,13 +214,13 @@ class FeedOptions(_Frozen):
     @classmethod
     def _patterns(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for pattern in value:
+            if not pattern.isascii() and ("[" in pattern or "\\" in pattern):
+                raise ValueError(f"{pattern!r}: with [] or \\ only ASCII; write (é|è) for [éè]")
             try:
-                matches_empty = re.compile(pattern.encode()).fullmatch(b"")
+                skipped = Form(skip_lines=(pattern,)).skipped(Dialect())
             except re.error as error:
                 raise ValueError(f"{pattern!r} is no regular expression: {error}") from None
-            if not pattern.isascii() and "[" in pattern:
-                raise ValueError(f"{pattern!r}: in [] only ASCII; write (é|è) for [éè]")
-            if matches_empty:
+            if skipped and skipped.fullmatch(b""):
                 raise ValueError(f"{pattern!r} matches an empty line; see skip_blank_rows")
         return value
 
@@ -297,6 +297,9 @@ def _check_bound(bound: str, info: ValidationInfo) -> str:
     return bound
 
 
+_HeaderName = Annotated[str, Field(pattern=r"\S")]
+
+
 def _listed(value: object) -> object:
     """A single text is a list of one."""
     return [value] if isinstance(value, str) else value
@@ -322,7 +325,7 @@ class Column(_Frozen):
     maximum: Annotated[_Text, AfterValidator(_check_bound)] | None = None
     # Not in the fingerprint of a contract without it, which is older than the word.
     unicode: Literal["nfc"] | None = Field(default=None, exclude_if=lambda form: form is None)
-    header: Annotated[tuple[_Text, ...], BeforeValidator(_listed)] = Field(
+    header: Annotated[tuple[_HeaderName, ...], BeforeValidator(_listed)] = Field(
         default=(), exclude_if=lambda names: not names
     )
     null_values: _NullValues = Field(default=(), exclude_if=lambda markers: not markers)
@@ -456,6 +459,15 @@ def parse_feed(node: Mapping[str, Any]) -> Feed:
             raise ConfigError(f"{place}: column {name}: the loader has a column of this name.")
         if times > 1:
             raise ConfigError(f"{place}: column {name} is listed twice (case does not count).")
+    said: dict[str, str] = {}
+    for column in columns:
+        for header in (column.name, *column.header):
+            other = said.setdefault(header.strip().lower(), column.name)
+            if other != column.name:
+                raise ConfigError(
+                    f"{place}: {header} is the name or a header of the columns {other} and"
+                    f" {column.name}; a file has one column of it."
+                )
     return Feed(
         source_name=node["source_name"],
         table_name=node["name"],

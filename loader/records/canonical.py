@@ -25,7 +25,7 @@ from loader.records.reader import read_fields
 _BLOCK_BYTES = 1024 * 1024
 # A record is looked for within this, and else within all that was read.
 _NEAR_BYTES = 64 * 1024
-# The strict reader refuses a record that goes on for longer, whatever stands in it.
+# A record that goes on for longer makes the file be refused.
 _MAX_UNFINISHED_BYTES = 6 * 1024 * 1024
 # Lines that may stand before the header.
 _MAX_PREAMBLE = 1000
@@ -129,12 +129,16 @@ class _Writer:
 
     def write(self, blocks: Iterator[bytes]) -> None:
         """Writes header and records."""
-        head = b""
+        head, lines = b"", (self.form.skip_rows or 0) + self.form.header_rows
         for block in blocks:
             head += block
             # Room for what stands before the header, and the header.
-            if len(head) >= _BLOCK_BYTES:
+            if len(head) >= _BLOCK_BYTES and head.count(b"\n") >= lines:
                 break
+            if len(head) > _MAX_UNFINISHED_BYTES:
+                raise DataRefused(
+                    f"the first {lines:,} lines do not end within {_MAX_UNFINISHED_BYTES >> 20} MiB"
+                )
         blocks = chain([self._behind_header(head)], blocks)
         if not self._pattern:
             for block in blocks:
@@ -271,10 +275,13 @@ class _Writer:
             self._keep(data[kept:])
             return b""
         end = self._last_end(data, start)
-        if len(data) - end > _MAX_UNFINISHED_BYTES:
-            # The strict reader refuses the file for it.
-            end = len(data)
         self._keep(data[kept:end])
+        if len(data) - end > _MAX_UNFINISHED_BYTES:
+            # As the strict reader does: what follows is not known to be records.
+            raise DataRefused(
+                f"the record on line {self._read + 1} does not end within"
+                f" {_MAX_UNFINISHED_BYTES >> 20} MiB; a quote opened in it is probably never closed"
+            )
         return data[end:]
 
     def _begins(self, data: bytes, start: int, place: int) -> bool:

@@ -201,7 +201,8 @@ def test_a_file_that_is_written_otherwise_is_refused_with_the_word_that_helps(
         ({"comment": "# "}, "key comment: must be what a line begins with, without blanks"),
         ({"skip_lines": ["("]}, "key skip_lines: '(' is no regular expression"),
         ({"skip_lines": [".*"]}, "key skip_lines: '.*' matches an empty line"),
-        ({"skip_lines": ["[é]"]}, "key skip_lines: '[é]': in [] only ASCII"),
+        ({"skip_lines": ["[é]"]}, "key skip_lines: '[é]': with [] or \\ only ASCII"),
+        ({"skip_lines": ["\\é"]}, "key skip_lines: '\\\\é': with [] or \\ only ASCII"),
         ({"header": False, "skip_rows": "to_header"}, "header: false goes with neither"),
         ({"header_rows": 2, "skip_rows": "to_header"}, "skip_rows: to_header finds one line"),
         ({"columns": {"blank": "drop"}}, "key columns.blank: Input should be 'error' or 'ignore'"),
@@ -213,6 +214,39 @@ def test_a_contract_that_cannot_be_meant_is_an_error(
     with pytest.raises(ConfigError) as error:
         make_feed(COLUMNS, **options)
     assert told in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("header", "told"),
+    [
+        (" Address", "Address is the name or a header of the columns address and note"),
+        (["x", ""], "key header.1: String should match pattern"),
+        ([], None),
+    ],
+)
+def test_two_columns_do_not_share_a_header(
+    make_feed: MakeFeed, header: object, told: str | None
+) -> None:
+    columns = {**COLUMNS, "note": {"header": header}}
+    if told is None:
+        assert make_feed(columns).columns[2].header == ()
+        return
+    with pytest.raises(ConfigError) as error:
+        make_feed(columns)
+    assert told in str(error.value)
+
+
+def test_a_quote_that_is_never_closed_is_not_looked_through_for_ever(
+    make_feed: MakeFeed, judge_bytes: JudgeBytes
+) -> None:
+    data = b'seen,address,note\n2026-01-01,a,"' + b"# x\n" * 2_000_000
+    told = judge_bytes(make_feed(COLUMNS, comment="#"), data).verdict.refused or ""
+    assert "the record on line 2 does not end within 6 MiB" in told
+    many = b"#\n" * 300_000 + b"seen,address,note\n2026-01-01,a,\n"
+    judged = judge_bytes(make_feed(COLUMNS, comment="#"), many)
+    assert (judged.verdict.read, judged.verdict.skipped) == (1, {"comment": 300_000})
+    feed = make_feed(COLUMNS, skip_rows=1)
+    assert "do not end within 6 MiB" in (judge_bytes(feed, b"x" * 8_000_000).verdict.refused or "")
 
 
 def test_a_contract_without_these_words_keeps_its_fingerprint(make_feed: MakeFeed) -> None:
