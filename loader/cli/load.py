@@ -212,9 +212,11 @@ def _load(settings: Settings, feed: Feed) -> dict[str, Any]:
 
 
 def _skipped(lines: Mapping[str, int]) -> str:
-    """What to say of lines that the contract skips, by its word."""
-    words = ", ".join(f"{count:,} by {word}" for word, count in lines.items())
-    return f"; lines skipped: {words}" if words else ""
+    """What to say of lines that the contract skips, and records that it pads, by its word."""
+    padded = lines.get("columns.short", 0)
+    by_word = [f"{n:,} by {word}" for word, n in lines.items() if word != "columns.short"]
+    skipped = f"; lines skipped: {', '.join(by_word)}" if by_word else ""
+    return skipped + (f"; {padded:,} short records padded" if padded else "")
 
 
 def _say_excluded(feed: Feed, excluded: dict[str, int]) -> None:

@@ -123,7 +123,7 @@ def _is_error(policy: str) -> bool:
 
 class ColumnPolicy(_Frozen):
     """What to do with columns that the contract does not name, that are not there, that have no
-    name, or whose name another one has.
+    name, or whose name another one has; and with records that are short of the last ones.
 
     What is newer than the others is not in the fingerprint of a contract without it.
     """
@@ -132,6 +132,13 @@ class ColumnPolicy(_Frozen):
     missing: Literal["error", "ignore"] = "ignore"
     blank: Literal["error", "ignore"] = Field(default="error", exclude_if=_is_error)
     repeated: Literal["error", "number"] = Field(default="error", exclude_if=_is_error)
+    short: Literal["error", "null"] = Field(default="error", exclude_if=_is_error)
+
+    @field_validator("short", mode="before")
+    @classmethod
+    def _null_is_text(cls, value: object) -> object:
+        """YAML reads null as nothing."""
+        return "null" if value is None else value
 
 
 class FeedOptions(_Frozen):
@@ -243,6 +250,8 @@ class FeedOptions(_Frozen):
             skip_lines=self.skip_lines,
             skip_blank_rows=self.skip_blank_rows,
             skip_repeated_header=self.repeated_header == "skip",
+            drop_trailing=self.columns.blank == "ignore",
+            pad_short=self.columns.short == "null",
         )
         return None if form == Form() else form
 

@@ -17,6 +17,8 @@ from itertools import chain, islice, zip_longest
 from pathlib import Path
 from typing import BinaryIO
 
+import numpy as np
+
 from loader.errors import DataRefused
 from loader.records.cut import cut_records
 from loader.records.dialect import Dialect, Form
@@ -27,6 +29,8 @@ _BLOCK_BYTES = 1024 * 1024
 _NEAR_BYTES = 64 * 1024
 # A record that goes on for longer makes the file be refused.
 _MAX_UNFINISHED_BYTES = 6 * 1024 * 1024
+# Of a file whose lines end in carriage returns, which are taken for line feeds, and back.
+_SWAPPED = bytes.maketrans(b"\r\n", b"\n\r")
 # Lines that may stand before the header.
 _MAX_PREAMBLE = 1000
 
@@ -38,12 +42,15 @@ IsHeader = Callable[[Sequence[str]], bool]
 class Origin:
     """What was taken out of a file to make its canonical text.
 
-    skipped: how many lines, by the contract's word. shifts: from which line of the text on how many
-    lines more, or fewer, stand before it in the file, in ascending order.
+    skipped: how many lines, by the contract's word; and, as columns.short, how many records were
+    padded. shifts: from which line of the text on how many lines more, or fewer, stand before it in
+    the file, in ascending order. canonical: whether there is such a text, or the file is read as it
+    is.
     """
 
     skipped: Counter[str]
     shifts: Sequence[tuple[int, int]]
+    canonical: bool = True
 
     def line(self, number: int) -> int:
         """The line of the file that a line of the text was."""
@@ -54,7 +61,7 @@ class Origin:
     def of(cls, text: Path) -> "Origin":
         """That of a text; of one that write_canonical() did not write, nothing was taken out."""
         if not _beside(text).exists():
-            return cls(Counter(), [])
+            return cls(Counter(), [], canonical=False)
         kept = json.loads(_beside(text).read_text())
         return cls(Counter(kept["skipped"]), [(line, shift) for line, shift in kept["shifts"]])
 
@@ -77,6 +84,13 @@ def write_canonical(
         writer.write(_as_utf8(file, form.encoding))
     kept = {"skipped": writer.skipped, "shifts": writer.shifts}
     _beside(text).write_text(json.dumps(kept))
+
+
+def has_bare_returns(path: Path) -> bool:
+    """Whether lines of a file end in carriage returns alone, by its beginning. Raises OSError."""
+    with path.open("rb") as file:
+        data = file.read(_NEAR_BYTES)
+    return b"\r" in data[:-1] and b"\n" not in data
 
 
 def _beside(text: Path) -> Path:
@@ -126,6 +140,8 @@ class _Writer:
         self.shifts: list[tuple[int, int]] = []
         self._read = self._written = 0
         self._pattern = self.form.skipped(self.dialect)
+        self._reshapes = self.form.drop_trailing or self.form.pad_short
+        self._width: int | None = None
 
     def write(self, blocks: Iterator[bytes]) -> None:
         """Writes header and records."""
@@ -133,14 +149,18 @@ class _Writer:
         for block in blocks:
             head += block
             # Room for what stands before the header, and the header.
-            if len(head) >= _BLOCK_BYTES and head.count(b"\n") >= lines:
+            ends = head.count(b"\n") or head.count(b"\r")
+            if len(head) >= _BLOCK_BYTES and ends >= lines and not head.endswith(b"\r"):
                 break
             if len(head) > _MAX_UNFINISHED_BYTES:
                 raise DataRefused(
                     f"the first {lines:,} lines do not end within {_MAX_UNFINISHED_BYTES >> 20} MiB"
                 )
+        self._swaps = b"\n" not in head and b"\r" in head
+        if self._swaps:
+            head, blocks = head.translate(_SWAPPED), (b.translate(_SWAPPED) for b in blocks)
         blocks = chain([self._behind_header(head)], blocks)
-        if not self._pattern:
+        if not (self._pattern or self._reshapes or self._swaps):
             for block in blocks:
                 self.out.write(block)
             return
@@ -163,7 +183,9 @@ class _Writer:
             self.shifts.append((line, shift))
 
     def _keep(self, text: bytes) -> None:
-        self.out.write(text)
+        """Writes whole records."""
+        text = self._of_width(text) if self._reshapes else text
+        self.out.write(self._swapped_back(text) if self._swaps else text)
         lines = text.count(b"\n")
         self._read += lines
         self._written += lines
@@ -193,6 +215,7 @@ class _Writer:
             found = [self._header_of([" ".join(filter(None, map(str.strip, c))) for c in cells])]
         if found:
             self._pattern = self.form.skipped(self.dialect, self._cells(found[0]))
+            self._width = len(self._cells(found[0]))
         for line in found:
             self.out.write(self._bare(line))
             self._written += 1
@@ -249,11 +272,11 @@ class _Writer:
 
     def _records(self, data: bytes, final: bool) -> bytes:
         """Writes what begins with a record, without skipped lines; returns what is not finished."""
-        assert self._pattern
         start = place = 0  # where a record begins, and up to where all is looked at
         kept = 0
         stop = len(data) if final else data.rfind(b"\n") + 1
-        while place < stop and (match := self._pattern.search(data, place, stop)):
+        pattern = self._pattern
+        while pattern and place < stop and (match := pattern.search(data, place, stop)):
             found = match.start()
             if found == stop:
                 break
@@ -283,6 +306,36 @@ class _Writer:
                 f" {_MAX_UNFINISHED_BYTES >> 20} MiB; a quote opened in it is probably never closed"
             )
         return data[end:]
+
+    def _of_width(self, text: bytes) -> bytes:
+        """Records with as many fields as the header, if they may; the first of all is that."""
+        cut = cut_records(text, self.dialect, final=True)
+        if not len(cut.starts):
+            return text
+        self._width = self._width or int(cut.fields[0])
+        data = np.frombuffer(text, np.uint8)
+        usable = (cut.ends > cut.starts) & ~np.isin(cut.starts, list(cut.malformed_starts))
+        missing = np.where(usable, self._width - cut.fields, 0)
+        added = dropped = np.zeros(0, np.int64)
+        if self.form.pad_short:
+            added = np.repeat(cut.ends, np.maximum(missing, 0))
+            self.skipped.update({"columns.short": n} if (n := int((missing > 0).sum())) else {})
+        if self.form.drop_trailing:
+            one_more = (missing == -1) & (data[cut.ends - 1] == self.dialect.delimiter)
+            dropped = cut.ends[one_more] - 1
+        if not len(added) + len(dropped):
+            return text
+        dropped += added.searchsorted(dropped, side="right")
+        padded = np.insert(data, added, self.dialect.delimiter)
+        return np.delete(padded, dropped).tobytes()
+
+    def _swapped_back(self, text: bytes) -> bytes:
+        """The text with line feeds at the ends of records alone, as it came within quotes."""
+        nexts = cut_records(text, self.dialect, final=True).nexts
+        end = int(nexts[-1]) if len(nexts) else 0
+        back = np.frombuffer(text[:end].translate(_SWAPPED), np.uint8).copy()
+        back[nexts - 1] = np.frombuffer(text, np.uint8)[nexts - 1]
+        return back.tobytes() + text[end:]
 
     def _begins(self, data: bytes, start: int, place: int) -> bool:
         """Whether a record begins at a line's begin, as one does at start."""

@@ -49,7 +49,8 @@ class Form:
     skip_rows: lines before it, None for all up to the contract's names. comment: begins a line that
     is no record. skip_lines: patterns of whole lines that are none. skip_blank_rows: whether lines
     of blanks and delimiters are none. skip_repeated_header: whether lines are none that are the
-    header once more.
+    header once more. drop_trailing: whether a delimiter at the end of a record may be one too many.
+    pad_short: whether empty fields at the end of a record may be missing.
     """
 
     encoding: str = "utf-8"
@@ -59,6 +60,8 @@ class Form:
     skip_lines: tuple[str, ...] = ()
     skip_blank_rows: bool = False
     skip_repeated_header: bool = False
+    drop_trailing: bool = False
+    pad_short: bool = False
 
     def skipped(self, dialect: Dialect, header: Sequence[str] = ()) -> re.Pattern[bytes] | None:
         """What a line is skipped by, each reason a group; None if none is.

@@ -115,7 +115,7 @@ def read_header(file: BinaryIO, dialect: Dialect) -> Header:
         raise DataRefused("the file is UTF-16, as spreadsheets save it: say `encoding: utf-16`")
     if b"\r" in raw:
         raise DataRefused(
-            "the first line has a carriage return in it; lines must end in LF or CRLF"
+            "the first line has a carriage return in it; lines must end in LF, CRLF or all in CR"
         )
     try:
         decoded = raw.decode()

@@ -119,7 +119,7 @@ class Reading:
 
     def is_plain(self) -> bool:
         """Whether every reader of CSV sees the same records in a file without CRLF."""
-        one_line = self.header.data_line == 2 and not self.feed.options.form
+        one_line = self.header.data_line == 2 and not self.origin.canonical
         return one_line and not (self.header.has_bom or self.has_empty or self._rest)
 
     def engine_takes(self) -> bool:

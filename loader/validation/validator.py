@@ -24,8 +24,9 @@ from loader.files.archives import plain_text
 from loader.files.kinds import head_of, no_text
 from loader.files.version import FileVersion
 from loader.records import engine
-from loader.records.canonical import write_canonical
+from loader.records.canonical import has_bare_returns, write_canonical
 from loader.records.cut import Positions
+from loader.records.dialect import Form
 from loader.records.faults import NOT_UTF8, Fault
 from loader.records.reader import Block
 from loader.validation.header import is_header
@@ -69,7 +70,7 @@ class Validator(AbstractContextManager["Validator"]):
     def plain_text(self, name: str, path: Path) -> Path:
         """The canonical text of a stored file. Raises DataRefused, ConfigError, OSError."""
         text = plain_text(name, path, self._spool, self._feed.options.compression)
-        if form := self._feed.options.form:
+        if form := self._feed.options.form or (Form() if has_bare_returns(text) else None):
             self._count += 1
             target = self._spool / f"{self._count:06d}.canonical"
             feed, named = self._feed, partial(is_header, feed=self._feed)

@@ -12,8 +12,8 @@ EMPTY: State = {"newest": 0, "rows_of_feed": 0, "loaded": 0, "rolled_back": 0, "
 class LedgerRow(NamedTuple):
     """One file version that is loaded, as it is written to the ledger.
 
-    bytes: as stored; 0 for a replay. skipped: how many lines were, a JSON object by the contract's
-    word; None for none.
+    bytes: as stored; 0 for a replay. skipped: how many lines were, and how many records
+    were padded, a JSON object by the contract's word; None for none.
     """
 
     load_id: int

@@ -94,6 +94,19 @@ BLOCK = b"""\
             {"repeated_header": 1},
         ),
         (
+            {"columns": {"blank": "ignore", "short": "null"}, "comment": "#"},
+            b'#x\nseen,address,note\r\n2026-01-01,a\r\n#y\n2026-01-02,"b,",n,\n2026-01-03,c,n\n'
+            b'2026-01-04,d,n,,\n2026-01-05,e",\n2026-01-06,"f\n,"\n2026-01-07,g',
+            b'2026-01-01,a,\n2026-01-02,"b,",n\n2026-01-03,c,n\n2026-01-06,"f\n,",\n2026-01-07,g,\n',
+            {"comment": 2, "columns.short": 3},
+        ),
+        (
+            {"comment": "#"},
+            b'#\rseen,address,note\r2026-01-01,a,"1\r#2"\r#\r2026-01-02,b,\r\r',
+            b'2026-01-01,a,"1\r#2"\n2026-01-02,b,\n',
+            {"comment": 2},
+        ),
+        (
             {"columns": {"blank": "ignore"}},
             b"seen,address,note,, \n2026-01-01,a,n,,\n2026-01-02,b,n,x,y\n",
             b"2026-01-01,a,n\n2026-01-02,b,n\n",
@@ -214,6 +227,21 @@ def test_a_contract_that_cannot_be_meant_is_an_error(
     with pytest.raises(ConfigError) as error:
         make_feed(COLUMNS, **options)
     assert told in str(error.value)
+
+
+def test_lines_of_an_old_mac(make_feed: MakeFeed, judge_bytes: JudgeBytes) -> None:
+    data = b'seen,address,note\r2026-01-01,a,"1\r2"\r2026-01-x,b,\r2026-01-01,c,n'
+    judged = judge_bytes(make_feed(COLUMNS), data)
+    assert judged.accepted == b'seen,address,note\n2026-01-01,a,"1\r2"\n2026-01-01,c,n\n'
+    (reject,) = judged.rejects
+    assert (reject.record, reject.rule, reject.raw) == (2, "date", b"2026-01-x,b,")
+    assert not judged.verdict.plain
+    # Where some lines end otherwise, nobody knows which ones are meant.
+    assert "all in CR" in (judge_bytes(make_feed(COLUMNS), data + b"\n").verdict.refused or "")
+
+
+def test_null_in_yaml_is_the_word(make_feed: MakeFeed) -> None:
+    assert make_feed(COLUMNS, columns={"short": None}).options.columns.short == "null"
 
 
 @pytest.mark.parametrize(

@@ -126,7 +126,7 @@ def test_a_wrong_delimiter_is_seen_even_if_unknown_columns_are_ignored(make_feed
         ("Id,amount,note\r\na,5,n\r\n".encode("utf-16"), "say `encoding: utf-16`"),
         (b"\xfe\xff" + "Id,amount,note\n".encode("utf-16-be"), "say `encoding: utf-16`"),
         (b"Id,amount,n\xf6te\n", "not UTF-8"),
-        (b"Id,amount,note\ra,5,n\r", "carriage return"),
+        (b"Id,amount,note\ra,5,n\n", "carriage return"),
         (b'Id,"amount,note\na,5,n\n', "no well-formed header"),
         (b'Id,am"ount,note\na,5,n\n', "no well-formed header"),
         (b'"Id"x,amount,note\na,5,n\n', "no well-formed header"),
