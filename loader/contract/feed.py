@@ -59,6 +59,8 @@ _FOR_COLUMNS: dict[str, tuple[Kind, ...]] = {
     "group_char": ("integer", "decimal"),
 }
 _COMPARABLE = ("integer", "decimal", "date", "timestamp")
+# Codecs of text that are no encodings of files.
+_NO_ENCODINGS = ("idna", "punycode", "unicode-escape", "raw-unicode-escape")
 # `config.meta.feed`, of how a file is written.
 _FORM = (
     *("encoding", "header", "header_rows", "skip_rows", "comment", "skip_lines"),
@@ -78,6 +80,11 @@ def _scalar_text(value: object) -> object:
 
 
 _Text = Annotated[str, BeforeValidator(_scalar_text)]
+
+
+def _listed(value: object) -> object:
+    """A single value is a list of one."""
+    return value if value is None or isinstance(value, (list, tuple, dict)) else [value]
 
 
 def _null_value(value: object) -> object:
@@ -165,7 +172,9 @@ class FeedOptions(_Frozen):
         default=0, exclude_if=lambda n: n == 0
     )
     comment: str | None = Field(default=None, min_length=1, exclude_if=lambda mark: mark is None)
-    skip_lines: tuple[_Text, ...] = Field(default=(), exclude_if=lambda lines: not lines)
+    skip_lines: Annotated[tuple[_Text, ...], BeforeValidator(_listed)] = Field(
+        default=(), exclude_if=lambda lines: not lines
+    )
     skip_blank_rows: bool = Field(default=False, strict=True, exclude_if=lambda skip: not skip)
     repeated_header: Literal["reject", "skip"] = Field(
         default="reject", exclude_if=lambda policy: policy == "reject"
@@ -200,6 +209,8 @@ class FeedOptions(_Frozen):
     def _encoding_of_text(cls, value: str) -> str:
         try:
             name = codecs.lookup(value).name
+            if name in _NO_ENCODINGS:
+                raise LookupError
             ascii_alike = bytes(range(128)).decode(name) == bytes(range(128)).decode("ascii")
         except (LookupError, UnicodeError):
             name, ascii_alike = value, False
@@ -210,9 +221,15 @@ class FeedOptions(_Frozen):
             f" such as latin-1, windows-1252 or gb18030 (got {value!r})"
         )
 
-    @field_validator("comment")
+    @field_validator("comment", mode="before")
     @classmethod
-    def _one_line(cls, value: str) -> str:
+    def _one_line(cls, value: object, info: ValidationInfo) -> object:
+        if value is None:
+            raise ValueError("is empty; YAML takes # for its own comment, so write it in quotes")
+        if not isinstance(value, str):
+            return value
+        if value[:1] and value[0] in (info.data.get("quote"), info.data.get("delimiter")):
+            raise ValueError(f"begins as a record may (got {value!r})")
         if not value.isprintable() or value != value.strip():
             raise ValueError(f"must be what a line begins with, without blanks (got {value!r})")
         return value
@@ -223,8 +240,10 @@ class FeedOptions(_Frozen):
         for pattern in value:
             if not pattern.isascii() and ("[" in pattern or "\\" in pattern):
                 raise ValueError(f"{pattern!r}: with [] or \\ only ASCII; write (é|è) for [éè]")
+            if found := re.search(r"\\[AZz1-9x]|\(\?P|\(\?\(", pattern):
+                raise ValueError(f"{pattern!r}: {found[0]} has no meaning in a pattern of a line")
             try:
-                skipped = Form(skip_lines=(pattern,)).skipped(Dialect())
+                skipped = Form(skip_lines=(pattern,), comment="#").skipped(Dialect())
             except re.error as error:
                 raise ValueError(f"{pattern!r} is no regular expression: {error}") from None
             if skipped and skipped.fullmatch(b""):
@@ -235,6 +254,8 @@ class FeedOptions(_Frozen):
     def _one_header(self) -> FeedOptions:
         if not self.header and (self.header_rows > 1 or self.skip_rows == "to_header"):
             raise ValueError("header: false goes with neither header_rows nor skip_rows: to_header")
+        if self.header_rows > 1 and self.repeated_header == "skip":
+            raise ValueError("repeated_header: skip does not go with header_rows")
         if self.header_rows > 1 and self.skip_rows == "to_header":
             raise ValueError("skip_rows: to_header finds one line; with header_rows give a number")
         return self
@@ -306,12 +327,7 @@ def _check_bound(bound: str, info: ValidationInfo) -> str:
     return bound
 
 
-_HeaderName = Annotated[str, Field(pattern=r"\S")]
-
-
-def _listed(value: object) -> object:
-    """A single text is a list of one."""
-    return [value] if isinstance(value, str) else value
+_HeaderName = Annotated[str, BeforeValidator(_scalar_text), Field(pattern=r"\S")]
 
 
 class Column(_Frozen):

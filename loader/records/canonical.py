@@ -7,9 +7,10 @@ which line of the text was in the file is kept beside it.
 
 import codecs
 import json
-from bisect import bisect_right
+import re
+from array import array
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from io import BytesIO
@@ -18,19 +19,28 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
+import numpy.typing as npt
 
 from loader.errors import DataRefused
 from loader.records.cut import cut_records
 from loader.records.dialect import Dialect, Form
 from loader.records.reader import read_fields
 
+# Of what write_canonical() writes.
+SUFFIX = ".canonical"
 _BLOCK_BYTES = 1024 * 1024
-# A record is looked for within this, and else within all that was read.
+# How much of a file tells how its lines end.
 _NEAR_BYTES = 64 * 1024
 # A record that goes on for longer makes the file be refused.
 _MAX_UNFINISHED_BYTES = 6 * 1024 * 1024
 # Of a file whose lines end in carriage returns, which are taken for line feeds, and back.
 _SWAPPED = bytes.maketrans(b"\r\n", b"\n\r")
+_EMPTY_LINES = re.compile(b"[\r\n]*")
+_MARKS = {
+    codecs.BOM_UTF8: "utf-8",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
 # Lines that may stand before the header.
 _MAX_PREAMBLE = 1000
 
@@ -49,21 +59,23 @@ class Origin:
     """
 
     skipped: Counter[str]
-    shifts: Sequence[tuple[int, int]]
+    shifts: npt.NDArray[np.int64]
     canonical: bool = True
 
     def line(self, number: int) -> int:
         """The line of the file that a line of the text was."""
-        index = bisect_right(self.shifts, (number, float("inf")))
-        return number + (self.shifts[index - 1][1] if index else 0)
+        index = int(self.shifts[:, 0].searchsorted(number, side="right"))
+        return number + (int(self.shifts[index - 1, 1]) if index else 0)
 
     @classmethod
     def of(cls, text: Path) -> "Origin":
         """That of a text; of one that write_canonical() did not write, nothing was taken out."""
-        if not _beside(text).exists():
-            return cls(Counter(), [], canonical=False)
-        kept = json.loads(_beside(text).read_text())
-        return cls(Counter(kept["skipped"]), [(line, shift) for line, shift in kept["shifts"]])
+        text = text.resolve()
+        if text.suffix != SUFFIX or not text.with_suffix(".skipped").exists():
+            return cls(Counter(), np.zeros((0, 2), np.int64), canonical=False)
+        skipped = json.loads(text.with_suffix(".skipped").read_text())
+        shifts = np.fromfile(text.with_suffix(".shifts"), np.int64)
+        return cls(Counter(skipped), shifts.reshape(-1, 2))
 
 
 def write_canonical(
@@ -76,14 +88,14 @@ def write_canonical(
 ) -> None:
     """Writes the canonical text of a file, and its Origin beside it.
 
-    names: of the contract's columns, which are the header of a file that has none. Raises
-    DataRefused for a file that is not written as the form says, OSError.
+    text: has the suffix SUFFIX. names: of the contract's columns, which are the header of a file
+    that has none. Raises DataRefused for a file that is not written as the form says, OSError.
     """
     with path.open("rb") as file, text.open("wb") as out:
         writer = _Writer(form, dialect, names, is_header, out)
         writer.write(_as_utf8(file, form.encoding))
-    kept = {"skipped": writer.skipped, "shifts": writer.shifts}
-    _beside(text).write_text(json.dumps(kept))
+    text.with_suffix(".shifts").write_bytes(writer.shifts.tobytes())
+    text.with_suffix(".skipped").write_text(json.dumps(writer.skipped))
 
 
 def has_bare_returns(path: Path) -> bool:
@@ -93,29 +105,35 @@ def has_bare_returns(path: Path) -> bool:
     return b"\r" in data[:-1] and b"\n" not in data
 
 
-def _beside(text: Path) -> Path:
-    return text.resolve().with_suffix(".origin")
-
-
 def _as_utf8(file: BinaryIO, encoding: str) -> Iterator[bytes]:
     """The text as UTF-8, without a byte order mark, in blocks of some size.
 
-    A byte that the encoding does not have comes as it is, and so makes its record no UTF-8. Raises
-    DataRefused.
+    A byte that the encoding does not have makes its record no UTF-8. Raises DataRefused.
     """
+    name = codecs.lookup(encoding).name
     # In these a unit has several bytes, so what stands alone is half of a character.
-    wide = codecs.lookup(encoding).name.startswith(("utf-16", "utf-32"))
-    errors = "surrogatepass" if wide else "surrogateescape"
-    decoder = codecs.getincrementaldecoder(encoding)(errors)
+    wide = name.startswith(("utf-16", "utf-32"))
+    decoder = codecs.getincrementaldecoder(name)("surrogatepass" if wide else "surrogateescape")
+    # Of a byte that is carried on in a surrogate, UTF-8 is no text; the byte itself may be.
+    errors = "surrogateescape" if name == "utf-8" else "surrogatepass"
     position, first = 0, True
     while True:
         data = file.read(_BLOCK_BYTES)
+        for mark, other in () if position or wide else _MARKS.items():
+            if data.startswith(mark) and name != other:
+                raise DataRefused(
+                    f"the file begins with the mark of {other}; the contract says that it is"
+                    f" {encoding} (key encoding)"
+                )
         try:
             decoded = decoder.decode(data, final=not data)
-        except UnicodeDecodeError as error:
+        except UnicodeError as error:
+            hint = (
+                " If it has no mark at its beginning, say utf-16-le or utf-16-be." if wide else ""
+            )
             raise DataRefused(
-                f"near byte {position + error.start:,}: {error.reason}; the contract says that the"
-                f" file is {encoding} (key encoding)"
+                f"near byte {position:,}: {getattr(error, 'reason', error)}; the contract says that"
+                f" the file is {encoding} (key encoding).{hint}"
             ) from None
         position += len(data)
         if first and decoded:
@@ -137,20 +155,23 @@ class _Writer:
 
     def __post_init__(self) -> None:
         self.skipped = Counter[str]()
-        self.shifts: list[tuple[int, int]] = []
+        # Pairs, one behind the other.
+        self.shifts = array("q")
         self._read = self._written = 0
         self._pattern = self.form.skipped(self.dialect)
         self._reshapes = self.form.drop_trailing or self.form.pad_short
         self._width: int | None = None
+        self._row, self._header = b"", list[str]()
 
     def write(self, blocks: Iterator[bytes]) -> None:
         """Writes header and records."""
-        head, lines = b"", (self.form.skip_rows or 0) + self.form.header_rows
+        head, lines, whole = b"", (self.form.skip_rows or 0) + self.form.header_rows, True
         for block in blocks:
             head += block
             # Room for what stands before the header, and the header.
             ends = head.count(b"\n") or head.count(b"\r")
             if len(head) >= _BLOCK_BYTES and ends >= lines and not head.endswith(b"\r"):
+                whole = False
                 break
             if len(head) > _MAX_UNFINISHED_BYTES:
                 raise DataRefused(
@@ -159,8 +180,8 @@ class _Writer:
         self._swaps = b"\n" not in head and b"\r" in head
         if self._swaps:
             head, blocks = head.translate(_SWAPPED), (b.translate(_SWAPPED) for b in blocks)
-        blocks = chain([self._behind_header(head)], blocks)
-        if not (self._pattern or self._reshapes or self._swaps):
+        blocks = chain([self._behind_header(head, whole)], blocks)
+        if not (self._pattern or self._reshapes or self._swaps or self._row):
             for block in blocks:
                 self.out.write(block)
             return
@@ -177,50 +198,78 @@ class _Writer:
     def _shift(self) -> None:
         """Notes where the next line to be written comes from."""
         line, shift = self._written + 1, self._read - self._written
-        if self.shifts and self.shifts[-1][0] == line:
-            self.shifts.pop()
-        if shift != (self.shifts[-1][1] if self.shifts else 0):
-            self.shifts.append((line, shift))
+        if self.shifts and self.shifts[-2] == line:
+            del self.shifts[-2:]
+        if shift != (self.shifts[-1] if self.shifts else 0):
+            self.shifts.extend((line, shift))
 
     def _keep(self, text: bytes) -> None:
         """Writes whole records."""
+        if self._row and (text.startswith(self._row) or b"\n" + self._row in text):
+            raise DataRefused(
+                f"behind line {self._read} the first row of the header comes once more; a file with"
+                " header_rows is one export"
+            )
         text = self._of_width(text) if self._reshapes else text
         self.out.write(self._swapped_back(text) if self._swaps else text)
         lines = text.count(b"\n")
         self._read += lines
         self._written += lines
 
-    def _behind_header(self, head: bytes) -> bytes:
-        """Writes a header that is not as it came; returns what is to be read behind it."""
+    def _behind_header(self, head: bytes, whole: bool) -> bytes:
+        """Writes a header that is not as it came; returns what is to be read behind it.
+
+        head: the beginning of the file; whole: whether there is no more. Raises DataRefused.
+        """
         lines = BytesIO(head).readlines()
         place = self.form.skip_rows
         if place is None:
             place = self._header_place(lines)
-        if lines[:place]:
-            self._skip("skip_rows", len(lines[:place]))
+        if len(lines) < place:
+            raise DataRefused(f"the file has {len(lines)} lines; the contract skips {place}")
+        if place:
+            self._refuse_returns(lines[:place])
+            self._skip("skip_rows", place)
         rest = iter(lines[place:])
         if self.form.skip_rows is None:
-            found = [next(rest)]
+            found, rows = [next(rest)], 1
         else:
             # One that is to be read as it came is a record like others here.
             rows = self.form.header_rows if self.form.header_rows > 1 else 0
             rows = max(rows, self.form.skip_repeated_header and self.form.header_rows)
             found = list(islice(self._unskipped(rest), rows))
+        if not whole and (len(found) < rows or (not head.endswith(b"\n") and found == lines[-1:])):
+            raise DataRefused(f"the header does not end within {_BLOCK_BYTES >> 20} MiB")
         self._read += len(found)
+        quote = bytes([self.dialect.quote])
+        if any(line.count(quote) & 1 for line in found):
+            raise DataRefused(
+                f"the header on line {self._read} has a quote that goes on in the next line; with"
+                " header_rows, repeated_header or skip_rows: to_header it must be of whole lines"
+            )
         if not self.form.header_rows:
             self._refuse_header(lines[place:])
             found = [self._header_of(self.names)]
         elif len(found) > 1:
-            cells = zip_longest(*map(self._cells, found), fillvalue="")
-            found = [self._header_of([" ".join(filter(None, map(str.strip, c))) for c in cells])]
-        if found:
-            self._pattern = self.form.skipped(self.dialect, self._cells(found[0]))
-            self._width = len(self._cells(found[0]))
+            self._row = found[0].rstrip(b"\r\n")
+            columns = zip_longest(*map(self._cells, found), fillvalue="")
+            found = [self._header_of([" ".join(filter(None, map(str.strip, c))) for c in columns])]
         for line in found:
+            cells = self._cells(line)
+            self._pattern = self.form.skipped(self.dialect, cells)
+            self._width, self._header = len(cells), list(map(str.lower, cells))
             self.out.write(self._bare(line))
             self._written += 1
             self._shift()
         return b"".join(rest)
+
+    def _refuse_returns(self, lines: Sequence[bytes]) -> None:
+        """Raises DataRefused for lines that another reader would take for several."""
+        if any(b"\r" in line.removesuffix(b"\n").removesuffix(b"\r") for line in lines):
+            raise DataRefused(
+                "a line that the contract skips (skip_rows) has a carriage return in it; lines must"
+                " end in LF, CRLF or all in CR"
+            )
 
     def _unskipped(self, lines: Iterator[bytes]) -> Iterator[bytes]:
         for line in lines:
@@ -251,14 +300,15 @@ class _Writer:
     def _reason(self, line: bytes) -> str | None:
         """Why a line is skipped; None if it is not."""
         line = line.removesuffix(b"\n").removesuffix(b"\r")
-        match = self._pattern.fullmatch(line) if self._pattern else None
+        # What another reader takes for several lines is not skipped as one.
+        match = self._pattern.fullmatch(line) if self._pattern and b"\r" not in line else None
         return match.lastgroup if match else None
 
     def _bare(self, line: bytes) -> bytes:
         """A header's line without the mark of a comment, behind which `to_header` may find it."""
         mark = (self.form.comment or "").encode()
         commented = self.form.skip_rows is None and mark and line.startswith(mark)
-        return line.removeprefix(mark).lstrip() if commented else line
+        return line.removeprefix(mark).lstrip(b" ") if commented else line
 
     def _cells(self, line: bytes) -> list[str]:
         with suppress(UnicodeDecodeError):
@@ -272,40 +322,61 @@ class _Writer:
 
     def _records(self, data: bytes, final: bool) -> bytes:
         """Writes what begins with a record, without skipped lines; returns what is not finished."""
-        start = place = 0  # where a record begins, and up to where all is looked at
-        kept = 0
+        kept = place = 0  # up to where all is written or skipped, and looked at
         stop = len(data) if final else data.rfind(b"\n") + 1
+        begins, last, empty = self._cut(data, 0, final)
         pattern = self._pattern
         while pattern and place < stop and (match := pattern.search(data, place, stop)):
-            found = match.start()
+            found, reason = match.start(), match.lastgroup
             if found == stop:
                 break
-            end = data.find(b"\n", found) + 1 or len(data)
-            # A pattern may go on into the next line, where it does not hold of this one.
-            reason = self._reason(data[found:end])
-            if not reason:
-                place = end
-            elif self._begins(data, start, found):
-                self._keep(data[kept:found])
-                self._skip(reason)
-                kept = start = place = end
-            else:
-                start, end = self._around(data, start, found, final)
-                if not end:
-                    break
-                start = place = end
-        if final:
-            self._keep(data[kept:])
-            return b""
-        end = self._last_end(data, start)
-        self._keep(data[kept:end])
-        if len(data) - end > _MAX_UNFINISHED_BYTES:
+            place = end = data.find(b"\n", found) + 1 or len(data)
+            if match.end() >= end or data.find(b"\r", found, end - 2) >= 0:
+                # A pattern may go on into the next line, where it does not hold of this one.
+                reason = self._reason(data[found:end])
+            behind = last < found <= empty
+            if not reason or not (found in begins or behind):
+                continue
+            self._keep(data[kept:found])
+            self._refuse_other_header(data[found:end])
+            self._skip(reason)
+            kept = end
+            if behind and not data[found:end].strip(b"\r\n"):
+                last = end
+            elif end not in begins:
+                # It has a quote that the lines after it were taken into.
+                begins, last, empty = self._cut(data, end, final)
+        last = len(data) if final else max(last, kept)
+        self._keep(data[kept:last])
+        if len(data) - last > _MAX_UNFINISHED_BYTES:
             # As the strict reader does: what follows is not known to be records.
             raise DataRefused(
                 f"the record on line {self._read + 1} does not end within"
                 f" {_MAX_UNFINISHED_BYTES >> 20} MiB; a quote opened in it is probably never closed"
             )
-        return data[end:]
+        return data[last:]
+
+    def _cut(self, data: bytes, start: int, final: bool) -> tuple[Container[int], int, int]:
+        """Where records begin from one place on, at which one does; where the last one ends; and up
+        to where empty lines follow it, before a record that is not finished.
+        """
+        if data.find(self.dialect.quote, start) < 0:
+            # Every line is a record.
+            last = max(start, data.rfind(b"\n", start) + 1)
+            return range(len(data) + 1), last, last
+        nexts = (cut_records(data[start:], self.dialect, final).nexts + start).tolist()
+        last = nexts[-1] if nexts else start
+        empty = _EMPTY_LINES.match(data, last)
+        return {start, *nexts}, last, empty.end() if empty else last
+
+    def _refuse_other_header(self, line: bytes) -> None:
+        """Raises DataRefused for a line that is skipped and tells of columns in another order."""
+        cells = self._cells(line) if self.form.skip_rows is None and self.form.comment else []
+        if self.is_header(cells) and list(map(str.lower, cells)) != self._header:
+            raise DataRefused(
+                f"line {self._read + 1} is another header, {line[:120].decode(errors='replace')!r};"
+                " the columns behind it are others"
+            )
 
     def _of_width(self, text: bytes) -> bytes:
         """Records with as many fields as the header, if they may; the first of all is that."""
@@ -336,30 +407,3 @@ class _Writer:
         back = np.frombuffer(text[:end].translate(_SWAPPED), np.uint8).copy()
         back[nexts - 1] = np.frombuffer(text, np.uint8)[nexts - 1]
         return back.tobytes() + text[end:]
-
-    def _begins(self, data: bytes, start: int, place: int) -> bool:
-        """Whether a record begins at a line's begin, as one does at start."""
-        return not data[self._last_end(data, start, place) : place].strip(b"\r\n")
-
-    def _last_end(self, data: bytes, start: int, stop: int | None = None) -> int:
-        """Where the last record ends that is whole between two places."""
-        stop = len(data) if stop is None else stop
-        if data.find(self.dialect.quote, start, stop) < 0:
-            return max(start, data.rfind(b"\n", start, stop) + 1)
-        nexts = cut_records(data[start:stop], self.dialect, final=False).nexts
-        return start + (int(nexts[-1]) if len(nexts) else 0)
-
-    def _around(self, data: bytes, start: int, place: int, final: bool) -> tuple[int, int]:
-        """The record around a place: where it begins and ends, 0 if it does not end here."""
-        for stop in (min(len(data), place + _NEAR_BYTES), len(data)):
-            nexts = cut_records(
-                data[start:stop], self.dialect, final=final and stop == len(data)
-            ).nexts
-            index = int(nexts.searchsorted(place - start, side="right"))
-            if index:
-                start, nexts = start + int(nexts[index - 1]), nexts[index:] - nexts[index - 1]
-            elif not len(nexts):
-                continue
-            if len(nexts):
-                return start, start + int(nexts[0])
-        return start, 0

@@ -85,5 +85,11 @@ class Form:
 
 
 def _of_bytes(pattern: str) -> bytes:
-    """A pattern of text as one of UTF-8, in which a character beyond ASCII is several bytes."""
-    return b"(?:%b)" % re.sub("([^\x00-\x7f])", r"(?:\1)", pattern).encode()
+    """A pattern of text as one of UTF-8, in which a character beyond ASCII is several bytes.
+
+    Flags at its beginning are for it alone.
+    """
+    flags = re.match(r"\(\?([ims]+)\)", pattern)
+    rest = pattern[flags.end() :] if flags else pattern
+    whole = re.sub("([^\x00-\x7f])", r"(?:\1)", rest).encode()
+    return b"(?%b:%b)" % (flags[1].encode() if flags else b"", whole)

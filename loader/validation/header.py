@@ -70,7 +70,10 @@ def known_names(feed: Feed) -> dict[str, str]:
 def is_header(fields: Sequence[str], feed: Feed) -> bool:
     """Whether the cells of a line are the feed's header: two of its names or, if it has one, it."""
     known = known_names(feed)
-    named = {known.get(simple_lower(field.strip())) for field in fields} - {None}
+    names = [simple_lower(field.strip()) for field in fields]
+    if feed.options.columns.repeated == "number":
+        names = _numbered(names)
+    named = {known.get(name) for name in names} - {None}
     required = {column.name for column in feed.columns if column.required}
     return len(named) >= min(2, len(feed.columns)) and named >= required
 

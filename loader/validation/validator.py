@@ -5,6 +5,7 @@ it, go over it side by side. Any other is read by segments: while the engine scr
 records of one, what it did not clear of the one before is judged.
 """
 
+import hashlib
 import shutil
 import tempfile
 from collections import defaultdict
@@ -24,7 +25,7 @@ from loader.files.archives import plain_text
 from loader.files.kinds import head_of, no_text
 from loader.files.version import FileVersion
 from loader.records import engine
-from loader.records.canonical import has_bare_returns, write_canonical
+from loader.records.canonical import SUFFIX, has_bare_returns, write_canonical
 from loader.records.cut import Positions
 from loader.records.dialect import Form
 from loader.records.faults import NOT_UTF8, Fault
@@ -71,10 +72,15 @@ class Validator(AbstractContextManager["Validator"]):
         """The canonical text of a stored file. Raises DataRefused, ConfigError, OSError."""
         text = plain_text(name, path, self._spool, self._feed.options.compression)
         if form := self._feed.options.form or (Form() if has_bare_returns(text) else None):
-            self._count += 1
-            target = self._spool / f"{self._count:06d}.canonical"
-            feed, named = self._feed, partial(is_header, feed=self._feed)
-            write_canonical(text, target, form, feed.dialect, feed.column_names, named)
+            # The same for a file that was judged ahead.
+            target = self._spool / (hashlib.sha256(str(text).encode()).hexdigest()[:24] + SUFFIX)
+            if not target.exists():
+                feed, named = self._feed, partial(is_header, feed=self._feed)
+                try:
+                    write_canonical(text, target, form, feed.dialect, feed.column_names, named)
+                except DataRefused:
+                    target.unlink()
+                    raise
             return target
         return text
 

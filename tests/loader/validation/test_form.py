@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from loader.errors import ConfigError
+from loader.files.version import FileVersion
+from loader.records import canonical
+from loader.validation import validator as validator_module
+from loader.validation.validator import Validator
 
 if TYPE_CHECKING:
     from loader.conftest import JudgeBytes, MakeFeed
@@ -73,6 +78,27 @@ BLOCK = b"""\
             b'x\n"seen",address,note,max\n,,,"of day"\n2026-01-01,a,n,9\n',
             b"2026-01-01,a,n\n",
             {"skip_rows": 1},
+        ),
+        (
+            {"skip_lines": "(?i)TOTAL,.*", "comment": "#"},
+            b"seen,address,note\n2026-01-01,a,n\ntotal,1\n",
+            b"2026-01-01,a,n\n",
+            {"skip_lines": 1},
+        ),
+        (
+            {"comment": "#", "header": False},
+            b'2026-01-01,a,n\n# x\r2026-01-02,b,"\n#"\n\n\n',
+            b"2026-01-01,a,n\n",
+            {},
+        ),
+        (
+            {
+                **{"skip_rows": "to_header", "comment": "#", "delimiter": "\t"},
+                "columns": {"blank": "ignore"},
+            },
+            b"# \tnote\tseen\taddress\n\tn\t2026-01-01\ta\n",
+            b"2026-01-01,a,n\n",
+            {},
         ),
         (
             {"skip_lines": ["Total,.*", "(ü|Ü)bertrag.*"], "skip_blank_rows": True},
@@ -193,7 +219,30 @@ def test_a_column_may_have_other_names_in_files(
         ({"header": False}, b"address,seen\n1,2\n", "'address,seen' has the contract's names, but"),
         ({"encoding": "utf-16"}, b"\xff\xfes", "near byte 3: truncated data; the contract says t"),
         ({"encoding": "utf-16"}, b"", "the file is empty: it has no header"),
-        ({"skip_rows": 9}, b"a\nb\n", "the file is empty: it has no header"),
+        ({"encoding": "utf-16"}, "seen".encode("utf-16-be"), "say utf-16-le or utf-16-be"),
+        ({"skip_rows": 9}, b"a\nb\n", "the file has 2 lines; the contract skips 9"),
+        (
+            {"skip_rows": 1},
+            b"x\r1\nseen,address\n",
+            "skips (skip_rows) has a carriage return in it",
+        ),
+        (
+            {"encoding": "cp1252"},
+            b"\xef\xbb\xbfseen,address\n",
+            "begins with the mark of utf-8; the",
+        ),
+        ({"encoding": "latin-1"}, b"\xff\xfes\0", "begins with the mark of utf-16; the contract"),
+        (
+            {"skip_rows": "to_header", "comment": "#"},
+            b"#seen,address\n2026-01-01,a\n#address,seen\nb,2026-01-01\n",
+            "line 3 is another header, '#address,seen\\n'",
+        ),
+        (
+            {"header_rows": 2, "columns": {"extra": "ignore"}},
+            b"seen,address,note\n,,x\n2026-01-01,a,n\nseen,address,note\n,,x\n",
+            "behind line 2 the first row of the header comes once more",
+        ),
+        ({"header_rows": 2}, b'seen,"ad\ndress"\n', "has a quote that goes on in the next line"),
     ],
 )
 def test_a_file_that_is_written_otherwise_is_refused_with_the_word_that_helps(
@@ -212,6 +261,13 @@ def test_a_file_that_is_written_otherwise_is_refused_with_the_word_that_helps(
         ({"skip_rows": -1}, "key skip_rows"),
         ({"comment": ""}, "key comment: String should have at least 1 character"),
         ({"comment": "# "}, "key comment: must be what a line begins with, without blanks"),
+        ({"encoding": "unicode_escape"}, "key encoding: must be an encoding that Python knows"),
+        ({"comment": None}, "key comment: is empty; YAML takes # for its own comment"),
+        ({"comment": '"'}, "key comment: begins as a record may"),
+        ({"comment": ",,"}, "key comment: begins as a record may"),
+        ({"skip_lines": [r"\ATotal"]}, "has no meaning in a pattern of a line"),
+        ({"skip_lines": [r"(.)\1"]}, "has no meaning in a pattern of a line"),
+        ({"header_rows": 2, "repeated_header": "skip"}, "does not go with header_rows"),
         ({"skip_lines": ["("]}, "key skip_lines: '(' is no regular expression"),
         ({"skip_lines": [".*"]}, "key skip_lines: '.*' matches an empty line"),
         ({"skip_lines": ["[é]"]}, "key skip_lines: '[é]': with [] or \\ only ASCII"),
@@ -238,6 +294,56 @@ def test_lines_of_an_old_mac(make_feed: MakeFeed, judge_bytes: JudgeBytes) -> No
     assert not judged.verdict.plain
     # Where some lines end otherwise, nobody knows which ones are meant.
     assert "all in CR" in (judge_bytes(make_feed(COLUMNS), data + b"\n").verdict.refused or "")
+
+
+def test_a_byte_that_makes_utf8_by_chance_rejects_its_record(
+    make_feed: MakeFeed, judge_bytes: JudgeBytes
+) -> None:
+    # In EUC-KR C9 begins no character, but with the next byte it is one of UTF-8.
+    feed = make_feed(COLUMNS, encoding="euc_kr", rejects={"max_rows": 1})
+    judged = judge_bytes(feed, b"seen,address,note\n2026-01-01,a,\xc9\xbe\n")
+    assert [reject.rule for reject in judged.rejects] == ["not_utf8"]
+
+
+def test_a_strangers_files_beside_the_file_mean_nothing(
+    make_feed: MakeFeed, tmp_path: Path
+) -> None:
+    for suffix in (".csv", ".skipped", ".shifts", ".origin"):
+        (tmp_path / f"a{suffix}").write_bytes(b"seen,address,note\n2026-01-01,a,n\n")
+    with Validator(make_feed(COLUMNS), tmp_path) as validator:
+        verdict = validator.validate("a.csv", validator.plain_text("a.csv", tmp_path / "a.csv"))
+    assert (verdict.accepted, verdict.plain, verdict.skipped) == (1, True, {})
+
+
+def test_a_small_file_is_turned_once(
+    make_feed: MakeFeed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turned, write = list[Path](), canonical.write_canonical
+
+    def noted(path: Path, *others: Any) -> None:
+        turned.append(path)
+        write(path, *others)
+
+    monkeypatch.setattr(validator_module, "write_canonical", noted)
+    files = [(FileVersion(name, 9, name), tmp_path / name) for name in ("a", "b")]
+    for _, path in files:
+        path.write_bytes(b"# x\nseen,address,note\n2026-01-01,a,n\n")
+    with Validator(make_feed(COLUMNS, comment="#"), tmp_path) as validator:
+        for file, path in validator.ahead(files, ()):
+            text = validator.plain_text(file.uri, path)
+            assert validator.validate(file.uri, text).skipped == {"comment": 1}
+    assert turned == [path for _, path in files]
+
+
+def test_many_lines_with_quotes_are_skipped_in_little_time(
+    make_feed: MakeFeed, judge_bytes: JudgeBytes
+) -> None:
+    feed = make_feed(COLUMNS, comment="#", skip_blank_rows=True)
+    record = b'"2026-01-01","a # b","x"\n# "it" is\n\r\n"2026-01-01","a\n# b","y"\n'
+    judged = judge_bytes(feed, b"seen,address,note\n" + record * 30_000)
+    # It took a minute when each line was looked at by itself.
+    assert judged.verdict.skipped == {"comment": 30_000, "skip_blank_rows": 30_000}
+    assert judged.verdict.read == judged.verdict.accepted == 60_000
 
 
 def test_null_in_yaml_is_the_word(make_feed: MakeFeed) -> None:
