@@ -32,10 +32,7 @@ class LocalStore:
         # Only what the location itself has of * ? [ is a pattern, not what its folder is called.
         whole, folder = str(self._base / Path(location).expanduser()), str(self._base)
         start = len(folder) if whole.startswith(folder) else 0
-        self.left_out = LeftOut(
-            *(whole, exclude, lambda path: bool(self._globs) and self.name(path) in self._excluded),
-            start=start,
-        )
+        self.left_out = LeftOut(whole, exclude, lambda path: path in self._excluded, start)
         if os.path.isdir(self._base / Path(location).expanduser()):
             raise ConfigError(
                 f"location {location!r} is a folder; say which files in it, such as"
@@ -48,8 +45,9 @@ class LocalStore:
         In the end left_out has the others. Raises ConfigError, StorageError.
         """
         self.left_out.counts.clear()
-        self._excluded = set(map(self.name, self._matches(*self._globs)))
         paths = [path for path in sorted(self._matches(self._location)) if not os.path.isdir(path)]
+        gone = set(map(self.name, self._matches(*self._globs)))
+        self._excluded = {path for path in paths if gone and self.name(path) in gone}
         with file_errors():
             data = [
                 (path, self._describe(Path(path))) for path in paths if self.left_out.takes(path)
