@@ -305,6 +305,18 @@ def _check_format(layout: str, info: ValidationInfo) -> str:
     return layout
 
 
+def _check_formats(value: object, info: ValidationInfo) -> object:
+    layouts, shapes = [value] if isinstance(value, str) else value, dict[str, str]()
+    if not layouts or not isinstance(layouts, list) or {*map(type, layouts)} != {str}:
+        raise ValueError(f"must be a form such as DD/MM/YYYY, or a list of forms (got {value!r})")
+    for layout in layouts:
+        shape = re.sub("[YMDHIS]", "0", _check_format(layout, info).replace("HH24", "HH"))
+        if shape in shapes:
+            raise ValueError(f"{shapes[shape]!r} and {layout!r} fit the same texts")
+        shapes[shape] = layout
+    return value
+
+
 def _check_pattern(pattern: str) -> str:
     # Imported here: of all contracts only those with a pattern need the engine to be read.
     from loader.records.engine import pattern_error
@@ -342,7 +354,7 @@ class Column(_Frozen):
     kind: Kind = "text"
     precision: int = 0
     scale: int = 0
-    format: Annotated[str, AfterValidator(_check_format)] | None = None
+    format: Annotated[str | tuple[str, ...], BeforeValidator(_check_formats)] | None = None
     required: bool = False
     accepted_values: tuple[_Text, ...] | None = Field(default=None, min_length=1)
     pattern: Annotated[str, Field(min_length=1), AfterValidator(_check_pattern)] | None = None
@@ -381,10 +393,24 @@ class Column(_Frozen):
             "integer": partial(text.parse_integer, group_char=self.group_char),
             "decimal": lambda value: text.parse_decimal(value, *size, *signs),
             "boolean": text.parse_boolean,
-            "date": partial(text.parse_date, layout=self.format),
-            "timestamp": partial(text.parse_timestamp, layout=self.format),
+            "date": lambda value: text.parse_date(value, self._layout(value)),
+            "timestamp": lambda value: text.parse_timestamp(value, self._layout(value)),
         }
         return parsers[self.kind]
+
+    @property
+    def layouts(self) -> tuple[str, ...]:
+        """The forms that dates may have; none for ISO 8601."""
+        return (self.format,) if isinstance(self.format, str) else self.format or ()
+
+    def _layout(self, value: str) -> str | None:
+        """The form of a date, of which there is only one. Raises ValueError if it is none."""
+        if len(self.layouts) < 2:
+            return "".join(self.layouts) or None
+        for layout in self.layouts:
+            if text.format_pattern(layout).fullmatch(value):
+                return layout
+        raise ValueError(f"is in none of the forms {', '.join(self.layouts)}")
 
     @property
     def bounds(self) -> tuple[Any, ...]:

@@ -99,14 +99,11 @@ def _typed(column: Column, name: str) -> str:
             return _matches(name, _number(column, whole) + fraction) if whole else "false"
         case "boolean":
             return _matches(name, _any_case(sorted(BOOLEAN_WORDS)))
-        case "date" | "timestamp" if column.format is None:
+        case "date" | "timestamp" if not column.layouts:
             shape = _DAY if column.kind == "date" else f"{_DAY}(?:[Tt ]{_TIME}{_ZONE}?)?"
             return _matches(name, shape)
         case _:
-            layout = column.format or ""
-            # With every digit in its place, what the engine parses is in the calendar.
-            shape = format_pattern(layout).pattern.replace("[0-9]{4}", "[1-8][0-9]{3}")
-            return f"{_matches(name, shape)} and {_parsed(layout, name)} is not null"
+            return f"{_moment(column, name)} is not null"
 
 
 def _number(column: Column, whole: int) -> str:
@@ -117,6 +114,18 @@ def _number(column: Column, whole: int) -> str:
         forms.append(f"[0-9]{{1,3}}{group}{{0,{groups - 1}}}")
         forms += [f"[0-9]{{1,{first}}}{group}{{{groups}}}"] if first else []
     return f"[+-]?(?:{'|'.join(forms)})"
+
+
+def _moment(column: Column, name: str) -> str:
+    """A value of one of the column's layouts as a timestamp; NULL for another."""
+    # With every digit in its place, what the engine parses is in the calendar.
+    branches = (
+        f"when {_matches(name, pattern.replace('[0-9]{4}', '[1-8][0-9]{3}'))}"
+        f" then {_parsed(layout, name)}"
+        for layout in column.layouts
+        for pattern in [format_pattern(layout).pattern]
+    )
+    return f"case {' '.join(branches)} end"
 
 
 def _parsed(layout: str, name: str) -> str:
@@ -157,8 +166,8 @@ def _bounds(column: Column, name: str) -> list[str]:
         margin = timedelta(days=2 if column.kind == "timestamp" else 0)
         low, high = _day(low, margin), _day(high, -margin)
         value = f"regexp_extract({name}, '[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}')"
-        if column.format:
-            value = f"strftime({_parsed(column.format, name)}, '%Y-%m-%d')"
+        if column.layouts:
+            value = f"strftime({_moment(column, name)}, '%Y-%m-%d')"
     else:
         low, high = (None if b is None else f"{Decimal(b):f}" for b in (low, high))
         kind = "bigint" if column.kind == "integer" else f"decimal(38, {column.scale})"

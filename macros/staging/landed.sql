@@ -59,6 +59,10 @@
     {%- set whole, decimal = kind == 'integer', kind.startswith('decimal') -%}
     {%- set decimal_char = cti.contract_word(node, name, 'decimal_char', '.') if decimal else '.' -%}
     {%- set group_char = cti.contract_word(node, name, 'group_char', '') if whole or decimal else '' -%}
+    {%- set format = cti.contract_word(node, name, 'format', none) -%}
+    {%- if format is not none and format is not string -%}
+        {{ return(cti.iso_moment(text, kind, format)) }}
+    {%- endif -%}
     {{ return(cti.plain_number(text, decimal_char, group_char)) }}
 {% endmacro %}
 
@@ -128,4 +132,21 @@
         "case when " ~ signed ~ " ~ '^[+-]?[0-9]{1,3}(_[0-9]{3})+([.][0-9]*)?$' then replace(" ~ signed
         ~ ", '_', '') else " ~ signed ~ ' end'
     ) }}
+{% endmacro %}
+
+
+{% macro iso_moment(text, kind, formats) %}
+    {#- A text of a date or a timestamp in one of several forms as ISO 8601; any other text as it is. -#}
+    {%- set required = ['YYYY', 'MM', 'DD'] + (['HH24', 'MI'] if kind == 'timestamp' else []) -%}
+    {%- set tokens = required + (['SS'] if kind == 'timestamp' else []) -%}
+    {#- A T between date and time is a small one in what date_format reads. -#}
+    {%- set stripped, branches = 'lower(' ~ cti.strip(text) ~ ')', [] -%}
+    {%- for format in formats -%}
+        {%- set read = cti.date_format('landed', format, tokens, required) -%}
+        {%- set time = " || ' ' || " ~ cti.iso_time(stripped, read.at) if kind == 'timestamp' else '' -%}
+        {%- do branches.append(
+            'when ' ~ stripped ~ " ~ '^" ~ read.pattern ~ "$' then " ~ cti.iso_date(stripped, read.at) ~ time
+        ) -%}
+    {%- endfor -%}
+    {{ return('case ' ~ branches | join(' ') ~ ' else ' ~ text ~ ' end') }}
 {% endmacro %}

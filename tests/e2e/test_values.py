@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,6 +40,15 @@ sources:
             data_type: varchar(20)
             config: {meta: {type: 'decimal(9,2)', decimal_char: ',', group_char: .}}
           - {name: hits, data_type: varchar(20), config: {meta: {type: integer, group_char: "'"}}}
+          - name: day
+            data_type: varchar(20)
+            config: {meta: {type: date, format: [DD/MM/YYYY, YYYYMMDD], null_values: ['00000000']}}
+          - name: at
+            data_type: varchar(20)
+            config:
+              meta:
+                type: timestamp
+                format: ['YYYY-MM-DDTHH24:MI', 'DD.MM.YYYY HH24.MI.SS']
           - {name: code, data_type: varchar(20), config: {meta: {null_values: []}}}
 """
 
@@ -52,6 +62,8 @@ select
     {{ clean_text('code', case='keep') }} as code,
     {{ clean_decimal('level', 9, 2) }} as level,
     {{ clean_integer('hits') }} as hits,
+    {{ clean_date('"day"') }} as reading_on,
+    {{ clean_timestamp('"at"') }} as read_at,
     _load_id
 from {{ landed('wx', 'readings') }}
 """
@@ -139,6 +151,36 @@ def test_numbers_are_read_by_the_contracts_signs(
     # AND raw stays raw
     raw = {row[0] for row in tables.rows("select level from raw.readings")}
     assert raw == {*levels, None}
+
+
+@on_both_engines
+def test_each_of_several_forms_is_read(
+    loader: Loader, dbt: Dbt, readings: Path, tables: Tables
+) -> None:
+    # GIVEN days and moments in each form, and in another
+    days = {" 29/02/2024": "2024-02-29", "20240301\u3000": "2024-03-01", "00000000": None}
+    moments = {
+        "2024-02-29T23:59": "2024-02-29 23:59:00",
+        "01.03.2024 00.00.07": "2024-03-01 00:00:07",
+    }
+    bad = [("day", text) for text in ("2024-03-01", "02/29/2024", "20240230", "240301")]
+    bad += [("at", text) for text in ("2024-02-29 23:59", "2024-02-29T24:00", "29.02.2024 23.59")]
+    lines = [f"d{number},{text},\n" for number, text in enumerate(days)]
+    lines += [f"m{number},,{text}\n" for number, text in enumerate(moments)]
+    lines += [f"x,{text},\n" if name == "day" else f"x,,{text}\n" for name, text in bad]
+    readings.write_text("Station,day,at\n" + "".join(lines), encoding="utf-8")
+    # WHEN they are loaded and staged
+    loader("load", "--select", "readings")
+    dbt("run", "--select", "stg_wx__readings")
+    # THEN each is read by its form, without a word of it in the model, and the others are rejected
+    rejected = tables.rows("select column_name, value from raw._rejected_records")
+    assert sorted(rejected) == sorted(bad)
+    rows = tables.rows("select station, reading_on, read_at from analytics.stg_wx__readings")
+    found = {row[0]: row[1:] for row in rows}
+    for number, day in enumerate(days.values()):
+        assert found[f"d{number}"] == (day and date.fromisoformat(day), None)
+    for number, moment in enumerate(moments.values()):
+        assert found[f"m{number}"] == (None, datetime.fromisoformat(moment))
 
 
 @on_both_engines

@@ -147,6 +147,21 @@ def test_a_feed_that_is_no_mapping(make_feed: MakeFeed, value: object) -> None:
         ({"type": "date", "format": "DD/DD/MM/YYYY"}, ["config.meta key format", "DD twice"]),
         ({"type": "date", "format": "YYYY-MM-DD HH24"}, ["config.meta key format", "time of day"]),
         ({"type": "date", "format": ""}, ["config.meta key format", "lacks DD"]),
+        ({"type": "date", "format": []}, ["config.meta key format: must be", "(got [])"]),
+        ({"type": "date", "format": 5}, ["config.meta key format: must be", "(got 5)"]),
+        (
+            {"type": "date", "format": ["YYYY-MM-DD", "DD/MM"]},
+            ["config.meta key format: 'DD/MM'", "lacks YYYY"],
+        ),
+        # Of 01/02/2024 nobody could say which it is.
+        (
+            {"type": "date", "format": ["DD/MM/YYYY", "YYYY-MM-DD", "MM/DD/YYYY"]},
+            ["key format: 'DD/MM/YYYY' and 'MM/DD/YYYY' fit the same texts"],
+        ),
+        (
+            {"type": "timestamp", "format": ["YYYYMMDDHH24MI", "DDMMYYYYHH24MI"]},
+            ["'YYYYMMDDHH24MI' and 'DDMMYYYYHH24MI' fit the same texts"],
+        ),
         ({"minimum": 1}, ["config.meta key minimum", "only for type integer, decimal", "is text"]),
         ({"type": "boolean", "maximum": 1}, ["config.meta key maximum", "this is boolean"]),
         ({"type": "integer", "minimum": "low"}, ["config.meta key minimum", "'low'"]),

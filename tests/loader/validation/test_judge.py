@@ -86,6 +86,18 @@ def judge(make_feed: MakeFeed, *rules: dict[str, Any]) -> Judge:
             "date",
             "is not a date in the form DD/MM/YYYY",
         ),
+        (
+            {"type": "date", "format": ["DD/MM/YYYY", "YYYYMMDD"]},
+            "2024-01-01",
+            "date",
+            "is in none of the forms DD/MM/YYYY, YYYYMMDD",
+        ),
+        (
+            {"type": "date", "format": ["DD/MM/YYYY", "YYYYMMDD"]},
+            "20240230",
+            "date",
+            "is not a day of the calendar",
+        ),
         ({"type": "timestamp"}, "noon", "timestamp", "is not an ISO 8601 timestamp"),
         (
             {"type": "timestamp", "maximum": "2024-01-01T00:00:00Z"},
@@ -141,6 +153,11 @@ def test_what_breaks_a_rule(
         ({"type": "decimal(9,2)", "decimal_char": ",", "maximum": "1.5"}, ",5"),
         ({"type": "integer", "group_char": "'", "minimum": 1234567}, "1'234'567"),
         ({"type": "date", "minimum": "2024-01-01", "maximum": "2024-01-01"}, "2024-01-01"),
+        (
+            {"type": "date", "format": ["DD/MM/YYYY", "YYYYMMDD"], "minimum": "20240101"},
+            "01/02/2024",
+        ),
+        ({"type": "date", "format": ["DD/MM/YYYY", "YYYYMMDD"]}, " 20240229"),
         ({"type": "timestamp", "minimum": "2024-01-01"}, "2023-12-31T23:00-01:00"),
         ({"type": "decimal(4,2)", "maximum": "99.999"}, "99.99"),
     ],

@@ -127,6 +127,18 @@ RULES: dict[str, dict[str, Any]] = {
         "minimum": "2024-02-29 12:00:00",
         "maximum": "2024-05-31 13:45:07",
     },
+    "date formats": {"type": "date", "format": ["DD/MM/YYYY", "YYYYMMDD", "YYYY-MM-DD"]},
+    "date formats bounds": {
+        "type": "date",
+        "format": ["YYYYMMDD", "DD/MM/YYYY"],
+        "minimum": "20240101",
+        "maximum": "30/12/2024",
+    },
+    "timestamp formats": {
+        "type": "timestamp",
+        "format": ["YYYYMMDDHH24MISS", "YYYY-MM-DDTHH24:MI"],
+        "required": True,
+    },
     "date format bounds": {
         "type": "date",
         "format": "DD/MM/YYYY",
@@ -248,6 +260,10 @@ def test_bounds_are_the_same_in_both_lanes(
         (
             {"type": "decimal(9,2)", "decimal_char": ",", "group_char": "."},
             ["1.234.567,8", "1234567,89", "-12,", "+999.999,99", "9.999.999"],
+        ),
+        (
+            {"type": "date", "format": ["DD/MM/YYYY", "YYYYMMDD"], "minimum": "01/01/2000"},
+            ["31/12/2024", "20240229"],
         ),
         ({"type": "integer", "minimum": 0, "null_values": ["-9999"]}, [" -9999", "7", ""]),
         ({"pattern": "[a-z]+", "null_values": ["N/A", "\\N"]}, ["N/A", "a", "\\N\t"]),
