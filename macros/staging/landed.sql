@@ -9,7 +9,7 @@
         record's number in its file, which is NULL unless the contract says record_number: true. _file is
         NULL too where files share a load id, as those did that an early version of the loader brought
         together. A value that is one of the contract's null_values is NULL; numbers have a decimal point and no
-        groups, whatever signs the contract names.
+        groups, whatever signs the contract names; dates of several forms are ISO 8601.
     -#}
     {%- set landing, ledger = source(source_name, table_name), source('loader', '_loaded_files') -%}
     {#- By name: a table that has numbers keeps the column when the contract wants them no more. -#}

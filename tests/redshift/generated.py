@@ -141,6 +141,13 @@ def measurements(seed: int, count: int) -> bytes:
         ),
         "day": _day,
         "day_dmy": lambda rng: "/".join(reversed(_day(rng).split("-"))),
+        "day_any": lambda rng: rng.choice(
+            (
+                ".".join(reversed(_day(rng).split("-"))),
+                _day(rng).replace("-", ""),
+                _day(rng).replace("-", "/"),
+            )
+        ),
         "seen_at": _timestamp,
         "logged_at": lambda rng: (
             f"{'.'.join(reversed(_day(rng).split('-')))} {_clock(rng)}:{rng.randrange(60):02}"
@@ -205,6 +212,10 @@ _ENDS = {
     "day_dmy": (
         "29/02/2024", "29/02/2023", "31/12/9999", "01/01/0001", "12/31/2024", "1/1/2024",
         "31-12-2024",
+    ),
+    "day_any": (
+        "29.02.2024", "29.02.2023", "20240229", "20230229", "9999/12/31", "0001/01/01",
+        "2024-01-01", "01/01/2024", "2024.01.01", "240101", "00000000", "2024/1/1",
     ),
     "seen_at": (
         "2024-02-29", "2024-02-29T23:59", "2024-02-29 23:59:59", "2024-02-29t23:59:59.9z",

@@ -26,6 +26,7 @@ MEASUREMENTS = (
     "flag",
     "day",
     "day_dmy",
+    "day_any",
     "seen_at",
     "logged_at",
 )
@@ -65,6 +66,9 @@ sources:
           - name: day_dmy
             data_type: varchar(64)
             config: {meta: {type: date, format: DD/MM/YYYY}}
+          - name: day_any
+            data_type: varchar(64)
+            config: {meta: {type: date, format: [DD.MM.YYYY, YYYYMMDD, YYYY/MM/DD]}}
           - {name: seen_at, data_type: varchar(96), config: {meta: {type: timestamp}}}
           - name: logged_at
             data_type: varchar(96)
@@ -98,6 +102,7 @@ select
     {{ clean_boolean('flag') }} as flag,
     {{ clean_date('day') }} as day,
     {{ clean_date('day_dmy', 'DD/MM/YYYY') }} as day_dmy,
+    {{ clean_date('day_any') }} as day_any,
     {{ clean_timestamp('seen_at') }} as seen_at,
     {{ clean_timestamp('logged_at', 'DD.MM.YYYY HH24:MI:SS') }} as logged_at,
     _load_id,
