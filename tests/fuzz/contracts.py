@@ -61,6 +61,11 @@ class Contract:
         return parse_feed({**self.node(), "source_name": "fuzz", "original_file_path": "fuzz.yml"})
 
 
+# Values, good and bad, that hostile files have.
+_MARKED = {
+    name: {**meta, "null_values": ["a", "é", "7", "-1", "x", "c", "it's", "NULL", "\\N", '"']}
+    for name, meta in COLUMNS.items()
+}
 _OPTIONAL = {name: {**meta, "required": False} for name, meta in COLUMNS.items()}
 
 CONTRACTS = {
@@ -69,7 +74,7 @@ CONTRACTS = {
         Contract("orders", COLUMNS),
         Contract("semicolons", COLUMNS, {"delimiter": ";", "quote": "'"}),
         Contract("tabs", _OPTIONAL, {"delimiter": "\t", "columns": {"extra": "ignore"}}),
-        Contract("bars", COLUMNS, {"delimiter": "|", "quote": "\\"}),
+        Contract("bars", _MARKED, {"delimiter": "|", "quote": "\\"}),
         Contract("hashes", COLUMNS, {"delimiter": "#", "quote": "~"}),
         Contract("one", {"v": {"max_bytes": 30}}),
         Contract("one_needed", {"v": {"max_bytes": 30, "required": True}}),

@@ -178,7 +178,7 @@ def _broken(value: str | None, meta: Mapping[str, Any]) -> str | None:
     if value is not None and len(value.encode()) > meta["max_bytes"]:
         return "max_bytes"
     text = (value or "").strip()
-    if not text:
+    if not text or text in meta.get("null_values", ()):
         return "required" if meta.get("required") else None
     if meta.get("type") == "integer":
         if not re.fullmatch("[+-]?[0-9]+", text) or not -(2**63) <= int(text) < 2**63:
