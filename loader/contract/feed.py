@@ -38,7 +38,7 @@ LOAD_COLUMNS = ("_load_id", "_loaded_at", RECORD)
 # What a column of a file cannot be called: also what is staged and what staging models read.
 _TAKEN = (*LOAD_COLUMNS, "_number", "_file", "_file_time")
 
-Kind = Literal["text", "integer", "decimal", "boolean", "date", "timestamp"]
+Kind = Literal["text", "integer", "decimal", "float", "boolean", "date", "timestamp"]
 
 # Redshift: "Character types", VARCHAR holds at most 65,535 bytes.
 _VARCHAR_MAX = 65_535
@@ -46,7 +46,7 @@ _VARCHAR = re.compile(r"(?:varchar|character varying)\s*\(\s*([0-9]+)\s*\)", re.
 _DECIMAL = re.compile(r"decimal\s*\(\s*([0-9]+)\s*,\s*([0-9]+)\s*\)")
 # Redshift: "Numeric types", DECIMAL has at most 38 digits; 37 of them after the point.
 _PRECISION_MAX, _SCALE_MAX = 38, 37
-_TYPES = "text, integer, decimal(p,s), boolean, date, timestamp"
+_TYPES = "text, integer, decimal(p,s), float, boolean, date, timestamp"
 # `config.meta` of a column.
 COLUMN_KEYS = (
     *("type", "format", "required", "unicode", "accepted_values", "pattern", "minimum", "maximum"),
@@ -55,7 +55,7 @@ COLUMN_KEYS = (
 # What `config.meta.feed` says for every column of these types that does not say it itself.
 _FOR_COLUMNS: dict[str, tuple[Kind, ...]] = {
     "null_values": get_args(Kind),
-    "decimal_char": ("decimal",),
+    "decimal_char": ("decimal", "float"),
     "group_char": ("integer", "decimal"),
 }
 _COMPARABLE = ("integer", "decimal", "date", "timestamp")
@@ -66,6 +66,7 @@ _FORM = (
     *("encoding", "header", "header_rows", "skip_rows", "comment", "skip_lines"),
     *("skip_blank_rows", "repeated_header"),
 )
+_COMPARABLE = ("integer", "decimal", "float", "date", "timestamp")
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -392,6 +393,7 @@ class Column(_Frozen):
             "text": str,
             "integer": partial(text.parse_integer, group_char=self.group_char),
             "decimal": lambda value: text.parse_decimal(value, *size, *signs),
+            "float": partial(text.parse_float, decimal_char=self.decimal_char),
             "boolean": text.parse_boolean,
             "date": lambda value: text.parse_date(value, self._layout(value)),
             "timestamp": lambda value: text.parse_timestamp(value, self._layout(value)),
@@ -420,6 +422,8 @@ class Column(_Frozen):
 
     def parse_bound(self, value: str) -> Any:
         """A minimum or maximum; for decimals it may have more digits than the column."""
+        if self.kind == "float":
+            return text.parse_float(value)
         if self.kind != "decimal":
             return self.parse(value)
         with suppress(InvalidOperation):

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import cache
 from operator import itemgetter
+from sys import float_info
 
 # The 29 code points that str.strip() removes: White_Space of the Unicode Character Database plus
 # U+001C to U+001F, which Python counts by their bidirectional class. The last is U+3000.
@@ -25,6 +26,7 @@ BOOLEAN_WORDS = _TRUE | _FALSE
 
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 _DECIMAL = re.compile(r"[+-]?(?:([0-9]+)(?:\.([0-9]*))?|\.([0-9]+))")
+_FLOAT = re.compile(_DECIMAL.pattern + "(?:[eE][+-]?[0-9]{1,3})?")
 # What parts the thousands of a number; also a curly apostrophe, and the blanks that do not break.
 _GROUP_CHARS = (".", ",", "'", " ", "\u2019", "\u00a0", "\u202f")
 _TIMESTAMP = re.compile(
@@ -102,6 +104,22 @@ def parse_decimal(
     if len(whole) > precision - scale or len(fraction) > scale:
         raise ValueError(f"does not fit decimal({precision},{scale}) without rounding")
     return Decimal(f"{'-' if text.startswith('-') else ''}{whole or '0'}.{fraction or '0'}")
+
+
+def parse_float(text: str, decimal_char: str = ".") -> float:
+    """A number of double precision, with an exponent of up to three digits or without one.
+
+    Raises ValueError, also for what would be infinite, or has fewer digits than others because it
+    is next to nought: engines differ in what they make of that.
+    """
+    plain = plain_number(text, decimal_char, "")
+    if not _FLOAT.fullmatch(plain):
+        unlike = _unlike(_FLOAT, text, decimal_char, "")
+        raise ValueError(unlike or "is not a number in digits 0 to 9, with or without an exponent")
+    number = float(plain)
+    if not (float_info.min <= abs(number) <= float_info.max or not Decimal(plain)):
+        raise ValueError("does not fit a double precision number")
+    return number
 
 
 def parse_boolean(text: str) -> bool:

@@ -19,6 +19,7 @@ _TYPES = {
     "text": str,
     "integer": int,
     "decimal": Decimal,
+    "float": float,
     "boolean": bool,
     "date": date,
     "timestamp": datetime,

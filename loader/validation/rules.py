@@ -24,7 +24,7 @@ UNICODE = Rule("unicode", "{column.name} is not in Unicode's normal form C (unic
 # What a value of each type is, and so what is wrong with one that is none, says contract/text.py.
 TYPES = {
     kind: Rule(kind, "{column.name} {error}")
-    for kind in ("integer", "decimal", "boolean", "date", "timestamp")
+    for kind in ("integer", "decimal", "float", "boolean", "date", "timestamp")
 }
 ACCEPTED_VALUES = Rule("accepted_values", "{column.name} is none of {words}")
 PATTERN = Rule("pattern", "{column.name} does not match {column.pattern}")
@@ -43,7 +43,7 @@ BY_ERROR = {
     **{rule.name: rule for rule in VALUE_RULES},
     # None is no value of a required column's type.
     **dict.fromkeys(("string_type", "int_type", "is_instance_of", "bool_type"), REQUIRED),
-    **dict.fromkeys(("date_type", "datetime_type"), REQUIRED),
+    **dict.fromkeys(("float_type", "date_type", "datetime_type"), REQUIRED),
     "greater_than_equal": MINIMUM,
     "less_than_equal": MAXIMUM,
 }

@@ -97,6 +97,10 @@ def _typed(column: Column, name: str) -> str:
             point = _exactly(column.decimal_char)
             fraction = f"(?:{point}[0-9]{{0,{scale}}})?" if scale else f"{point}?"
             return _matches(name, _number(column, whole) + fraction) if whole else "false"
+        case "float":
+            point = _exactly(column.decimal_char)
+            digits = f"[+-]?[0-9]{{1,15}}(?:{point}[0-9]{{0,15}})?"
+            return _matches(name, f"{digits}(?:[eE][+-]?[0-9]{{1,2}})?")
         case "boolean":
             return _matches(name, _any_case(sorted(BOOLEAN_WORDS)))
         case "date" | "timestamp" if not column.layouts:
@@ -169,7 +173,11 @@ def _bounds(column: Column, name: str) -> list[str]:
         if column.layouts:
             value = f"strftime({_moment(column, name)}, '%Y-%m-%d')"
     else:
-        low, high = (None if b is None else f"{Decimal(b):f}" for b in (low, high))
+        exact = column.kind != "float"
+        low, high = (
+            None if b is None else f"{Decimal(b):f}" if exact else f"'{b!r}'::double"
+            for b in (low, high)
+        )
         kind = "bigint" if column.kind == "integer" else f"decimal(38, {column.scale})"
         if column.group_char:
             name = f"replace({name}, {literal(column.group_char)}, '')"
@@ -179,6 +187,8 @@ def _bounds(column: Column, name: str) -> list[str]:
         # is what the clause of the type asks for.
         digits = f"regexp_extract({name}, '[+-]?[0-9][0-9.]*')"
         value = f"coalesce(try_cast({name} as {kind}), try_cast({digits} as {kind}))"
+        if not exact:
+            value = f"try_cast({name} as double)"
     return [f"{value} {sign} {bound}" for sign, bound in ((">=", low), ("<=", high)) if bound]
 
 

@@ -57,7 +57,7 @@
     {%- endif -%}
     {%- set kind = cti.contract_word(node, name, 'type', '') | string | trim | lower -%}
     {%- set whole, decimal = kind == 'integer', kind.startswith('decimal') -%}
-    {%- set decimal_char = cti.contract_word(node, name, 'decimal_char', '.') if decimal else '.' -%}
+    {%- set decimal_char = cti.contract_word(node, name, 'decimal_char', '.') if decimal or kind == 'float' else '.' -%}
     {%- set group_char = cti.contract_word(node, name, 'group_char', '') if whole or decimal else '' -%}
     {%- set format = cti.contract_word(node, name, 'format', none) -%}
     {%- if format is not none and format is not string -%}

@@ -55,6 +55,22 @@ REFUSED = {
     ("clean_date('landed', 'DD/MM/YYYY')", "not a date"): ["1/01/02024", "2024-01-01", "01/01/24"],
     ("clean_integer('landed')", "not an integer"): ["5.6", "1e3", "+-5", "1_000", "0x10", "\u0663"],
     ("clean_decimal('landed', 5, 2)", "not a decimal"): ["1.005", "1000", "1e2", "1,5", "nan", "."],
+    ("clean_float('landed')", "not a number"): [
+        *(
+            "nan",
+            "inf",
+            "-infinity",
+            "1e",
+            "e5",
+            ".",
+            "1e1234",
+            "0x10",
+            "1_0",
+            "1,5",
+            "1 e5",
+            "++1",
+        ),
+    ],
     ("clean_boolean('landed')", "not a boolean"): ["on", "2", "tru", "\u0661"],
 }
 CASES = [(cast, said, text) for (cast, said), texts in REFUSED.items() for text in texts]

@@ -136,6 +136,12 @@ def measurements(seed: int, count: int) -> bytes:
         "visits": lambda rng: rng.choice(
             ("\\N", "(D)", "-", *(_grouped(_integer(rng), "\u202f") for _ in range(6)))
         ),
+        "ratio": lambda rng: (
+            _decimal(rng, 20, 20).replace(".", ",")
+            + rng.choice(
+                ("", f"{rng.choice('eE')}{rng.choice(('', '+', '-'))}{rng.randrange(330)}")
+            )
+        ),
         "flag": lambda rng: _cased_at_random(
             rng, rng.choice(("true", "t", "yes", "y", "1", "false", "f", "no", "n", "0"))
         ),
@@ -200,6 +206,11 @@ _ENDS = {
         "1.234", "1_234",
         "9\u202f223\u202f372\u202f036\u202f854\u202f775\u202f807", "\u202f123", "1\u202f23",
         "9\u202f223\u202f372\u202f036\u202f854\u202f775\u202f808", "1\u202f\u202f234",
+    ),
+    "ratio": (
+        "145,391998291E0", "-6,08168983451", "5,e3", ",5", "+1e+5", "-0", "0e999", "1e308",
+        "1,8e308", "-1,7976931348623157e308", "2,2250738585072014e-308", "1e-308", "5e-324",
+        "nan", "inf", "0,1", "1e23", "9007199254740993", "1e0005", "1.5",
     ),
     "flag": (
         "TRUE", "T", "Y", "no", "on", "off", "2", "tru", "\u2003yes\u2003",

@@ -23,6 +23,7 @@ MEASUREMENTS = (
     "rain",
     "price",
     "visits",
+    "ratio",
     "flag",
     "day",
     "day_dmy",
@@ -61,6 +62,9 @@ sources:
           - name: visits
             data_type: varchar(64)
             config: {meta: {type: integer, group_char: "\\u202f", null_values: ['\\N', '(D)', -]}}
+          - name: ratio
+            data_type: varchar(64)
+            config: {meta: {type: float, decimal_char: ',', maximum: 1.7e+308}}
           - {name: flag, data_type: varchar(32), config: {meta: {type: boolean}}}
           - {name: day, data_type: varchar(64), config: {meta: {type: date}}}
           - name: day_dmy
@@ -99,6 +103,7 @@ select
     {{ clean_decimal('rain', 12, 3) }} as rain,
     {{ clean_decimal('price', 12, 3) }} as price,
     {{ clean_integer('visits') }} as visits,
+    {{ clean_float('ratio') }} as ratio,
     {{ clean_boolean('flag') }} as flag,
     {{ clean_date('day') }} as day,
     {{ clean_date('day_dmy', 'DD/MM/YYYY') }} as day_dmy,

@@ -224,6 +224,9 @@ def plain(value: Any) -> Any:
             return value.isoformat(" ")
         case date():
             return value.isoformat()
+        case float():
+            # -0 and 0 are one number.
+            return repr(value + 0.0)
         case int() | str():
             return value
         case _:

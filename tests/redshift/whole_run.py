@@ -27,7 +27,8 @@ __all__ = ["TABLES", "WholeRun", "run_everything"]
 TARGETS = ("redshift", "duckdb")
 _FEED_COLUMNS = "indicator, indicator_type, source, confidence, first_seen, last_seen, description"
 _MEASURES = (
-    "quantity, amount, wide, rain, price, visits, flag, day, day_dmy, day_any, seen_at, logged_at"
+    "quantity, amount, wide, rain, price, visits, ratio, flag, day, day_dmy, day_any, seen_at,"
+    " logged_at"
 )
 # What is compared. All but the times of loading; load ids are the same, since the order is.
 TABLES = {

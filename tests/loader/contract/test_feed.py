@@ -123,7 +123,7 @@ def test_a_feed_that_is_no_mapping(make_feed: MakeFeed, value: object) -> None:
         # YAML's yes and no.
         ({"accepted_values": [True]}, ["config.meta key accepted_values.0", "got True"]),
         ({"accepted_values": ["a", None]}, ["config.meta key accepted_values.1", "got None"]),
-        ({"decimal_char": ","}, ["key decimal_char: only for type decimal; this is text"]),
+        ({"decimal_char": ","}, ["key decimal_char: only for type decimal or float; this is text"]),
         ({"type": "integer", "decimal_char": ","}, ["key decimal_char", "this is integer"]),
         ({"type": "date", "group_char": "."}, ["key group_char: only for type integer or decimal"]),
         (

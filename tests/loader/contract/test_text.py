@@ -191,6 +191,49 @@ def test_a_decimal_keeps_all_of_its_38_digits() -> None:
     assert str(text.parse_decimal(digits, 38, 10)) == digits
 
 
+@pytest.mark.parametrize(
+    ("value", "number"),
+    [
+        ("145.391998291E0", 145.391998291),
+        ("-6.08168983451", -6.08168983451),
+        ("5.e+3", 5000.0),
+        (".5e-1", 0.05),
+        ("0e999", 0.0),
+        ("1.7976931348623157e308", 1.7976931348623157e308),
+        ("2.2250738585072014e-308", 2.2250738585072014e-308),
+        ("0" * 400 + "1", 1.0),
+    ],
+)
+def test_floats(value: str, number: float) -> None:
+    assert text.parse_float(value) == number
+    assert text.parse_float(value.replace(".", ","), ",") == number
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *(
+            "",
+            ".",
+            "e5",
+            "nan",
+            "inf",
+            "-Infinity",
+            "1e",
+            "1e1.5",
+            "0x1p3",
+            "1_0",
+            "1 e5",
+            "\u0663",
+        ),
+        *("1e0999", "1e309", "-1e309", "1.8e308", "1e-308", "5e-324", "1e-999", "1,5", "1f"),
+    ],
+)
+def test_what_is_no_float(value: str) -> None:
+    with pytest.raises(ValueError, match=r"^(is not a number|has a decimal comma|does not fit)"):
+        text.parse_float(value)
+
+
 @pytest.mark.parametrize("value", ["true", "T", "Yes", "y", "1", "FALSE", "f", "nO", "N", "0"])
 def test_booleans(value: str) -> None:
     assert text.parse_boolean(value) == (value.lower() in ("true", "t", "yes", "y", "1"))

@@ -78,6 +78,15 @@ def judge(make_feed: MakeFeed, *rules: dict[str, Any]) -> Judge:
             r"has groups of digits: group_char '\u202f' in the contract reads it",
         ),
         ({"type": "integer", "group_char": "."}, "1.23", "integer", "is not a whole number in"),
+        ({"type": "float"}, "nan", "float", "is not a number in digits 0 to 9, with or without an"),
+        ({"type": "float"}, "1e400", "float", "does not fit a double precision number"),
+        ({"type": "float", "required": True}, None, "required", "is empty, but required"),
+        (
+            {"type": "float", "maximum": 1.5},
+            "1.5000000000000002",
+            "maximum",
+            "is above the maximum",
+        ),
         ({"type": "boolean"}, "maybe", "boolean", "is not a boolean"),
         ({"type": "date"}, "2024-02-30", "date", "is not a day of the calendar"),
         (
@@ -160,6 +169,8 @@ def test_what_breaks_a_rule(
         ({"type": "date", "format": ["DD/MM/YYYY", "YYYYMMDD"]}, " 20240229"),
         ({"type": "timestamp", "minimum": "2024-01-01"}, "2023-12-31T23:00-01:00"),
         ({"type": "decimal(4,2)", "maximum": "99.999"}, "99.99"),
+        ({"type": "float", "minimum": -90.0, "maximum": "9e1"}, " 1.5E1 "),
+        ({"type": "float", "decimal_char": ",", "maximum": 1.5}, "1,5"),
     ],
 )
 def test_what_is_valid(make_feed: MakeFeed, rules: dict[str, Any], value: str | None) -> None:

@@ -102,6 +102,9 @@ RULES: dict[str, dict[str, Any]] = {
     "integer signs": {"type": "integer", "group_char": ".", "maximum": 123456},
     "decimal big": {"type": "decimal(38,10)"},
     "decimal bounds": {"type": "decimal(5,2)", "minimum": "-1.5", "maximum": "100.005"},
+    "float": {"type": "float"},
+    "float bounds": {"type": "float", "minimum": -1.5, "maximum": "1e3"},
+    "float comma": {"type": "float", "decimal_char": ",", "required": True, "maximum": 1.5},
     "boolean": {"type": "boolean"},
     "boolean required": {"type": "boolean", "required": True},
     "date": {"type": "date"},
@@ -156,6 +159,7 @@ WORDS = """
 1.234 12.345 123.456 123.457 1234.567 1.2345 1..234 .234 1.234, 1.234,5 1.234.567,89 12.345.678,9
 1,5 ,5 1234,5 1,234 1,234.5 1,234,567 1.000.000,50 1,000,000.51 -1,235 1234.567,8 1,234.567 1,2,345
 1'234 1_234 1,234e5 12,345,678.9
+1e2 1e4 1.5e-3 -1.5e0 -1.51 1E3 1.0001e3 1e+99 1e309 1e-400 5e-324 1,5e0 1,6 15e-1 1e0999 e5 1e 0e0
 true TRUE t yes ye\u017f fal\u017fe no on off y n
 2024-02-29 2023-02-29 1900-02-29 2000-02-29 2024-02-30 2024-04-31 2024-13-01 2024-00-01 2024-01-00
 2024-01-32 0000-01-01 0001-01-01 9999-12-31 10000-01-01 -2024-01-01 2024-1-1 24-01-01 20240101
@@ -265,6 +269,7 @@ def test_bounds_are_the_same_in_both_lanes(
             {"type": "date", "format": ["DD/MM/YYYY", "YYYYMMDD"], "minimum": "01/01/2000"},
             ["31/12/2024", "20240229"],
         ),
+        ({"type": "float", "minimum": -90, "maximum": 90}, ["-6.08168983451", "45.391998291E0"]),
         ({"type": "integer", "minimum": 0, "null_values": ["-9999"]}, [" -9999", "7", ""]),
         ({"pattern": "[a-z]+", "null_values": ["N/A", "\\N"]}, ["N/A", "a", "\\N\t"]),
     ],
