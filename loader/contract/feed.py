@@ -58,7 +58,6 @@ _FOR_COLUMNS: dict[str, tuple[Kind, ...]] = {
     "decimal_char": ("decimal", "float"),
     "group_char": ("integer", "decimal"),
 }
-_COMPARABLE = ("integer", "decimal", "date", "timestamp")
 # Codecs of text that are no encodings of files.
 _NO_ENCODINGS = ("idna", "punycode", "unicode-escape", "raw-unicode-escape")
 # `config.meta.feed`, of how a file is written.
