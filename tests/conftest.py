@@ -149,7 +149,7 @@ def project_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def copy_files(project: Path, folder: Path) -> None:
     """Copies a project with what dbt remembers of it, which is older than the copies otherwise."""
-    shutil.copytree(project, folder)
+    shutil.copytree(project, folder, dirs_exist_ok=True)
     for parsed in folder.glob("target/**/partial_parse.msgpack"):
         parsed.touch()
 

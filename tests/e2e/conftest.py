@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+from conftest import copy_files
 from e2e.engines import RedshiftTables, Tables
 from rig.fixtures import pytest_configure
 
 from loader.errors import WarehouseTransient
 from loader.warehouse.connection import Warehouse
 
+if TYPE_CHECKING:
+    from redshift.cluster import Cluster
+
 __all__ = ["pytest_configure"]
+
+BeginWith = Callable[[Callable[[], object]], None]
 
 
 @pytest.fixture
@@ -77,3 +85,45 @@ def feed_folder(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     monkeypatch.setenv("CTI_INDICATORS_LOCATION", "feed/*.csv*")
     return folder
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Path]]:
+    """Projects that a module's tests begin with, by the name under which a rig keeps its tables."""
+    projects = dict[str, Path]()
+    yield projects
+    for project in projects.values():
+        shutil.rmtree(project)
+
+
+@pytest.fixture
+def begin_with(
+    project: Path,
+    target: str,
+    kept: dict[str, Path],
+    tmp_path_factory: pytest.TempPathFactory,
+    request: pytest.FixtureRequest,
+) -> BeginWith:
+    """Makes what several tests of a module begin with: the first makes it, the others get copies.
+
+    What is made is the project's folder and its warehouse.
+    """
+    cluster: Cluster | None = request.getfixturevalue("cluster") if target == "redshift" else None
+
+    def begin(make: Callable[[], object]) -> None:
+        name = f"kept_{request.module.__name__.rpartition('.')[2]}_{target}"
+        if cluster is not None and cluster.rig is None:
+            make()  # a cluster copies no database
+        elif name in kept:
+            copy_files(kept[name], project)
+            if cluster is not None:
+                cluster.put_back(name)
+        else:
+            make()
+            folder = tmp_path_factory.mktemp("kept") / "project"
+            copy_files(project, folder)
+            if cluster is not None:
+                cluster.keep(name)
+            kept[name] = folder
+
+    return begin

@@ -23,7 +23,7 @@ from loader.warehouse.project import Project
 
 if TYPE_CHECKING:
     from conftest import Loader
-    from e2e.conftest import Dbt
+    from e2e.conftest import BeginWith, Dbt
     from e2e.engines import Tables
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -66,14 +66,18 @@ def ledger(tables: Tables) -> list[tuple[Any, ...]]:
 
 
 @pytest.fixture
-def loads(loader: Loader, project: Path, feed_folder: Path) -> Path:
+def loads(loader: Loader, project: Path, feed_folder: Path, begin_with: BeginWith) -> Path:
     """Two loads, the first with rejected records; the folder of the feed."""
-    contract = project / "models/staging/cti/_cti__sources.yml"
-    contract.write_text(contract.read_text().replace("max_fraction: 0.01", "max_fraction: 0.5"))
-    write(feed_folder, "a", "one", "two", "both", refused=2)
-    loader("load")
-    write(feed_folder, "b", "three", "both")
-    loader("load")
+
+    def make() -> None:
+        contract = project / "models/staging/cti/_cti__sources.yml"
+        contract.write_text(contract.read_text().replace("max_fraction: 0.01", "max_fraction: 0.5"))
+        write(feed_folder, "a", "one", "two", "both", refused=2)
+        loader("load")
+        write(feed_folder, "b", "three", "both")
+        loader("load")
+
+    begin_with(make)
     return feed_folder
 
 

@@ -10,7 +10,7 @@ from e2e.engines import on_both_engines
 
 if TYPE_CHECKING:
     from conftest import Loader
-    from e2e.conftest import Dbt
+    from e2e.conftest import BeginWith, Dbt
     from e2e.engines import Tables
 
 HEADER = "indicator,indicator_type,source,confidence,first_seen\n"
@@ -36,11 +36,15 @@ def mart(tables: Tables, column: str) -> list[str]:
 
 
 @pytest.fixture
-def built(loader: Loader, feed_folder: Path) -> Path:
+def built(loader: Loader, feed_folder: Path, begin_with: BeginWith) -> Path:
     """A warehouse in which a file was loaded and built; the folder of the feed."""
-    lines = ["a.example/A,link,Source,1,2026-01-01\n", "b.example,domain,Other,2,2026-01-02\n"]
-    (feed_folder / "a.csv").write_text(HEADER + "".join(lines))
-    assert REBUILT not in loader("run").stdout
+
+    def make() -> None:
+        lines = ["a.example/A,link,Source,1,2026-01-01\n", "b.example,domain,Other,2,2026-01-02\n"]
+        (feed_folder / "a.csv").write_text(HEADER + "".join(lines))
+        assert REBUILT not in loader("run").stdout
+
+    begin_with(make)
     return feed_folder
 
 

@@ -6,20 +6,21 @@ import csv
 import io
 import json
 import os
-import subprocess
-import sys
+import signal
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from e2e.engines import on_both_engines
+from faults.steps import ADD_QUERY, Step, end_at
+from redshift.commands import Commands, warm_up
 
 if TYPE_CHECKING:
     from conftest import Loader
-    from e2e.conftest import Dbt
+    from e2e.conftest import BeginWith, Dbt
     from e2e.engines import Tables
 
-ROOT = Path(__file__).resolve().parents[2]
 HEADER = "indicator,indicator_type,source,confidence,first_seen\n"
 # From a warehouse of today to what an earlier version would have made of the same loads.
 OLDER = (
@@ -77,18 +78,24 @@ def staged(tables: Tables) -> list[tuple[Any, ...]]:
 
 
 @pytest.fixture
-def older(loader: Loader, tables: Tables, project: Path, feed_folder: Path) -> Path:
+def older(
+    loader: Loader, tables: Tables, project: Path, feed_folder: Path, begin_with: BeginWith
+) -> Path:
     """Three loads of an earlier version: of two files, of one, and a replay; the feed's folder."""
-    contract = project / "models/staging/cti/_cti__sources.yml"
-    contract.write_text(contract.read_text().replace("max_fraction: 0.01", "max_fraction: 0.5"))
-    write(feed_folder, "a", "one", "both", rejected=1)
-    write(feed_folder, "b", "two", "both", rejected=2)
-    loader("load")
-    write(feed_folder, "c", "three")
-    loader("load")
-    replay(loader, 1)
-    for statement in OLDER:
-        tables.rows(statement)
+
+    def make() -> None:
+        contract = project / "models/staging/cti/_cti__sources.yml"
+        contract.write_text(contract.read_text().replace("max_fraction: 0.01", "max_fraction: 0.5"))
+        write(feed_folder, "a", "one", "both", rejected=1)
+        write(feed_folder, "b", "two", "both", rejected=2)
+        loader("load")
+        write(feed_folder, "c", "three")
+        loader("load")
+        replay(loader, 1)
+        for statement in OLDER:
+            tables.rows(statement)
+
+    begin_with(make)
     assert ledger(tables) == [
         *((1, "feed/a.csv", "loaded"), (1, "feed/b.csv", "loaded"), (2, "feed/c.csv", "loaded")),
         (3, "feed/b.csv", "replayed"),
@@ -239,42 +246,26 @@ def test_a_build_alters_it_too(loader: Loader, dbt: Dbt, tables: Tables, older: 
 
 @pytest.mark.slow
 @on_both_engines
-@pytest.mark.parametrize("killed_in", ["load", "build"])
-@pytest.mark.parametrize("after", ["add column batch_id", "add column file_time", "set batch_id"])
 def test_a_kill_between_two_statements_does_no_harm(
-    loader: Loader, tables: Tables, project: Path, older: Path, killed_in: str, after: str
+    loader: Loader, tables: Tables, project: Path, older: Path, tmp_path: Path
 ) -> None:
     before = state(tables)
     write(older, "d", "four")
-    # GIVEN a load or a build that the kernel ends after one of the statements
-    program = {
-        "load": "from loader.cli.main import main\nmain()\n",
-        "build": "from dbt.cli.main import cli\ncli()\n",
-    }[killed_in]
-    code = (
-        "import os, sys\n"
-        "from dbt.adapters.sql.connections import SQLConnectionManager\n"
-        "add_query = SQLConnectionManager.add_query\n"
-        "def killed(self, sql, *arguments, **options):\n"
-        "    result = add_query(self, sql, *arguments, **options)\n"
-        f"    if {after!r} in sql:\n"
-        "        os.kill(os.getpid(), 9)\n"
-        "    return result\n"
-        "SQLConnectionManager.add_query = killed\n" + program
-    )
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    arguments = {"load": ["load"], "build": ["run", "--select", "stg_cti__indicators"]}[killed_in]
-    ended = subprocess.run(
-        [sys.executable, "-c", code, *arguments],
-        cwd=project,
-        env=environment,
-        timeout=120,
-        check=False,
-        capture_output=True,
-    )
-    assert ended.returncode == -9, (ended.stdout, ended.stderr)
-    # THEN nothing has changed, and the next load makes up for it
-    assert state(tables) == before
+    warm_up(project, tmp_path / "warm")
+    commands = Commands(tmp_path / "commands")
+    load, build = ("loader", "load"), ("dbt", "run", "--select", "stg_cti__indicators")
+    for program, *arguments in (load, build):
+        for after in ALTERED:
+            # GIVEN a load or a build that the kernel ends after one of the statements
+            moment = Step(after, ADD_QUERY, "after", matching=after)
+            kill = partial(end_at, moment, signal.SIGKILL)
+            killed = commands.start(program, arguments, dict(os.environ), project, prepare=kill)
+            outcome = killed.wait()
+            assert outcome.code == -signal.SIGKILL, outcome.text
+            # THEN nothing has changed
+            assert state(tables) == before, (program, after)
+    commands.close()
+    # AND the next load makes up for it
     assert "load 4: 1 files" in loader("load").stdout
     assert tables.rows(
         "select count(*) from raw._loaded_files where batch_id is null or file_time is null"

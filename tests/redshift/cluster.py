@@ -232,6 +232,18 @@ class Cluster:
             cursor.execute(f"{TEST_MARK}drop schema if exists {schema} cascade")
         connection.close()
 
+    def keep(self, name: str) -> None:
+        """Keep a copy of the database under a name, to be put back; only the rig can."""
+        assert self.rig is not None
+        self.rig.copy_database(self.database, name)
+
+    def put_back(self, name: str) -> None:
+        """Make the database what it was when it was kept."""
+        assert self.rig is not None
+        self.rig.calm()
+        self.rig.drop_database(self.database)
+        self.rig.copy_database(name, self.database)
+
     def connect(self) -> Any:
         """A connection of redshift-connector over verified TLS."""
         with pytest.MonkeyPatch.context() as patch:

@@ -92,14 +92,21 @@ def prepare_template(postgres: Postgres, user: str) -> None:
         backend.close()
 
 
-def create_database(postgres: Postgres, name: str, owner: str) -> None:
-    """Create an empty database. Raises RigError for a name that would need quoting."""
+def create_database(postgres: Postgres, name: str, owner: str, template: str = TEMPLATE) -> None:
+    """Create an empty database, or a copy of another one, whose sessions are ended.
+
+    Raises RigError for a name that would need quoting.
+    """
     if not _NAME.fullmatch(name):
         raise RigError(f"database name {name!r}: use small letters, digits and underscores")
     backend = postgres.connect("postgres")
     try:
+        # PostgreSQL copies no database that somebody is connected to.
         backend.query(
-            f"create database {quoted(name)} owner {quoted(owner)} template {TEMPLATE}"
+            f"select pg_terminate_backend(pid) from pg_stat_activity where datname = '{template}'"
+        )
+        backend.query(
+            f"create database {quoted(name)} owner {quoted(owner)} template {quoted(template)}"
             " strategy file_copy"
         )
     finally:

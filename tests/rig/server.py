@@ -99,6 +99,10 @@ class RedshiftRig:
         """Make an empty database (some 30 ms)."""
         create_database(self._postgres, name, self.user)
 
+    def copy_database(self, source: str, name: str) -> None:
+        """Make a database with all that another has, cutting the connections to that."""
+        create_database(self._postgres, name, self.user, source)
+
     def drop_database(self, name: str) -> None:
         """Drop a database, cutting the connections to it."""
         drop_database(self._postgres, name)
