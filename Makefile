@@ -16,7 +16,7 @@ test: .venv/dev profiles.yml ## Set up, then test every promise on DuckDB and th
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" --ignore tests/rig
 
 test-slow: .venv/dev profiles.yml ## Run the other tests: all that needs Redshift, kills and faults, the commands of the pages
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m slow
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m slow
 
 test-rig: .venv/dev profiles.yml ## Test the local stand-in for Redshift, after a change to it
 	$(BIN)/python -m pytest -n 2 --dist loadfile tests/rig

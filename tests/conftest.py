@@ -23,6 +23,8 @@ from loader.warehouse.project import Project
 if TYPE_CHECKING:
     from redshift.cluster import Cluster
     from types_boto3_s3 import S3Client
+    from xdist.remote import Producer
+    from xdist.scheduler import LoadFileScheduling
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT_FILES = ("dbt_project.yml", "macros", "models", "samples", "seeds", "tests/dbt")
@@ -41,6 +43,28 @@ signal.signal(signal.SIGHUP, signal.SIG_DFL)
 def pytest_configure(config: pytest.Config) -> None:
     """dbt opens its log file anew for each command and leaves the old one to the collector."""
     config.addinivalue_line("filterwarnings", r"ignore:unclosed file .*dbt\.log:ResourceWarning")
+
+
+# Files whose tests go to one process, since they share what takes long to make: everything that
+# people do on Redshift and on DuckDB; the rig with a warehouse to break.
+_TOGETHER = {
+    "tests/redshift/test_whole_run.py": "tests/redshift/test_parity.py",
+    "tests/faults/test_concurrency.py": "tests/faults/test_warehouse.py",
+    "tests/faults/test_s3_redshift.py": "tests/faults/test_warehouse.py",
+}
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling | None:
+    """With `--dist loadfile` gives a process a file, or files that belong together."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class Together(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = super()._split_scope(nodeid)
+            return _TOGETHER.get(file, file)
+
+    return Together(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 @pytest.fixture(scope="session", autouse=True)
