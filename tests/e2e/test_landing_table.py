@@ -148,8 +148,14 @@ def test_a_replay_is_a_load(loader: Loader, orders: Path, tables: Tables) -> Non
 RENAMED = SOURCES.replace("name: shop", "name: store")
 
 
-@on_both_engines
-@pytest.mark.parametrize("mode", ["append", "replace"])
+@pytest.mark.parametrize(
+    ("target", "mode"),
+    [
+        *(("duckdb", "append"), ("duckdb", "replace")),
+        pytest.param("redshift", "replace", marks=pytest.mark.slow),
+    ],
+    indirect=["target"],
+)
 def test_a_renamed_source(loader: Loader, orders: Path, tables: Tables, mode: str) -> None:
     # GIVEN a loaded feed with a rejected record
     path = orders.parent / "models/staging/shop/_shop__sources.yml"

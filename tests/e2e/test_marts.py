@@ -316,16 +316,19 @@ def test_a_mistake_in_a_mart_is_refused_by_name(
 
 
 @on_both_engines
-@pytest.mark.parametrize(
-    ("number", "type_"), [("1" * 20, (19, 0)), ("100.0", (3, 1)), ("-1.0", (1, 1))]
-)
 def test_a_number_too_long_for_its_type_reaches_no_cast(
-    project: Path, dbt: Dbt, number: str, type_: tuple[int, int]
+    project: Path, dbt: Dbt, capfd: pytest.CaptureFixture[str]
 ) -> None:
     # An engine that rounds, cuts or overflows would make another number of it.
-    (project / "models/marts/number.sql").write_text(
-        "{{ config(materialized='table') }}\n"
-        f"""select {{{{ clean_decimal("'{number}'", {type_[0]}, {type_[1]}) }}}} as n"""
-    )
-    with pytest.raises(AssertionError, match="not a decimal"):
-        dbt("run", "--select", "number")
+    numbers = {"a": ("1" * 20, 19, 0), "b": ("100.0", 3, 1), "c": ("-1.0", 1, 1)}
+    for name, (number, precision, scale) in numbers.items():
+        (project / f"models/marts/number_{name}.sql").write_text(
+            "{{ config(materialized='table') }}\n"
+            f"""select {{{{ clean_decimal("'{number}'", {precision}, {scale}) }}}} as n"""
+        )
+    # THEN dbt says so of each
+    with pytest.raises(AssertionError):
+        dbt("run", "--select", *(f"number_{name}" for name in numbers))
+    printed = capfd.readouterr().out
+    for number, precision, scale in numbers.values():
+        assert f'"not a decimal({precision}, {scale}): {number}"' in printed

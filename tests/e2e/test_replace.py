@@ -79,7 +79,6 @@ def test_the_landing_table_follows_the_files(
     tables.assert_landed([(3, current(replacing))])
 
 
-@on_both_engines
 def test_a_bad_file_leaves_the_old_ones_in_place(
     loader: Loader, replacing: Path, tables: Tables
 ) -> None:

@@ -109,7 +109,6 @@ def test_a_load_is_gone_without_a_trace_but_in_the_ledger(
 
 
 @pytest.mark.slow
-@on_both_engines
 def test_its_files_come_again_only_if_asked_for(
     loader: Loader, tables: Tables, loads: Path
 ) -> None:
@@ -232,7 +231,6 @@ def test_nothing_loaded_yet(loader: Loader, project: Path) -> None:
 
 
 @pytest.mark.slow
-@on_both_engines
 def test_what_replaces_is_not_taken_back(
     loader: Loader, tables: Tables, project: Path, loads: Path
 ) -> None:

@@ -102,7 +102,6 @@ def test_every_version_and_its_replays_go_and_other_files_stay(
 
 
 @pytest.mark.slow
-@on_both_engines
 def test_what_cannot_be_done_is_said(
     loader: Loader, tables: Tables, project: Path, batch: Path
 ) -> None:

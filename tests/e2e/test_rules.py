@@ -107,7 +107,6 @@ def test_a_rule_that_changes_rebuilds_the_mart(
     assert mart(tables, column) == expected
 
 
-@on_both_engines
 @pytest.mark.slow
 def test_a_comment_a_blank_and_a_description_change_nothing(
     loader: Loader, project: Path, built: Path, tables: Tables
