@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -23,8 +23,6 @@ from loader.warehouse.project import Project
 if TYPE_CHECKING:
     from redshift.cluster import Cluster
     from types_boto3_s3 import S3Client
-    from xdist.remote import Producer
-    from xdist.scheduler import LoadFileScheduling
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT_FILES = ("dbt_project.yml", "macros", "models", "samples", "seeds", "tests/dbt")
@@ -55,16 +53,17 @@ _TOGETHER = {
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling | None:
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """With `--dist loadfile` gives a process a file, or files that belong together."""
-    from xdist.scheduler import LoadFileScheduling
+    from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]
 
-    class Together(LoadFileScheduling):
-        def _split_scope(self, nodeid: str) -> str:
-            file = super()._split_scope(nodeid)
-            return _TOGETHER.get(file, file)
-
-    return Together(config, log) if config.getvalue("dist") == "loadfile" else None
+    assert all((ROOT / file).exists() for file in (*_TOGETHER, *_TOGETHER.values()))
+    if config.getvalue("dist") != "loadfile":
+        return None
+    scheduler = LoadFileScheduling(config, log)
+    file_of = scheduler._split_scope
+    scheduler._split_scope = lambda test: _TOGETHER.get(file_of(test), file_of(test))
+    return scheduler
 
 
 @pytest.fixture(scope="session", autouse=True)

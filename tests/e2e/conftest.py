@@ -23,6 +23,20 @@ __all__ = ["pytest_configure"]
 BeginWith = Callable[[Callable[[], object]], None]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def no_artifacts() -> Iterator[None]:
+    """Has dbt write no artifacts, which takes longer than many a test; who reads them asks."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DBT_WRITE_JSON", "false")
+        yield
+
+
+@pytest.fixture
+def artifacts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Has dbt write its artifacts, as it does for people."""
+    monkeypatch.delenv("DBT_WRITE_JSON")
+
+
 @pytest.fixture
 def tables(project: Path, target: str, request: pytest.FixtureRequest) -> Tables:
     """The project's warehouse."""

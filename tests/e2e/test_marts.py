@@ -105,6 +105,7 @@ def test_the_mart_is_short() -> None:
     assert len([line for line in MART.splitlines() if line.strip()]) < 20
 
 
+@pytest.mark.usefixtures("artifacts")
 @on_both_engines
 def test_a_key_with_a_null_that_new_rows_touch_is_compared(
     loader: Loader, dbt: Dbt, project: Path, stalls: Path, tables: Tables

@@ -125,7 +125,8 @@ def run(clone: Path, command: str) -> subprocess.CompletedProcess[str]:
         "PATH": f"{clone / '.venv/bin'}{os.pathsep}{os.environ['PATH']}",
         "COLUMNS": "200",
     }
-    environment.pop("PYTHONPATH", None)
+    for name in ("PYTHONPATH", "DBT_WRITE_JSON"):
+        environment.pop(name, None)
     return subprocess.run(
         ["/bin/sh", "-c", command],
         cwd=clone,

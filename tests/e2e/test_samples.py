@@ -65,6 +65,7 @@ def unit_tests_of_the_last_build() -> list[str]:
     return [each["unique_id"] for each in results if each["unique_id"].startswith("unit_test.")]
 
 
+@pytest.mark.usefixtures("artifacts")
 @on_both_engines
 def test_the_models_unit_tests_are_run_by_dbt_and_not_by_the_loader(
     loader: Loader, tables: Tables, dbt: Dbt
