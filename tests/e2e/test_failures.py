@@ -54,7 +54,7 @@ def good(feed_folder: Path) -> Path:
     [
         ("x.csv", b"\n", "the file is empty"),
         ("x.csv", b"a,b\n1,2\n", "the header does not fit the contract"),
-        ("x.csv", b"\xff\xfe\x00i", "save it as UTF-8"),
+        ("x.csv", b"\xff\xfe\x00i", "say `encoding: utf-16`"),
         ("x.csv.gz", gzip.compress(b""), "the file is empty"),
         (
             "x.csv.gz",

@@ -137,7 +137,8 @@ def test_validate_prints_one_object_a_file(loader: Loader, files: Path) -> None:
     names = ["good.csv", "bad.csv", "none.csv", "empty.csv", "wrong.csv"]
     result = loader("validate", "--json", *(files / name for name in names), code=1)
     objects = [json.loads(line) for line in result.stdout.splitlines()]
-    assert [list(o) for o in objects] == [["file", "read", "accepted", "rejected", "refused"]] * 5
+    keys = ["file", "read", "accepted", "rejected", "skipped", "refused"]
+    assert [list(o) for o in objects] == [keys] * 5
     assert [o["file"] for o in objects] == [str(files / name) for name in names]
     assert [(o["read"], o["accepted"], o["rejected"]) for o in objects] == [
         (3, 3, 0),
