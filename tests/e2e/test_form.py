@@ -85,6 +85,7 @@ def test_what_the_contract_says_of_a_file_holds_to_the_quarantine_and_back(
     loader("check", *of_feed)
 
 
+@pytest.mark.slow
 def test_a_large_clean_file_is_read_as_it_lands(
     loader: Loader, files: Path, tables: Tables, monkeypatch: pytest.MonkeyPatch
 ) -> None:

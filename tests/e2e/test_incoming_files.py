@@ -103,6 +103,7 @@ def test_what_is_no_data_is_left_out_and_told(
     assert tables.count("raw.indicators") == 3
 
 
+@pytest.mark.slow
 def test_the_contract_says_what_else_is_left_out(
     loader: Loader, project: Path, feed_folder: Path, tables: Tables
 ) -> None:
@@ -146,6 +147,7 @@ def test_a_file_that_is_something_else_is_named(
     tables.assert_nothing_loaded()
 
 
+@pytest.mark.slow
 def test_a_zip_archive_of_several_files_is_named(loader: Loader, feed_folder: Path) -> None:
     (feed_folder / "x.csv").write_bytes(zipped("a.csv", "b.csv", data=text("x")))
     refused = "feed/x.csv: refused: the zip archive holds 2 files; pack each alone"

@@ -153,6 +153,7 @@ def test_numbers_are_read_by_the_contracts_signs(
     assert raw == {*levels, None}
 
 
+@pytest.mark.slow
 @on_both_engines
 def test_each_of_several_forms_is_read(
     loader: Loader, dbt: Dbt, readings: Path, tables: Tables
@@ -183,6 +184,7 @@ def test_each_of_several_forms_is_read(
         assert found[f"m{number}"] == (None, datetime.fromisoformat(moment))
 
 
+@pytest.mark.slow
 @on_both_engines
 @pytest.mark.parametrize(
     ("column", "text"),
@@ -203,6 +205,7 @@ def test_a_number_of_former_signs_stops_the_build(
         tables.rows(query)
 
 
+@pytest.mark.slow
 @on_both_engines
 def test_a_marker_that_is_added_rebuilds_the_mart(
     loader: Loader, project: Path, feed_folder: Path, tables: Tables
