@@ -121,10 +121,10 @@ BLOCK = b"""\
         ),
         (
             {"columns": {"blank": "ignore", "short": "null"}, "comment": "#"},
-            b'#x\nseen,address,note\r\n2026-01-01,a\r\n#y\n2026-01-02,"b,",n,\n2026-01-03,c,n\n'
+            b'#x\nseen,address,note\r\n2026-01-01,a\r\n#y\n2026-01-08,h\n2026-01-02,"b,",n,\n2026-01-03,c,n\n'
             b'2026-01-04,d,n,,\n2026-01-05,e",\n2026-01-06,"f\n,"\n2026-01-07,g',
-            b'2026-01-01,a,\n2026-01-02,"b,",n\n2026-01-03,c,n\n2026-01-06,"f\n,",\n2026-01-07,g,\n',
-            {"comment": 2, "columns.short": 3},
+            b'2026-01-01,a,\n2026-01-08,h,\n2026-01-02,"b,",n\n2026-01-03,c,n\n2026-01-06,"f\n,",\n2026-01-07,g,\n',
+            {"comment": 2, "columns.short": 4},
         ),
         (
             {"comment": "#"},
