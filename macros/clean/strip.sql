@@ -28,12 +28,12 @@
 {% macro duckdb__strip(column) %}
     {#- Not trim(text, characters), which takes several times as long: it reads its characters anew for
         every row. -#}
-    {%- set blank = cti.duckdb_blank() -%}
+    {%- set blank = cti.duckdb__blank() -%}
     {{ return("regexp_replace(" ~ column ~ ", '^" ~ blank ~ "+|" ~ blank ~ "+$', '', 'g')") }}
 {% endmacro %}
 
 
-{% macro duckdb_blank() %}
+{% macro duckdb__blank() %}
     {{ return(
         '[\\x{9}-\\x{d}\\x{1c}-\\x{20}\\x{85}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}'
         '\\x{2028}\\x{2029}\\x{202f}\\x{205f}\\x{3000}]'

@@ -107,7 +107,7 @@
     {%- for marker in markers -%}
         {%- do words.append(modules.re.escape(marker)) -%}
     {%- endfor -%}
-    {%- set blanks = cti.duckdb_blank() ~ '*' -%}
+    {%- set blanks = cti.duckdb__blank() ~ '*' -%}
     {%- set pattern = text_literal('^' ~ blanks ~ '(?:' ~ words | join('|') ~ ')' ~ blanks ~ '$') -%}
     {{ return('nullif(regexp_replace(' ~ text ~ ', ' ~ pattern ~ ", ''), '')") }}
 {% endmacro %}
