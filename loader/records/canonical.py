@@ -1,8 +1,9 @@
 """Turns a file as its contract describes it into canonical text: UTF-8 that begins with one header.
 
 The strict reader, the engine and COPY read canonical text as they read a file that is written so.
-Only whole lines are taken out, and only where a record would begin, so no record is changed. Where
-which line of the text was in the file is kept beside it.
+Whole lines are taken out, and only where a record would begin, so no record loses text. What a
+contract allows at the end of a record is made good there: a delimiter too many, or fields that are
+missing. Which line of the file each line of the text was is kept beside it.
 """
 
 import codecs
@@ -145,7 +146,7 @@ def _as_utf8(file: BinaryIO, encoding: str) -> Iterator[bytes]:
 
 @dataclass
 class _Writer:
-    """Writes one text. line: how many lines were read, and written: how many were written."""
+    """Writes one text, and counts the lines that are skipped, with where the others came from."""
 
     form: Form
     dialect: Dialect
