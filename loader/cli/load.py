@@ -164,8 +164,8 @@ def _build(settings: Settings, feed: Feed, done: dict[str, Any], told: str, star
             output.say(
                 "loads that a run has counted before were not counted again; `check` counts all"
             )
-        # What was left out has been said.
-        summed = {name: value for name, value in done.items() if name != "files_excluded"}
+        # What was left out or skipped, by reason, has been said.
+        summed = {name: value for name, value in done.items() if not isinstance(value, dict)}
         cells = [(n.replace("_", " "), "none" if v is None else v) for n, v in summed.items()]
         output.print_table("", ("summary", ""), cells)
     problems = [f"{len(failures)} tests of the tables failed"] if failures else []
