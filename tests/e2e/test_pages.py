@@ -185,6 +185,8 @@ def test_the_commands_of_a_page_work_as_printed(
             printed = ended.stdout + ended.stderr
             assert ended.returncode == 0, f"$ {step.text}\n{printed}"
             assert missing(step.output, printed) == [], f"$ {step.text}\n{printed}"
+            # Python's own spelling of a value is no word for people.
+            assert not re.search(r"Counter\(|\bNone\b", printed), printed
 
 
 # what the pages say of the project
