@@ -134,7 +134,11 @@ def test_the_contract_says_what_else_is_left_out(
         ("x.csv", b'[{"indicator": "a.example"}]\n', "JSON"),
         ("x.csv", b"PAR1" + bytes(600) + b"PAR1", "a Parquet file"),
         ("x.csv.gz", gzip.compress(gzip.compress(text("x"), mtime=0), mtime=0), "a gzip archive"),
-        ("x.csv.gz", gzip.compress(b"x.csv".ljust(257, b"\0") + b"ustar\0" + bytes(249), mtime=0), "a tar"),
+        (
+            "x.csv.gz",
+            gzip.compress(b"x.csv".ljust(257, b"\0") + b"ustar\0" + bytes(249), mtime=0),
+            "a tar",
+        ),
     ],
 )
 def test_a_file_that_is_something_else_is_named(
