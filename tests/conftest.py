@@ -232,5 +232,5 @@ def loader() -> Loader:
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:
-    """No archive in a test's name: it may hold the time, and all processes must collect the same."""
+    """Names no test by an archive: it may hold the time, and all processes collect the same."""
     return "archive" if isinstance(val, bytes) and val[:2] in (b"PK", b"\x1f\x8b") else None
