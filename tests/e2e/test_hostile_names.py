@@ -130,7 +130,7 @@ def test_keys_in_s3_only_appear(
 ) -> None:
     # A key is no path: what looks like a way out of a folder is a part of its name.
     monkeypatch.setenv("CTI_INDICATORS_LOCATION", lake.uri("raw/*.csv"))
-    names = [*NAMES, "..%2f..%2fup", "~/ssh/x"]
+    names = [*NAMES, "x..%2f..%2fup", "~/ssh/x"]
     for name in names:
         lake.put(f"raw/{name}.csv", content(name).encode())
     around = sorted(path.name for path in lenient.parent.iterdir())
