@@ -8,7 +8,8 @@ from typing import Any
 
 import yaml
 
-from loader.contract.feed import COLUMN_KEYS, FeedOptions
+from loader.contract.column import COLUMN_KEYS
+from loader.contract.options import FeedOptions
 from loader.errors import ConfigError
 
 # dbt's own choice, so that a scalar has the type here that it has there.

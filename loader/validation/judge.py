@@ -10,7 +10,8 @@ from unicodedata import is_normalized
 from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from loader.contract.feed import Column, Feed
+from loader.contract.column import Column
+from loader.contract.feed import Feed
 from loader.contract.text import simple_lower
 from loader.records.faults import Fault
 from loader.validation import rules

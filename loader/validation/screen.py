@@ -10,7 +10,7 @@ from contextlib import suppress
 from datetime import date, timedelta
 from decimal import Decimal
 
-from loader.contract.feed import Column
+from loader.contract.column import Column
 from loader.contract.text import BOOLEAN_WORDS, STRIP_CHARACTERS, format_pattern
 from loader.records.engine import identifier, literal
 

@@ -260,7 +260,8 @@ def test_every_variable_that_is_read_is_in_the_settings() -> None:
 
 
 def test_every_key_of_the_contract_is_explained() -> None:
-    from loader.contract.feed import COLUMN_KEYS, FeedOptions
+    from loader.contract.column import COLUMN_KEYS
+    from loader.contract.options import FeedOptions
 
     for key in (*FeedOptions.model_fields, *COLUMN_KEYS):
         assert re.search(rf"^\| .*`{key}[`.]", PAGES["docs/contract.md"], re.MULTILINE), key

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from loader.contract.feed import Column
+from loader.contract.column import Column
 from loader.contract.text import STRIP_CHARACTERS, simple_lower
 from redshift.lab import measurements_feed
 from redshift.site import plain

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from loader.contract.feed import Feed, Rejects, parse_feed
+from loader.contract.feed import Feed, parse_feed
+from loader.contract.options import Rejects
 from loader.errors import ConfigError
 from loader.warehouse.project import Project
 

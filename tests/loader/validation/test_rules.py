@@ -7,7 +7,7 @@ from typing import get_args
 
 import pytest
 
-from loader.contract.feed import Column
+from loader.contract.column import Column
 from loader.records import faults
 from loader.records.faults import Rule
 from loader.validation import rules
