@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-slow test-rig test-arrangements test-fuzz test-large test-faults test-redshift test-airflow test-deploy test-demo redshift-local bench lint format lock clean
+.PHONY: help setup run test test-slow test-nightly test-rig test-arrangements test-fuzz test-large test-faults test-redshift test-airflow test-deploy test-demo redshift-local bench lint format lock clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -13,10 +13,13 @@ run: .venv/runtime profiles.yml ## Set up, then load the new files and build and
 	@$(BIN)/python -m loader run
 
 test: .venv/dev profiles.yml ## Set up, then test every promise on DuckDB and the main path on Redshift, in 5 minutes
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" --ignore tests/rig
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not nightly" --ignore tests/rig
 
 test-slow: .venv/dev profiles.yml ## Run the other tests: all that needs Redshift, kills and faults, the commands of the pages
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m slow
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "slow and not nightly"
+
+test-nightly: .venv/dev profiles.yml ## Run variations of the slow tests, before a release
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m nightly
 
 test-rig: .venv/dev profiles.yml ## Test the local stand-in for Redshift, after a change to it
 	$(BIN)/python -m pytest -n 2 --dist loadfile tests/rig

@@ -24,7 +24,9 @@ _SHRINK_SECONDS = 90.0
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", range(_CASES))
+@pytest.mark.parametrize(
+    "number", [0, *(pytest.param(n, marks=pytest.mark.nightly) for n in range(1, _CASES))]
+)
 def test_the_same_files_are_the_same_marts(duckdb_site: Site, number: int) -> None:
     _holds(duckdb_site, number)
 

@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 
 _REDSHIFT = pytest.param("redshift", marks=pytest.mark.slow)
 on_both_engines = pytest.mark.parametrize("target", ["duckdb", _REDSHIFT], indirect=True)
+# For those that are too long for `make test` on DuckDB too: `make test-slow` runs them on the rig,
+# and both engines run the same macros.
+slowly_on_both_engines = pytest.mark.parametrize(
+    "target", [pytest.param("duckdb", marks=pytest.mark.nightly), _REDSHIFT], indirect=True
+)
 # For the few that show the main path of the project: `make test` runs them on the rig as well.
 quickly_on_both_engines = pytest.mark.parametrize("target", ["duckdb", "redshift"], indirect=True)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from e2e.engines import on_both_engines
+from e2e.engines import slowly_on_both_engines
 
 if TYPE_CHECKING:
     from conftest import Loader
@@ -83,8 +83,7 @@ def staged(tables: Tables) -> list[tuple[Any, ...]]:
     return sorted((name, number, file, str(time)) for name, number, file, time in rows)
 
 
-@on_both_engines
-@pytest.mark.slow
+@slowly_on_both_engines
 def test_each_record_has_its_files_time_and_its_own_number(
     loader: Loader, tables: Tables, dated: Path
 ) -> None:
@@ -135,8 +134,7 @@ def test_a_name_without_a_date_is_refused_by_name(
     assert tables.count("raw._loaded_files") == 1
 
 
-@pytest.mark.slow
-@on_both_engines
+@slowly_on_both_engines
 def test_a_contract_may_keep_the_number_from_some_day_on(
     loader: Loader, tables: Tables, project: Path, feed_folder: Path
 ) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
-from e2e.engines import on_both_engines
+from e2e.engines import on_both_engines, slowly_on_both_engines
 from e2e.meddler import Meddler
 from e2e.test_local_files import load
 
@@ -35,8 +35,7 @@ def loaded(loader: Loader, *options: str) -> dict[str, Any]:
     return report
 
 
-@on_both_engines
-@pytest.mark.slow
+@slowly_on_both_engines
 def test_what_is_new_is_found_whatever_became_of_the_others(
     loader: Loader, lake: Lake, tables: Tables, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -93,8 +92,7 @@ def test_files_that_are_gone_from_the_listing_are_not_asked_for(
     assert len(fetched) < 15
 
 
-@on_both_engines
-@pytest.mark.slow
+@slowly_on_both_engines
 def test_whatever_becomes_of_a_feed_shows_in_its_state(
     loader: Loader, project: Path, feed_folder: Path, tables: Tables
 ) -> None:

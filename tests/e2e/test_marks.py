@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from e2e.engines import RedshiftTables, on_both_engines
+from e2e.engines import RedshiftTables, on_both_engines, slowly_on_both_engines
 
 if TYPE_CHECKING:
     from conftest import Loader
@@ -90,10 +90,11 @@ def test_what_is_old_is_left_to_the_tests_of_all_history(
     ("file", "old", "new"),
     [
         ("macros/clean/clean_text.sql", "case == 'lower'", "case == 'upper'"),
-        (
+        pytest.param(
             "models/staging/cti/stg_cti__indicators.yml",
             "- not_null\n",
             '- not_null: {config: {where: "1 = 1"}}\n',
+            marks=pytest.mark.nightly,
         ),
         (ALIASES, "uri,url\n", "uri,url\nlink,url\n"),
     ],
@@ -114,11 +115,11 @@ def test_another_rule_is_tested_on_all_history(
     ("config", "confidence"),
     [
         ({"error_if": ">1", "warn_if": ">1"}, ""),
-        pytest.param({"error_if": ">1"}, "", marks=pytest.mark.slow),
-        pytest.param({"fail_calc": "count(*) // 2"}, "", marks=pytest.mark.slow),
+        pytest.param({"error_if": ">1"}, "", marks=pytest.mark.nightly),
+        pytest.param({"fail_calc": "count(*) // 2"}, "", marks=pytest.mark.nightly),
         # Stands for a condition on the clock.
         pytest.param(
-            {"where": "(select count(*) from raw.indicators) > 3"}, "4", marks=pytest.mark.slow
+            {"where": "(select count(*) from raw.indicators) > 3"}, "4", marks=pytest.mark.nightly
         ),
     ],
     ids=["thresholds", "error", "sum", "where"],
@@ -141,7 +142,7 @@ def test_what_one_row_alone_does_not_fail_is_tested_on_all_history(
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "feed", [True, pytest.param(False, marks=pytest.mark.slow)], ids=["feed", "source"]
+    "feed", [True, pytest.param(False, marks=pytest.mark.nightly)], ids=["feed", "source"]
 )
 def test_a_join_is_tested_on_all_history(
     loader: Loader, project: Path, built: Path, tables: Tables, feed: bool
@@ -179,7 +180,7 @@ def test_a_join_is_tested_on_all_history(
     assert "not_null_owned_name" in loader("run", code=1).stderr
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_a_warning_that_becomes_an_error_fails(loader: Loader, project: Path, built: Path) -> None:
     # GIVEN a row that was warned of
     model, old = "models/staging/cti/stg_cti__indicators.yml", "      - name: confidence\n"
@@ -225,7 +226,11 @@ def test_keys_that_are_made_anew_are_tested_anew(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("full", [False, True], ids=["miscounted", "full refresh"])
+@pytest.mark.parametrize(
+    "full",
+    [False, pytest.param(True, marks=pytest.mark.nightly)],
+    ids=["miscounted", "full refresh"],
+)
 def test_marks_of_the_rows_before_are_none_of_keys_that_are_made_anew(
     loader: Loader, dbt: Dbt, spoiled: None, tables: Tables, full: bool
 ) -> None:
@@ -244,7 +249,7 @@ def test_marks_of_the_rows_before_are_none_of_keys_that_are_made_anew(
     dbt("test", "--select", NOT_NULL)
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_a_mart_without_the_newest_loads_keeps_its_marks(
     loader: Loader, dbt: Dbt, built: Path
 ) -> None:
@@ -267,13 +272,15 @@ def test_a_mart_without_the_newest_loads_keeps_its_marks(
             " from analytics.indicators where indicator = 'a.example'",
         ),
         ("counts_every_key", "delete from analytics.indicators where indicator = 'c.example'"),
-        (
+        pytest.param(
             "counts_every_key",
             "update analytics.indicators set occurrences = 0 where indicator = 'c.example'",
+            marks=pytest.mark.nightly,
         ),
-        (
+        pytest.param(
             "counts_every_key",
             "update analytics.indicators set last_load_id = 2 where indicator = 'a.example'",
+            marks=pytest.mark.nightly,
         ),
     ],
     ids=["key twice", "no key", "too few", "not new"],
@@ -302,7 +309,7 @@ def test_a_warning_is_given_once_and_by_all_history(loader: Loader, built: Path)
     assert warning in loader("check", "--full").stdout
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_all_history_alone_compares_the_case_of_new_urls_with_old(
     loader: Loader, built: Path
 ) -> None:
@@ -339,7 +346,7 @@ def test_a_run_of_one_feed_says_nothing_of_another(
     assert "not_null_two_names_name" in loader("check", "--full", "-s", "names", code=1).stdout
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_a_warehouse_without_marks_is_tested_whole(
     loader: Loader, built: Path, tables: Tables
 ) -> None:
@@ -357,8 +364,7 @@ def test_a_warehouse_without_marks_is_tested_whole(
     assert NOT_NULL in loader("run", code=1).stderr
 
 
-@pytest.mark.slow
-@on_both_engines
+@slowly_on_both_engines
 def test_marks_that_stay_are_not_written(
     loader: Loader, dbt: Dbt, built: Path, tables: Tables, request: pytest.FixtureRequest
 ) -> None:

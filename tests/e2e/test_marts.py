@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from conftest import let_go_of_the_database
-from e2e.engines import on_both_engines
+from e2e.engines import on_both_engines, slowly_on_both_engines
 from e2e.meddler import Meddler
 
 from loader.jobs.rollback import Taken, roll_back
@@ -218,8 +218,7 @@ def test_a_null_in_a_key_of_new_rows_is_looked_for_in_old_ones(
         dbt("test", "--select", "unique_combination_stalls*")
 
 
-@pytest.mark.slow
-@on_both_engines
+@slowly_on_both_engines
 def test_increments_and_a_full_refresh_give_the_same(
     loader: Loader, stalls: Path, tables: Tables, dbt: Dbt
 ) -> None:
@@ -282,17 +281,21 @@ def test_urls_that_only_the_case_of_their_path_tells_apart(
     assert "WARN 1" not in loader("run").stdout
 
 
+def _nightly(*values: str) -> Any:
+    return pytest.param(*values, marks=pytest.mark.nightly)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
         ("key=['town', 'place']", "key='town'"),
-        ("columns=['rent']", "columns=[]"),
-        ("columns=['rent']", "columns=['rent'], order_by=none"),
-        ("columns=['rent']", "columns=['rent'], order_by=['last_load_id desc nulls last']"),
+        _nightly("columns=['rent']", "columns=[]"),
+        _nightly("columns=['rent']", "columns=['rent'], order_by=none"),
+        _nightly("columns=['rent']", "columns=['rent'], order_by=['last_load_id desc nulls last']"),
         ("columns=['rent']", "columns=['rent'], order_by=['rent desc']"),
         ("unique_key=['town', 'place']", "unique_key='town'"),
-        ("incremental_strategy='newest'", "incremental_strategy='merge'"),
+        _nightly("incremental_strategy='newest'", "incremental_strategy='merge'"),
         ("pre_hook=", "post_hook="),
         (
             "forget_if_miscounted(source('market', 'stalls'))",

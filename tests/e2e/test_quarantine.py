@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
-from e2e.engines import on_both_engines
+from e2e.engines import on_both_engines, slowly_on_both_engines
 from e2e.meddler import Meddler
 
 from loader.errors import ConfigError
@@ -311,8 +311,7 @@ def test_two_replays_at_once_take_a_record_once(
     assert tables.rows("select count(*) from raw._loaded_files where status = 'replayed'") == [(1,)]
 
 
-@on_both_engines
-@pytest.mark.slow
+@slowly_on_both_engines
 def test_an_empty_record_of_a_single_column_comes_back(
     loader: Loader, tables: Tables, project: Path
 ) -> None:
@@ -344,8 +343,7 @@ def test_an_empty_record_of_a_single_column_comes_back(
     ]
 
 
-@on_both_engines
-@pytest.mark.slow
+@slowly_on_both_engines
 def test_a_quarantine_is_read_piece_by_piece(
     loader: Loader, project: Path, lenient: Path, feed_folder: Path, tables: Tables
 ) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from e2e.engines import on_both_engines
+from e2e.engines import slowly_on_both_engines
 
 if TYPE_CHECKING:
     from conftest import Loader
@@ -19,8 +19,7 @@ FILE = CSV + "".join(f"{n}.example,domain,me,{n},2026-01-0{n}\n" for n in range(
 REFUSED = "a.example,domain,me,200,2026-01-01\n"
 
 
-@on_both_engines
-@pytest.mark.slow
+@slowly_on_both_engines
 def test_a_landing_schema_of_ones_own(
     loader: Loader,
     feed_folder: Path,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
-from e2e.engines import on_both_engines
+from e2e.engines import on_both_engines, slowly_on_both_engines
 from e2e.meddler import Meddler
 from faults.extent import some
 
@@ -146,8 +146,7 @@ def test_its_files_come_again_only_if_asked_for(
     assert "no such file" in loader("load", "--reload", "a.csv", code=2).stderr
 
 
-@pytest.mark.slow
-@on_both_engines
+@slowly_on_both_engines
 def test_the_newest_load_goes_and_its_number_with_it(
     loader: Loader, dbt: Dbt, tables: Tables, loads: Path
 ) -> None:
@@ -174,8 +173,7 @@ def replayed(loader: Loader) -> None:
     loader("replay", "--from", "fixed.csv", code=1)
 
 
-@pytest.mark.slow
-@on_both_engines
+@slowly_on_both_engines
 def test_a_replay_is_taken_back_into_quarantine(
     loader: Loader, tables: Tables, loads: Path
 ) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from e2e.engines import on_both_engines
+from e2e.engines import slowly_on_both_engines
 
 if TYPE_CHECKING:
     from conftest import Loader
@@ -55,8 +55,7 @@ def batch(loader: Loader, project: Path, feed_folder: Path) -> Path:
     return feed_folder
 
 
-@on_both_engines
-@pytest.mark.slow
+@slowly_on_both_engines
 def test_every_version_and_its_replays_go_and_other_files_stay(
     loader: Loader, tables: Tables, batch: Path
 ) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from e2e.engines import on_both_engines
+from e2e.engines import on_both_engines, slowly_on_both_engines
 
 if TYPE_CHECKING:
     from conftest import Loader
@@ -122,8 +122,7 @@ def test_a_comment_a_blank_and_a_description_change_nothing(
     assert sorted(tables.rows(rules)) == sorted(before)
 
 
-@on_both_engines
-@pytest.mark.slow
+@slowly_on_both_engines
 def test_a_mart_that_is_built_alone_knows_what_it_reads(
     project: Path, built: Path, tables: Tables, dbt: Dbt
 ) -> None:
@@ -149,8 +148,7 @@ def test_a_mart_of_unknown_rules_is_rebuilt_once(
     assert REBUILT not in loader("run").stdout
 
 
-@on_both_engines
-@pytest.mark.slow
+@slowly_on_both_engines
 def test_a_build_from_nothing_notes_its_rules(
     loader: Loader, project: Path, built: Path, tables: Tables, dbt: Dbt
 ) -> None:

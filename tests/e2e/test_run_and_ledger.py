@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from e2e.engines import on_both_engines
+from e2e.engines import slowly_on_both_engines
 
 from loader.warehouse.project import Project
 
@@ -40,8 +40,7 @@ def assert_told(loader: Loader, code: int, words: str) -> dict[str, Any]:
     return told
 
 
-@pytest.mark.slow
-@on_both_engines
+@slowly_on_both_engines
 def test_tables_that_are_gone_after_the_build(
     loader: Loader, project: Path, feed_folder: Path, tables: Tables
 ) -> None:

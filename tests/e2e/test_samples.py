@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from e2e.engines import on_both_engines
+from e2e.engines import on_both_engines, slowly_on_both_engines
 from e2e.oracle import read_rows, read_sample
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -77,8 +77,7 @@ def test_the_models_unit_tests_are_run_by_dbt_and_not_by_the_loader(
     assert len(unit_tests_of_the_last_build()) > 10
 
 
-@pytest.mark.slow
-@on_both_engines
+@slowly_on_both_engines
 def test_the_samples_arriving_one_at_a_time(
     loader: Loader, project: Path, feed_folder: Path, tables: Tables, dbt: Dbt
 ) -> None:

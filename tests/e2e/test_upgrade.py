@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from e2e.engines import on_both_engines
+from e2e.engines import on_both_engines, slowly_on_both_engines
 from faults.steps import ADD_QUERY, Step, end_at
 from redshift.commands import Commands, warm_up
 
@@ -172,8 +172,7 @@ def checked(loader: Loader) -> list[dict[str, Any]]:
     return [json.loads(line) for line in loader("check", "--json").stdout.splitlines()]
 
 
-@pytest.mark.slow
-@on_both_engines
+@slowly_on_both_engines
 def test_what_earlier_loads_brought_can_be_replayed_and_rolled_back(
     loader: Loader, tables: Tables, older: Path
 ) -> None:
@@ -197,8 +196,7 @@ def test_what_earlier_loads_brought_can_be_replayed_and_rolled_back(
     loader("check")
 
 
-@pytest.mark.slow
-@on_both_engines
+@slowly_on_both_engines
 def test_a_mart_of_an_earlier_version_is_rebuilt(
     loader: Loader, dbt: Dbt, tables: Tables, project: Path, feed_folder: Path
 ) -> None:
@@ -231,8 +229,7 @@ def test_a_mart_of_an_earlier_version_is_rebuilt(
     assert all(finding["state"] == "holds" for finding in checked(loader))
 
 
-@pytest.mark.slow
-@on_both_engines
+@slowly_on_both_engines
 def test_a_build_alters_it_too(loader: Loader, dbt: Dbt, tables: Tables, older: Path) -> None:
     dbt("build", "--exclude-resource-type", "unit_test")
     assert tables.rows(
@@ -243,8 +240,7 @@ def test_a_build_alters_it_too(loader: Loader, dbt: Dbt, tables: Tables, older: 
     loader("check")
 
 
-@pytest.mark.slow
-@on_both_engines
+@slowly_on_both_engines
 def test_a_kill_between_two_statements_does_no_harm(
     loader: Loader, tables: Tables, project: Path, older: Path, tmp_path: Path
 ) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from e2e.engines import on_both_engines
+from e2e.engines import on_both_engines, slowly_on_both_engines
 
 if TYPE_CHECKING:
     from conftest import Loader
@@ -153,8 +153,7 @@ def test_numbers_are_read_by_the_contracts_signs(
     assert raw == {*levels, None}
 
 
-@pytest.mark.slow
-@on_both_engines
+@slowly_on_both_engines
 def test_each_of_several_forms_is_read(
     loader: Loader, dbt: Dbt, readings: Path, tables: Tables
 ) -> None:
@@ -184,11 +183,15 @@ def test_each_of_several_forms_is_read(
         assert found[f"m{number}"] == (None, datetime.fromisoformat(moment))
 
 
-@pytest.mark.slow
-@on_both_engines
+@slowly_on_both_engines
 @pytest.mark.parametrize(
     ("column", "text"),
-    [("level", "1.5"), ("level", "1_234,5"), ("hits", "1'23"), ("hits", "1_234")],
+    [
+        ("level", "1.5"),
+        pytest.param("level", "1_234,5", marks=pytest.mark.nightly),
+        ("hits", "1'23"),
+        pytest.param("hits", "1_234", marks=pytest.mark.nightly),
+    ],
 )
 def test_a_number_of_former_signs_stops_the_build(
     loader: Loader, dbt: Dbt, readings: Path, tables: Tables, column: str, text: str
@@ -205,8 +208,7 @@ def test_a_number_of_former_signs_stops_the_build(
         tables.rows(query)
 
 
-@pytest.mark.slow
-@on_both_engines
+@slowly_on_both_engines
 def test_a_marker_that_is_added_rebuilds_the_mart(
     loader: Loader, project: Path, feed_folder: Path, tables: Tables
 ) -> None:
