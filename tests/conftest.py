@@ -18,6 +18,7 @@ from hypothesis import settings
 from rig.s3 import S3Server
 
 from loader.cli.main import cli
+from loader.warehouse import dbt_api
 from loader.warehouse.project import Project
 
 if TYPE_CHECKING:
@@ -64,6 +65,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     file_of = scheduler._split_scope
     scheduler._split_scope = lambda test: _TOGETHER.get(file_of(test), file_of(test))
     return scheduler
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _bare_stacks() -> Iterator[None]:
+    """Spares dbt what the loader spares it; beside the modules of tests it is much more."""
+    with dbt_api.bare_stacks():
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

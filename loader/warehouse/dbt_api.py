@@ -167,7 +167,7 @@ def _invoke(arguments: list[str], manifest: Any = None) -> Any:
     from dbt.cli.main import dbtRunner
     from dbt_common.exceptions import CompilationError
 
-    with _bare_stacks():
+    with bare_stacks():
         outcome = dbtRunner(manifest=manifest).invoke(arguments)
     if outcome.result is None:
         # What was parsed and compiles is no mistake of configuration; the warehouse has failed.
@@ -178,7 +178,7 @@ def _invoke(arguments: list[str], manifest: Any = None) -> Any:
 
 
 @contextmanager
-def _bare_stacks() -> Iterator[None]:
+def bare_stacks() -> Iterator[None]:
     """Gives dbt and the driver of Redshift frames alone, of which they want the module.
 
     The driver looks for the module that calls it at each connection, one for a model or a test, and
