@@ -2,13 +2,14 @@
 
 import binascii
 import csv
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TextIO
 
 from loader.cli.output import shown
 from loader.errors import ConfigError
-from loader.jobs.replay import Corrections
+from loader.jobs.replay import Corrections, Key
 from loader.records.dialect import MAX_RECORD_BYTES
 from loader.validation.rejects import SHOWN, decoded, encoded
 from loader.warehouse.quarantine import Quarantined
@@ -43,23 +44,18 @@ def print_csv(records: Iterable[Quarantined], out: TextIO, header: bool = True) 
 
 
 def read_corrections(path: Path) -> Corrections:
-    """Corrected records by load, file and number, from a CSV file as `rejects --csv` prints it.
+    """Corrected records by load or ETag, file and number.
 
+    path: a CSV file as `rejects --csv` prints it, or the JSON lines of a load's rejected records.
     Raises ConfigError that names file and line.
     """
     corrections: Corrections = {}
     csv.field_size_limit(_MAX_CELL)
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, strict=True)
-            if missing := [name for name in _NEEDED if name not in (reader.fieldnames or ())]:
-                raise ConfigError(
-                    f"{path}: no column {', '.join(missing)} in its header; it has to have"
-                    f" {', '.join(_NEEDED)}, as `python -m loader rejects --csv` prints them"
-                )
-            for row in reader:
-                place = f"{path}, line {reader.line_num}"
-                key, raw = _correction(row, place)
+            lines = file.read(1) == "{"
+            file.seek(0)
+            for place, key, raw in (_json_corrections if lines else _csv_corrections)(path, file):
                 if key in corrections:
                     raise ConfigError(f"{place}: record {key[2]} of {key[1]} is there twice")
                 corrections[key] = raw
@@ -68,6 +64,33 @@ def read_corrections(path: Path) -> Corrections:
     except csv.Error as error:
         raise ConfigError(f"{path}: no well-formed CSV: {error}") from None
     return corrections
+
+
+def _json_corrections(path: Path, file: TextIO) -> Iterator[tuple[str, Key, bytes]]:
+    """The place of each record, its file's ETag, file and number, and its text."""
+    for number, line in enumerate(file, start=1):
+        place = f"{path}, line {number}"
+        try:
+            row = json.loads(line)
+            key = str(row["etag"]), str(row["file"]), int(row["record"])
+            yield place, key, row["raw"].encode("utf-8", "surrogateescape")
+        except (ValueError, LookupError, TypeError, AttributeError):
+            raise ConfigError(
+                f"{place}: no record as a load writes it; it has to have etag, file, record and raw"
+            ) from None
+
+
+def _csv_corrections(path: Path, file: TextIO) -> Iterator[tuple[str, Key, bytes]]:
+    """The place of each record, its load, file and number, and its text."""
+    reader = csv.DictReader(file, strict=True)
+    if missing := [name for name in _NEEDED if name not in (reader.fieldnames or ())]:
+        raise ConfigError(
+            f"{path}: no column {', '.join(missing)} in its header; it has to have"
+            f" {', '.join(_NEEDED)}, as `python -m loader rejects --csv` prints them"
+        )
+    for row in reader:
+        place = f"{path}, line {reader.line_num}"
+        yield place, *_correction(row, place)
 
 
 def _correction(row: dict[str, str], place: str) -> tuple[tuple[int, str, int], bytes]:

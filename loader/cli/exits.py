@@ -33,8 +33,8 @@ def errors_explained(debug: bool) -> Iterator[None]:
         sys.exit(_told(error))
 
 
-def for_each(feeds: Sequence[Item], work: Callable[[Item], object]) -> None:
-    """Does the work for every feed; a failed feed does not stop the others.
+def for_each(feeds: Sequence[Item | LoaderError], work: Callable[[Item], object]) -> None:
+    """Does the work for every feed; a failed feed, or one that is an error, stops no other.
 
     Raises the error of the only feed, or for several one that has the highest of their exit codes:
     then whatever a retry may cure is retried.
@@ -43,6 +43,8 @@ def for_each(feeds: Sequence[Item], work: Callable[[Item], object]) -> None:
     for feed in feeds:
         interrupts.check()
         try:
+            if isinstance(feed, LoaderError):
+                raise feed
             work(feed)
         except BrokenPipeError:
             raise  # nobody listens any more

@@ -173,7 +173,7 @@ def archive(settings: Settings, ago: datetime | None, before: datetime | None, y
             records = f"{done['records_loaded']:,} records of {len(loads)} loads"
             output.say(f"{feed.name}: archived {records}")
 
-    for_each(settings.feeds(), archive_one)
+    for_each(settings.each(), archive_one)
 
 
 def _confirm(what: str) -> None:

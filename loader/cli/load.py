@@ -11,11 +11,13 @@ from loader.cli import output
 from loader.cli.exits import for_each
 from loader.cli.options import Settings, command, load_options, plan_options, run_options
 from loader.errors import ConfigError, DataRefused, WarehouseError
+from loader.validation.rules import listed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from loader.contract.feed import Feed
+    from loader.jobs.load import LoadReport
 
 
 @command(*plan_options)
@@ -37,6 +39,7 @@ def plan(settings: Settings) -> None:
                 "mode": feed.options.mode,
                 "loaded_before": plan.loaded_before,
                 "rolled_back": [f.uri for f in plan.rolled_back],
+                "refused_before": [f.uri for f in plan.refused],
                 "new": [
                     {"uri": f.uri, "bytes": f.bytes, "file_time": f.time, "read": way[f.uri]}
                     for f in plan.new
@@ -62,12 +65,14 @@ def plan(settings: Settings) -> None:
                 output.say_text(f"\n{output.shown(uri)}\n{text}")
             output.say_text("")
         else:
-            output.say(_nothing_new(settings, feed, *before, plan.excluded))
+            others = plan.excluded or plan.refused
+            output.say(_nothing_new(settings, feed, *before, others))
         _say_excluded(feed, plan.excluded)
+        _say_refused_before(feed, [file.uri for file in plan.refused])
         if sql:
             output.say_text(";\n".join(sql) + ";")
 
-    feeds = settings.feeds()
+    feeds = settings.each()
     with settings.project.warehouse(create=False) as warehouse:
         for_each(feeds, show)
 
@@ -87,8 +92,9 @@ def load(settings: Settings) -> None:
         done = _load(settings, feed)
         if settings.as_json:
             output.print_json({**done, "seconds": round(time.monotonic() - started, 1)})
+        _raise_refused(feed, done)
 
-    for_each(settings.feeds(), load_one)
+    for_each(settings.each(), load_one)
 
 
 @command(*run_options)
@@ -101,9 +107,11 @@ def run(settings: Settings) -> None:
 
     def run_one(feed: Feed) -> None:
         started = time.monotonic()
-        build(settings, feed, _load(settings, feed), "the data is loaded", started)
+        done = _load(settings, feed)
+        build(settings, feed, done, "the data is loaded", started)
+        _raise_refused(feed, done)
 
-    for_each(settings.feeds(), run_one)
+    for_each(settings.each(), run_one)
 
 
 def build(settings: Settings, feed: Feed, done: dict[str, Any], told: str, started: float) -> None:
@@ -137,7 +145,8 @@ def _build(settings: Settings, feed: Feed, done: dict[str, Any], told: str, star
     with settings.project.warehouse() as warehouse:
         if load and "records_loaded" in done:
             rows = warehouse.rows("ledger_rows", batch_id=load) if warehouse.exist("ledger") else []
-            files = [row["records_loaded"] for row in rows if row["feed"] == feed.name]
+            own = (r for r in rows if r["feed"] == feed.name and r["status"] != "refused")
+            files = [row["records_loaded"] for row in own]
             # The target may have a load of this number that is another's.
             if (len(files), sum(files)) != (done["files"], done["records_loaded"]):
                 raise DataRefused(
@@ -164,8 +173,8 @@ def _build(settings: Settings, feed: Feed, done: dict[str, Any], told: str, star
             output.say(
                 "loads that a run has counted before were not counted again; `check` counts all"
             )
-        # What was left out or skipped, by reason, has been said.
-        summed = {name: value for name, value in done.items() if not isinstance(value, dict)}
+        # What was left out or skipped, by name or reason, has been said.
+        summed = {n: value for n, value in done.items() if not isinstance(value, (dict, list))}
         cells = [(n.replace("_", " "), "none" if v is None else v) for n, v in summed.items()]
         output.print_table("", ("summary", ""), cells)
     problems = [f"{len(failures)} tests of the tables failed"] if failures else []
@@ -188,11 +197,13 @@ def _load(settings: Settings, feed: Feed) -> dict[str, Any]:
             output.print_json(*({"feed": feed.name, **v.to_json()} for v in error.verdicts))
         else:
             output.print_rejects(error.verdicts)
+            _say_excluded(feed, error.excluded)
         raise
     if not settings.as_json:
         if report.load is None:
             before = report.files_loaded_before, report.files_rolled_back_before
-            output.say(_nothing_new(settings, feed, *before, report.files_excluded))
+            others = report.files_excluded or report.files_refused_before
+            output.say(_nothing_new(settings, feed, *before, others))
         else:
             output.say(
                 f"{feed.name}: load {report.load}: {report.files} files,"
@@ -201,6 +212,10 @@ def _load(settings: Settings, feed: Feed) -> dict[str, Any]:
                 f"{_left(report.files_left)}"
             )
         _say_excluded(feed, report.files_excluded)
+        for uri, why in report.files_refused.items():
+            output.say(f"{uri}: refused: {why}")
+        _say_refused_before(feed, report.files_refused_before)
+        _say_unread(feed, report)
         if report.records_rejected:
             output.say(
                 f"{feed.name}: the rejected records are in quarantine; to look at them:"
@@ -219,7 +234,43 @@ def _skipped(lines: Mapping[str, int]) -> str:
     return skipped + (f"; {padded:,} short records padded" if padded else "")
 
 
-def _say_excluded(feed: Feed, excluded: dict[str, int]) -> None:
+def _raise_refused(feed: Feed, done: Mapping[str, Any]) -> None:
+    """Raises DataRefused for the files that a load has set aside, once all else is done."""
+    if refused := len(done["files_refused"]):
+        raise DataRefused(
+            f"{feed.name}: refused {_files(refused)} as a whole and set aside; what else was new is"
+            " loaded. Each is tried again once it, or the contract, has changed."
+        )
+
+
+def _say_refused_before(feed: Feed, uris: Sequence[str]) -> None:
+    """Say which files were set aside before, and are as they were."""
+    if uris:
+        output.say(
+            f"{feed.name}: {_files(len(uris))} refused before, unchanged since: {listed(uris)};"
+            " `python -m loader rejects` says why"
+        )
+
+
+def _say_unread(feed: Feed, report: LoadReport) -> None:
+    """Say which columns files lack or have beyond the contract's, and in how many files."""
+    told = {"columns that files lack": report.columns_missing}
+    told["columns of files left unread"] = report.columns_ignored
+    parts = [
+        f"{what}: {listed([f'{name} ({_files(n)})' for name, n in names.items()])}"
+        for what, names in told.items()
+        if names
+    ]
+    if parts:
+        hint = ". A column by another name is said with `header`" if len(parts) > 1 else ""
+        output.say(f"{feed.name}: {'; '.join(parts)}{hint}")
+
+
+def _files(count: int) -> str:
+    return f"{count:,} file{'s' * (count != 1)}"
+
+
+def _say_excluded(feed: Feed, excluded: Mapping[str, int]) -> None:
     """Say how many files of the location are no data, and why."""
     if excluded:
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in excluded.items())

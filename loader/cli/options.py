@@ -63,8 +63,19 @@ class Settings:
 
     def feeds(self) -> list[Feed]:
         """The selected feeds, or all. Raises ConfigError."""
+        feeds: list[Feed] = []
+        for feed in self.each():
+            if isinstance(feed, ConfigError):
+                raise feed
+            feeds.append(feed)
+        return feeds
+
+    def each(self) -> list[Feed | ConfigError]:
+        """The selected feeds, or all and what is wrong with the contracts of others."""
         project = self.project
-        feeds = [project.feed(name) for name in self.selected] or list(project.feeds.values())
+        feeds: list[Feed | ConfigError] = [project.feed(name) for name in self.selected]
+        if not self.selected:
+            feeds += sorted(project.contracts.values(), key=lambda f: isinstance(f, ConfigError))
         if not feeds:
             raise ConfigError("the project has no feed; give a source table config.meta.feed")
         if self.reloads and len(feeds) > 1:

@@ -28,6 +28,7 @@ def rejects(settings: Settings, batch_id: int | None, uri: str | None, as_csv: b
     Example: python -m loader rejects --load 3 --csv > rejects.csv
     """
     from loader.cli.corrections import print_csv
+    from loader.jobs.load import refused_loads
     from loader.warehouse.quarantine import quarantined
 
     if as_csv and settings.as_json:
@@ -35,7 +36,8 @@ def rejects(settings: Settings, batch_id: int | None, uri: str | None, as_csv: b
     with settings.project.warehouse(create=False) as warehouse:
         warehouse.refuse_outdated()
         for number, feed in enumerate(settings.feeds()):
-            records = quarantined(warehouse.of(feed), batch_id, uri)
+            tables = warehouse.of(feed)
+            records = quarantined(tables, batch_id, uri)
             if as_csv:
                 print_csv(records, sys.stdout, header=not number)
             elif settings.as_json:
@@ -44,6 +46,17 @@ def rejects(settings: Settings, batch_id: int | None, uri: str | None, as_csv: b
             else:
                 of = f" of load {batch_id}" if batch_id else ""
                 _print_quarantine(feed.name, records, of + (f" of file {uri}" if uri else ""))
+            of_feed = {"batch_id": batch_id, "uri": uri} if tables.exist("ledger") else None
+            for file in tables.rows("refused_files", **of_feed) if of_feed else ():
+                load, name, why = file["load"], file["uri"], file["refused_reason"]
+                if settings.as_json:
+                    print_json({"feed": feed.name, "load": load, "file": name, "refused": why})
+                else:
+                    say(f"{feed.name}: load {load} refused {name}: {why}", error=as_csv)
+            kept = [] if settings.as_json or batch_id or uri else refused_loads(feed)
+            for path in kept[-1:]:
+                told = f"the last load that was refused left its rejected records in {path}"
+                say(f"{feed.name}: {told}; once its files are loaded, `replay --from` takes it")
 
 
 @command(
@@ -55,7 +68,7 @@ def rejects(settings: Settings, batch_id: int | None, uri: str | None, as_csv: b
         "--from",
         "corrected",
         type=click.Path(exists=True, path_type=Path, dir_okay=False),
-        help="Corrected records: CSV as `rejects --csv` prints it, with `raw` put right.",
+        help="Corrected records, with `raw` put right: CSV as `rejects --csv` prints it, or JSON.",
     ),
 )
 def replay(

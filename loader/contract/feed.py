@@ -59,6 +59,16 @@ class Feed(Frozen):
         )
         return hashlib.sha256(rules.encode()).hexdigest()
 
+    @property
+    def version(self) -> str:
+        """SHA-256 of all that decides whether a file is refused, less what is as if left out.
+
+        The ledger keeps it: what one version has refused, another tries again.
+        """
+        apart = {"location", "exclude", "rejects"}
+        said = self.model_dump_json(exclude={"file": True, "options": apart}, exclude_defaults=True)
+        return hashlib.sha256(said.encode()).hexdigest()
+
     @cached_property
     def dialect(self) -> Dialect:
         """The delimiter and the quote of its files."""

@@ -96,6 +96,7 @@ class FeedOptions(Frozen):
     quote: str = Field(default='"', validate_default=True)
     compression: Compression | None = None
     rejects: Rejects = Rejects()
+    unreadable: Literal["refuse", "set_aside"] = "refuse"
     columns: ColumnPolicy = ColumnPolicy()
     # Those below are not in the fingerprint of a contract without them.
     encoding: str = Field(default="utf-8", exclude_if=lambda name: name == "utf-8")
@@ -189,6 +190,10 @@ class FeedOptions(Frozen):
             raise ValueError("header: false goes with neither header_rows nor skip_rows: to_header")
         if self.header_rows > 1 and self.repeated_header == "skip":
             raise ValueError("repeated_header: skip does not go with header_rows")
+        if self.mode == "replace" and self.unreadable == "set_aside":
+            raise ValueError(
+                "unreadable: set_aside does not go with mode: replace, whose files are one table"
+            )
         if self.header_rows > 1 and self.skip_rows == "to_header":
             raise ValueError("skip_rows: to_header finds one line; with header_rows give a number")
         return self

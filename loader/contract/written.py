@@ -23,23 +23,40 @@ _FEED = _ANY | {name: f"config.meta.feed.{name}" for name in FeedOptions.model_f
 _COLUMN = {**_ANY, **{name: f"config.meta.{name}" for name in COLUMN_KEYS}}
 
 
-def check_written(file: str, text: str, feeds: Collection[str]) -> None:
-    """Raises ConfigError for what a file of sources says and dbt does not take as it is written.
+def find_misread(file: str, text: str, feeds: Collection[str]) -> dict[str, ConfigError]:
+    """What a file of sources says and dbt does not take as it is written, by source table.
 
     Such are a key or a column given twice, of which dbt keeps the last; a word of the contract
-    where dbt ignores it; and a number that YAML reads as another. file: as the manifest names it.
-    feeds: the source tables that are feeds, by source and table name.
+    where dbt ignores it; and a number that YAML reads as another. What concerns the whole file has
+    its name. file: as the manifest names it. feeds: the source tables that are feeds, by source and
+    table name.
     """
-    for source in _plain(file, yaml.compose(text, Loader=_YamlLoader))["sources"]:
-        _check_words(f"{file}: source {source['name'].value}", source, _ANY)
+    found = dict[str, ConfigError]()
+    try:
+        sources = _plain(file, yaml.compose(text, Loader=_YamlLoader))["sources"]
+    except ConfigError as error:
+        return {file: error}
+    for source in sources:
         for table in source.get("tables", ()):
             name = f"{source['name'].value}.{table['name'].value}"
-            place, is_feed = f"{file}: source table {name}", name in feeds or "{{" in name
-            _check_words(place, table, _FEED if is_feed else _ANY)
-            if is_feed:
-                options = [_meta(part).get("feed", {}) for part in (source, table)]
-                _check_values(f"{place}, config.meta.feed", "", options)
-                _check_columns(place, table.get("columns", ()))
+            try:
+                _check_words(f"{file}: source {source['name'].value}", source, _ANY)
+                _check_table(file, name, source, table, name in feeds or "{{" in name)
+            except ConfigError as error:
+                found[name] = error
+    return found
+
+
+def _check_table(
+    file: str, name: str, source: Mapping[str, Any], table: Mapping[str, Any], is_feed: bool
+) -> None:
+    """Raises ConfigError for what is misread of a source table."""
+    place = f"{file}: source table {name}"
+    _check_words(place, table, _FEED if is_feed else _ANY)
+    if is_feed:
+        options = [_meta(part).get("feed", {}) for part in (source, table)]
+        _check_values(f"{place}, config.meta.feed", "", options)
+        _check_columns(place, table.get("columns", ()))
 
 
 def _check_columns(place: str, columns: Collection[Mapping[str, Any]]) -> None:

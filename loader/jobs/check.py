@@ -113,7 +113,7 @@ def _case(
     """
     mart, query = test.mart, "" if passed else project.compiled(test.id)
     if not mart:
-        sql = tables.sql("differences", failures=query, feeds=sorted(project.feeds))
+        sql = tables.sql("differences", failures=query, feeds=sorted(project.contracts))
         rows = tables.query(sql) if query else []
         return "differs" if rows else "holds", rows
     if not tables.exists(mart):

@@ -5,9 +5,10 @@ Imports in functions spare a load of nothing new numpy.
 
 from __future__ import annotations
 
+import glob
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -51,7 +52,9 @@ class LoadReport:
     load: its batch id, None if nothing was new. files: how many were loaded. The files that were
     loaded or rolled back before are those of the location that were not loaded for this reason;
     files_left are the new ones beyond the limit of a load, files_excluded those that are no data,
-    by reason, see LeftOut. lines_skipped: by the contract's word.
+    by reason, see LeftOut. files_refused: those that were set aside, by uri why, and
+    files_refused_before those that were and have not changed. lines_skipped: by the contract's
+    word. columns_missing, columns_ignored: of how many files, by name.
     rejects: where the rejected records were written besides the quarantine.
     """
 
@@ -62,10 +65,14 @@ class LoadReport:
     files_rolled_back_before: int = 0
     files_left: int = 0
     files_excluded: dict[str, int] = field(default_factory=dict)
+    files_refused: dict[str, str] = field(default_factory=dict)
+    files_refused_before: list[str] = field(default_factory=list)
     records_read: int = 0
     records_loaded: int = 0
     records_rejected: int = 0
     lines_skipped: Counter[str] = field(default_factory=Counter)
+    columns_missing: Counter[str] = field(default_factory=Counter)
+    columns_ignored: Counter[str] = field(default_factory=Counter)
     rejects: str | None = None
 
     def to_json(self) -> dict[str, Any]:
@@ -74,11 +81,28 @@ class LoadReport:
 
 
 class RecordsRefused(errors.DataRefused):
-    """A load that was refused because of what is in the files; verdicts: those on the bad ones."""
+    """A load that was refused because of what is in the files; verdicts: those on the bad ones.
 
-    def __init__(self, message: str, verdicts: Sequence[Verdict]) -> None:
+    excluded: how many other files of the location are no data, by reason.
+    """
+
+    def __init__(
+        self, message: str, verdicts: Sequence[Verdict], excluded: Mapping[str, int]
+    ) -> None:
         super().__init__(message)
         self.verdicts = [v for v in verdicts if v.refused or v.rejected]
+        self.excluded = excluded
+
+
+def refused_loads(feed: Feed) -> list[Path]:
+    """The files that refused loads have left their rejected records in, the newest last."""
+    name = glob.escape(_refused_name(feed))
+    return sorted(Path(_REJECTS_FOLDER).glob(f"{name}*.jsonl"))
+
+
+def _refused_name(feed: Feed) -> str:
+    """How such a file's name begins. A feed is called what its YAML says, which may be a path."""
+    return f"{feed.name.replace('/', '-')}-refused-"
 
 
 def judge_file(validator: Validator, name: str, path: Path, observer: Observer) -> Verdict:
@@ -153,6 +177,7 @@ class Load:
         self.report = LoadReport(self.feed.name, files_loaded_before=plan.loaded_before)
         self.report.files_rolled_back_before = len(plan.rolled_back)
         self.report.files_excluded = plan.excluded
+        self.report.files_refused_before = [file.uri for file in plan.refused]
         return self._landed(plan, self._fetched_and_judged(plan) if plan.new else [])
 
     def _fetched_and_judged(self, plan: LoadPlan) -> list[tuple[FileVersion, Verdict]]:
@@ -185,21 +210,25 @@ class Load:
             status = None if self.feed.options.mode == "replace" else plan.status_of(file)
             if status == "rolled back":
                 self.report.files_rolled_back_before += 1
+            elif status == "refused":
+                self.report.files_refused_before.append(file.uri)
             elif status:
                 self.report.files_loaded_before += 1
             else:
                 yield file, path
 
-    def _refuse_too_many(self, verdicts: Sequence[Verdict]) -> None:
+    def _refuse_too_many(self, files: Files) -> None:
         """Raises RecordsRefused for more in a file than the feed allows, once they are written."""
         feed, limit = self.feed, self.feed.options.rejects
+        verdicts = [verdict for _, verdict in files]
         over = [v for v in verdicts if not (v.refused or limit.allow(v.rejected, v.read))]
-        whole = sum(1 for verdict in verdicts if verdict.refused)
+        whole = sum(1 for v in verdicts if v.refused and feed.options.unreadable == "refuse")
         if not (whole or over):
             return
-        name = f"{feed.name}-refused-{datetime.now(UTC):%Y%m%dT%H%M%S%f}.jsonl"
+        name = f"{_refused_name(feed)}{datetime.now(UTC):%Y%m%dT%H%M%S%f}.jsonl"
         places = dict.fromkeys((self.rejects_to or _REJECTS_FOLDER, _REJECTS_FOLDER))
-        kept = next(filter(None, (self._write_rejects(verdicts, p, name) for p in places)), None)
+        found = [(file.etag, verdict) for file, verdict in files]
+        kept = next(filter(None, (self._write_rejects(found, p, name) for p in places)), None)
         parts = [f"{v.rejected:,} of {v.read:,} records of {v.file}" for v in over[:1]]
         parts += [f"too many records of {len(over) - 1:,} more files"] if len(over) > 1 else []
         parts += [f"{whole:,} file{'s' * (whole != 1)} as a whole"] if whole else []
@@ -209,13 +238,14 @@ class Load:
             f"{feed.name}: refused {' and '.join(parts)}{allowed}; nothing was loaded.{where}"
             f" Correct the files, or the rules in {feed.file}, and run again.",
             verdicts,
+            self.report.files_excluded,
         )
 
     def _landed(self, plan: LoadPlan, files: Files) -> LoadReport:
         """The report on the files, once they are committed. Raises as _land(), RecordsRefused."""
         parallel = True
         while files:
-            self._refuse_too_many([verdict for _, verdict in files])
+            self._refuse_too_many(files)
             try:
                 return self._land(plan, files, parallel)
             except NotClean:
@@ -273,7 +303,8 @@ class Load:
         if not self.landed:
             return False
         rows = tables.rows("ledger_rows", batch_id=self.landed[0].batch_id, uri=None)
-        there = {(r["load_id"], r["uri"], r["etag"]) for r in rows if r["status"] == "loaded"}
+        stands = [row for row in rows if row["status"] in ("loaded", "refused")]
+        there = {(row["load_id"], row["uri"], row["etag"]) for row in stands}
         return there.issuperset((row.load_id, *row.key) for row in self.landed)
 
     def _tell_of_others(self, tables: Warehouse, files: Sequence[LedgerRow]) -> None:
@@ -300,30 +331,36 @@ class Load:
     def _reported(self, rows: Sequence[LedgerRow], verdicts: Sequence[Verdict]) -> LoadReport:
         """The report on what was committed, once the rejected records are written as asked."""
         self.report.load = max((row.batch_id for row in rows), default=None)
-        self.report.files = len(rows)
+        self.report.files_refused = {r.uri: r.refused_reason for r in rows if r.refused_reason}
+        self.report.files = len(rows) - len(self.report.files_refused)
         self.report.records_read = sum(row.records_read for row in rows)
         self.report.records_loaded = sum(row.records_loaded for row in rows)
         self.report.records_rejected = sum(row.records_rejected for row in rows)
         for row in rows:
             self.report.lines_skipped.update(json.loads(row.skipped or "{}"))
+            self.report.columns_missing.update(json.loads(row.columns_missing or "[]"))
+            self.report.columns_ignored.update(json.loads(row.columns_ignored or "[]"))
         if self.rejects_to:
             # Loads that share a number write a file each.
             own = f"-{rows[0].load_id}" if rows and self.run_id else ""
             name = f"{self.feed.name}-load-{self.report.load}{own}.jsonl"
-            self.report.rejects = self._write_rejects(verdicts, self.rejects_to, name)
+            found = [(row.etag, verdict) for row, verdict in zip(rows, verdicts, strict=True)]
+            self.report.rejects = self._write_rejects(found, self.rejects_to, name)
         return self.report
 
-    def _write_rejects(self, verdicts: Sequence[Verdict], place: str, name: str) -> str | None:
-        """Writes the rejected records as JSON lines.
+    def _write_rejects(
+        self, found: Sequence[tuple[str | None, Verdict]], place: str, name: str
+    ) -> str | None:
+        """Writes the rejected records as JSON lines. found: the ETag of each file and its verdict.
 
         Returns where, None if there are none or they cannot be written.
         """
-        if not any(verdict.rejected for verdict in verdicts):
+        if not any(verdict.rejected for _, verdict in found):
             return None
-        # A feed is called what its YAML says, which may be a path.
         name, together = name.replace("/", "-"), self.spool / "rejects.jsonl"
         with together.open("w", encoding="ascii") as out:
-            out.writelines(line for verdict in verdicts for line in verdict.rejects.json_lines())
+            for etag, verdict in found:
+                out.writelines(verdict.rejects.json_lines(etag=etag))
         try:
             return keep(together, place, name)
         except (errors.ConfigError, errors.StorageError) as error:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Set
 from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import chain, islice
+from operator import itemgetter
 from typing import Any
 
 from loader.contract.feed import Feed
@@ -37,8 +38,9 @@ class LoadPlan:
 
     ledger: its state when the plan was made. new: the files to load, each with its time; left: how
     many more there are. loaded_before: how many listed files are not loaded for this reason.
-    rolled_back: those that are not for this one. status: of every version that the ledger has of
-    the new files, by uri and ETag or version, without those not landed that are to be loaded again.
+    rolled_back, refused: those that are not for this one, the latter by the contract of today.
+    status: of every version that the ledger has of the new files, by uri and ETag or version,
+    without those not landed that are to be loaded again.
     excluded: how many files of the location are no data, by reason, see LeftOut.
     """
 
@@ -47,6 +49,7 @@ class LoadPlan:
     left: int = 0
     loaded_before: int = 0
     rolled_back: list[FileVersion] = field(default_factory=list)
+    refused: list[FileVersion] = field(default_factory=list)
     status: Status = field(default_factory=dict)
     excluded: dict[str, int] = field(default_factory=dict)
 
@@ -108,6 +111,8 @@ def make_plan(feed: Feed, store: Store, tables: Warehouse, choice: Choice) -> Lo
                 new[file.uri] = replace(file, time=feed.file_time(file.uri, file.time))
             elif of_file == "rolled back":
                 plan.rolled_back.append(file)
+            elif of_file == "refused":
+                plan.refused.append(file)
             else:
                 plan.loaded_before += 1
         plan.status |= {key: value for key, value in status.items() if key[0] in new}
@@ -142,8 +147,8 @@ def _known(
     again = {spelled.get(uri, uri) for uri in reloads}
     status = {
         (row["uri"], mark): row["status"]
-        # What was rolled back and loaded again is loaded, or archived.
-        for row in sorted(rows, key=lambda row: row["status"] != "rolled back")
+        # What was rolled back or refused and loaded later is loaded, or archived.
+        for row in sorted(rows, key=itemgetter("status"), reverse=True)
         if row["status"] == "loaded" or row["uri"] not in again
         for mark in (row["etag"], row["version"])
     }

@@ -20,8 +20,9 @@ from loader.warehouse.project import Project
 from loader.warehouse.quarantine import Quarantined, mark_replayed, quarantined
 from loader.warehouse.standing import check_tables
 
-# The bytes of a record by batch, file and number.
-Corrections = dict[tuple[int, str, int], bytes]
+# A record by batch or the ETag of its file, file and number; corrected ones with their bytes.
+Key = tuple[int | str, str, int]
+Corrections = dict[Key, bytes]
 # One of a file's quarantined records; where they were written as a file, and their numbers.
 _Written = tuple[Quarantined, Path, list[int]]
 # One of them; the numbers of those that pass now, and the verdict on a text of these alone.
@@ -98,19 +99,27 @@ def _corrected(records: Iterable[Quarantined], corrections: Corrections) -> Iter
     """The records that are corrected, with their new text."""
     left = dict(corrections)
     for record in records:
-        key = record.batch_id, record.file, record.record
-        raw = left.pop(key, None)
-        if raw is not None:
-            yield replace(record, raw=raw)
-        elif key in corrections:
-            raise ConfigError(
-                f"load {key[0]} has two versions of {key[1]} with a record {key[2]}. To keep the"
-                f" newer alone: `rollback --file {key[1]}`, then `load --reload` of it."
+        for of in (record.batch_id, record.etag):
+            key = of, record.file, record.record
+            raw = left.pop(key, None)
+            if raw is not None:
+                yield replace(record, raw=raw)
+            elif key in corrections:
+                raise ConfigError(
+                    f"load {key[0]} has two versions of {key[1]} with a record {key[2]}. To keep"
+                    f" the newer alone: `rollback --file {key[1]}`, then `load --reload` of it."
+                )
+    for of, uri, number in left:
+        what = f"from load {of}: no such record, or replayed already"
+        if isinstance(of, str):
+            what = (
+                f"from the file of ETag {of}. Records of a load that was refused come there once"
+                " their file is loaded: raise `rejects` in the contract for as long, load, and"
+                " replay; or correct the file itself and load it"
             )
-    for batch_id, uri, number in left:
         raise ConfigError(
-            f"record {number} of {uri} is not in quarantine from load {batch_id}: no such record,"
-            " or replayed already. `python -m loader rejects` shows what there is."
+            f"record {number} of {uri} is not in quarantine {what}. `python -m loader rejects`"
+            " shows what there is."
         )
 
 

@@ -119,6 +119,11 @@ def _standing(
             f"{what} was rolled back before; nothing was done. If what depends on it was not built"
             " since, `python -m loader run` does that."
         )
+    if not stand and rows[-1]["status"] == "refused":
+        raise ConfigError(
+            f"{what} was refused as a whole, so it has no record to roll back. `python -m loader"
+            " load --reload FILE` tries it again, though neither it nor the contract has changed."
+        )
     if not stand:
         raise ConfigError(
             f"{what} was replaced by a later load, so none of its records are left to roll back."

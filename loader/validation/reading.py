@@ -95,7 +95,14 @@ class Reading:
             plain=text is None and self.is_plain(),
             header=self.header.raw.decode(),
             skipped=self.origin.skipped,
+            missing=tuple(name for name in self.feed.column_names if name not in self.columns),
+            ignored=self._ignored(),
         )
+
+    def _ignored(self) -> tuple[str, ...]:
+        """The names in the header of columns that the contract lets pass unread."""
+        cells = zip(self.header.fields, self.columns, strict=True)
+        return tuple(name.strip() for name, column in cells if column is None and name.strip())
 
     def unread(self) -> Verdict:
         """What there is before any block was read."""

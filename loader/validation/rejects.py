@@ -65,7 +65,7 @@ class Reject:
     def rows(self) -> Iterator[tuple[object, ...]]:
         """The values of COLUMNS, for each part of the record."""
         encoding, text = encoded(self.raw)
-        value, message = _short(self.value), _short(self.message)
+        value, message = short(self.value), short(self.message)
         # Beyond ASCII a character may have four bytes; base64 divides into groups of four.
         size = TEXT_BYTES // 4 * (4 if text.isascii() else 1)
         if max(len(self.raw), len(text)) <= TEXT_BYTES:
@@ -125,9 +125,9 @@ class RejectLog:
         for _, parts in groupby(rows, key=itemgetter("record")):
             yield Reject.from_rows(self._file, list(parts))
 
-    def json_lines(self) -> Iterator[str]:
-        """All rejects, each a line of JSON."""
-        return (f"{json.dumps(reject.to_json())}\n" for reject in self.read())
+    def json_lines(self, **more: object) -> Iterator[str]:
+        """All rejects, each a line of JSON. more: what each also has."""
+        return (f"{json.dumps({**reject.to_json(), **more})}\n" for reject in self.read())
 
 
 class NotClean(Exception):
@@ -143,8 +143,9 @@ class Verdict:
     with nothing in it that a reader could take otherwise: no byte order mark, lines ended by LF,
     the header on one of them, no empty ones. header: the file's own, as it came. unread: the file
     begins clean, and is to be read when it is landed; so far nothing is known of it. skipped: how
-    many lines were skipped, by the contract's word; they are no records. stored: how the file is
-    compressed as it is stored, None if nobody looked.
+    many lines were skipped, by the contract's word; they are no records. missing: the contract's
+    columns that the file lacks; ignored: the names of its own that are not read. stored: how the
+    file is compressed as it is stored, None if nobody looked.
     """
 
     file: str
@@ -158,6 +159,8 @@ class Verdict:
     header: str = ""
     unread: bool = False
     skipped: Counter[str] = field(default_factory=Counter)
+    missing: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
     stored: Compression | None = None
 
     @property
@@ -189,7 +192,7 @@ def decoded(encoding: str, parts: Iterable[str]) -> bytes:
     return "".join(parts).encode()
 
 
-def _short(text: str | None) -> str | None:
+def short(text: str | None) -> str | None:
     """Text that any warehouse holds, cut to what a person reads."""
     if text is None:
         return None

@@ -24,8 +24,8 @@ class Warehouse:
     """The target's connection, with the landing table of a feed, the ledger and the quarantine.
 
     All its SQL comes from the project's macros. They take the tables as one argument `tables` with
-    the relations `landing`, `ledger`, `quarantine` and `lock` and the feed's name, `feed`. Without
-    a feed there are only the loader's own.
+    the relations `landing`, `ledger`, `quarantine` and `lock`, the feed's name, `feed`, and its
+    version, `contract`. Without a feed there are only the loader's own.
     """
 
     def __init__(
@@ -40,6 +40,7 @@ class Warehouse:
         self._all_nodes = {**self.nodes, "lock": source(LOCK)}
         self._tables = {t: relation(adapter.config, node) for t, node in self._all_nodes.items()}
         self._tables["feed"] = feed.name if feed else None
+        self._tables["contract"] = feed.version if feed else None
 
     def of(self, feed: Feed) -> "Warehouse":
         """The same connection with a feed's tables."""

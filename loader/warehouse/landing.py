@@ -8,18 +8,22 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 from loader import errors
 from loader.contract.feed import Feed
 from loader.files.version import FileVersion
-from loader.validation.rejects import Verdict
+from loader.validation.rejects import Verdict, short
 from loader.warehouse.connection import Warehouse
 from loader.warehouse.copy_source import CopyGroup, Files, copy_groups, merged
 from loader.warehouse.ledger import LedgerRow, State
 from loader.warehouse.quarantine import write_rejected
 from loader.warehouse.work import WorkFolder
+
+# How many bytes of names the ledger keeps of a file, less than its column takes.
+_NAMES_BYTES = 16_000
 
 
 @contextmanager
@@ -104,7 +108,7 @@ def restore(tables: Warehouse, rows: Sequence[LedgerRow]) -> list[LedgerRow]:
     _count(tables, rows, rows[0].batch_id)
     batch = tables.rows("ledger_rows", batch_id=rows[0].batch_id, uri=None)
     ids = {(r["uri"], r["etag"]): r["load_id"] for r in batch if r["status"] == "loaded"}
-    return [row._replace(load_id=ids[row.key]) for row in rows]
+    return [row._replace(load_id=ids.get(row.key, row.load_id)) for row in rows]
 
 
 def _count(tables: Warehouse, rows: Sequence[LedgerRow], restored: int | None = None) -> None:
@@ -123,11 +127,22 @@ def _count(tables: Warehouse, rows: Sequence[LedgerRow], restored: int | None = 
 def ledger_row(
     ids: Mapping[str, Any], number: int, file: FileVersion, verdict: Verdict, status: str
 ) -> LedgerRow:
-    """The row of a file that is loaded. ids: as next_ids gives them; its first load id."""
+    """The row of a file, refused or else of this status. ids: as next_ids gives them."""
     counts = verdict.read, verdict.accepted, verdict.rejected
     place = ids["load_id"] + number, *file.key, file.version, file.bytes
+    status = "refused" if verdict.refused else status
     skipped = json.dumps(verdict.skipped) if verdict.skipped else None
-    return LedgerRow(*place, *counts, status, ids["batch_id"], file.time, ids["run_id"], skipped)
+    told = skipped, _names(verdict.missing), _names(verdict.ignored), short(verdict.refused)
+    return LedgerRow(*place, *counts, status, ids["batch_id"], file.time, ids["run_id"], *told)
+
+
+def _names(names: Sequence[str]) -> str | None:
+    """Names as a JSON list, of more than the ledger has room for the first; None for none."""
+    texts = [json.dumps(name, ensure_ascii=False) for name in names]
+    sizes = accumulate(len(text.encode()) + 2 for text in texts)
+    shown = [text for text, size in zip(texts, sizes, strict=True) if size <= _NAMES_BYTES]
+    shown += [f'"and {len(texts) - len(shown):,} more"'] if len(texts) > len(shown) else []
+    return f"[{', '.join(shown)}]" if shown else None
 
 
 def loading_time() -> str:

@@ -10,10 +10,11 @@ EMPTY: State = {"newest": 0, "rows_of_feed": 0, "loaded": 0, "rolled_back": 0, "
 
 
 class LedgerRow(NamedTuple):
-    """One file version that is loaded, as it is written to the ledger.
+    """One file version that is loaded or refused, as it is written to the ledger.
 
     bytes: as stored; 0 for a replay. skipped: how many lines were, and how many records
-    were padded, a JSON object by the contract's word; None for none.
+    were padded, a JSON object by the contract's word; columns_missing: the columns that the file
+    lacks, columns_ignored: those of the file that were not read, JSON lists. None for none.
     """
 
     load_id: int
@@ -29,6 +30,9 @@ class LedgerRow(NamedTuple):
     file_time: str
     run_id: str | None
     skipped: str | None
+    columns_missing: str | None
+    columns_ignored: str | None
+    refused_reason: str | None
 
     @property
     def key(self) -> Key:

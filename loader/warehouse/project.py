@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from loader.contract.feed import Feed, parse_feed
-from loader.contract.written import check_written
+from loader.contract.written import find_misread
 from loader.errors import ConfigError
 from loader.warehouse import dbt_api
 from loader.warehouse.connection import Warehouse
@@ -59,38 +59,58 @@ class Project:
 
     @cached_property
     def _feed_nodes(self) -> dict[str, Any]:
-        """The source tables that are feeds, as dicts. Raises ConfigError."""
-        nodes = {n: s.to_dict() for n, s in self._sources.items() if "feed" in s.config.meta}
-        # A table that is meant to be a feed may be in any file of the project.
-        package = self._manifest.metadata.project_name
-        own = (s for s in self._sources.values() if s.package_name == package)
-        for file in sorted({source.original_file_path for source in own}):
-            check_written(file, (self.project_dir / file).read_text(encoding="utf-8"), nodes)
-        return nodes
+        """The source tables that are feeds, as dicts."""
+        return {n: s.to_dict() for n, s in self._sources.items() if "feed" in s.config.meta}
 
     @cached_property
+    def _misread(self) -> dict[str, ConfigError]:
+        """What dbt misread, by source table or file."""
+        # A table that is meant to be a feed may be in any file of the project.
+        package, found = self._manifest.metadata.project_name, dict[str, ConfigError]()
+        own = (s for s in self._sources.values() if s.package_name == package)
+        for file in sorted({source.original_file_path for source in own}):
+            text = (self.project_dir / file).read_text(encoding="utf-8")
+            found |= find_misread(file, text, self._feed_nodes)
+        return found
+
+    @cached_property
+    def contracts(self) -> dict[str, Feed | ConfigError]:
+        """Each feed by its name, in the order of names, or what is wrong with its contract.
+
+        A table that is meant to be a feed, or a file of them, may be there with an error as well.
+        """
+        found, wrong = dict[str, Feed | ConfigError](), self._misread
+        for name, node in sorted(self._feed_nodes.items()):
+            misread = wrong.get(node["original_file_path"]) or wrong.get(name)
+            try:
+                found[name] = misread or parse_feed(node)
+            except ConfigError as error:
+                found[name] = error
+        return found | {name: e for name, e in wrong.items() if e not in found.values()}
+
+    @property
     def feeds(self) -> dict[str, Feed]:
-        """The contracts by name, in the order of their names. Raises ConfigError."""
-        feeds = sorted(map(parse_feed, self._feed_nodes.values()), key=lambda feed: feed.name)
-        return {feed.name: feed for feed in feeds}
+        """All feeds by name. Raises ConfigError for a contract that is wrong."""
+        return {name: self.feed(name) for name in self.contracts}
 
     def recall(self) -> None:
         """Finds the contracts without dbt, if nothing has changed since this was called before."""
         place, since = (self.project_dir, self._options), time.time_ns()
         if nodes := recalled(*place):
-            self.__dict__["_feed_nodes"] = nodes
+            self.__dict__.update(_feed_nodes=nodes, _misread={})
             # As parse() does otherwise.
             gc.enable()
-        else:
-            nodes = self._feed_nodes
-            keep(*place, dbt_api.yaml_folders(self._manifest), nodes, since)
+        elif not self._misread:
+            keep(*place, dbt_api.yaml_folders(self._manifest), self._feed_nodes, since)
 
     def feed(self, name: str) -> Feed:
         """The feed of a name, with or without its source. Raises ConfigError."""
-        found = [feed for feed in self.feeds.values() if name in (feed.name, feed.table_name)]
+        found = [f for n, f in self.contracts.items() if name in (n, n.partition(".")[2])]
         if len(found) == 1:
+            if isinstance(found[0], ConfigError):
+                raise found[0]
             return found[0]
-        known = ", ".join(self.feeds) or "none; give a source table config.meta.feed"
+        known = ", ".join(self.contracts) or "none; give a source table config.meta.feed"
         raise ConfigError(
             f"there {'are several feeds' if found else 'is no feed'} {name!r}. Feeds: {known}."
         )
@@ -110,7 +130,9 @@ class Project:
         """
         with dbt_api.connected_adapter(self._manifest, create) as adapter:
             warehouse = Warehouse(adapter, self.source, feed)
-            warehouse.render("refuse_misconfigured")
+            names = [feed.name] if feed else self._feed_names(wrong=False)
+            counted = [self.source(name).unique_id for name in names]
+            warehouse.render("refuse_misconfigured", feeds=counted)
             yield warehouse
 
     def build(self, feed: Feed, quiet: bool) -> dbt_api.BuildResult:
@@ -120,14 +142,15 @@ class Project:
         """
         # Unit tests are for development and CI; on Redshift they say nothing of the nodes that
         # hold data.
-        options = [*self._options, "--select", *self._built(feed)]
+        options = [*self._options, *self._left_out, "--select", *self._built(feed)]
         return dbt_api.build(self._manifest, [*options, "--exclude-resource-type=unit_test"], quiet)
 
     def test_all_history(self, feed: Feed, quiet: bool) -> dbt_api.BuildResult:
         """Runs the data tests of build() on all there is, and builds nothing."""
         # By this tag in a selection the macros of marks know that all history is meant.
         selected = [f"{some},tag:all_history" for some in self._built(feed)]
-        return dbt_api.build(self._manifest, [*self._options, "--select", *selected], quiet, "test")
+        options = [*self._options, *self._left_out, "--select", *selected]
+        return dbt_api.build(self._manifest, options, quiet, "test")
 
     def _built(self, feed: Feed) -> list[str]:
         """The selection of a build, in dbt's words."""
@@ -138,6 +161,16 @@ class Project:
         of_no_feed = [".".join(model.fqn) for model in models if not self._landings(model)]
         # With a leading @ also the parents of everything downstream, seeds among them.
         return [f"@source:{feed.name}", "source:loader", *of_no_feed]
+
+    def _feed_names(self, wrong: bool) -> list[str]:
+        """The feeds whose contracts are right, or those whose are wrong."""
+        return [n for n in self._feed_nodes if isinstance(self.contracts[n], ConfigError) == wrong]
+
+    @property
+    def _left_out(self) -> list[str]:
+        """Options that keep a build from what reads a feed whose contract is wrong."""
+        # Such a feed may have no table.
+        return [f"--exclude=source:{name}+" for name in self._feed_names(wrong=True)]
 
     def counting_tests(self, feed: Feed) -> list[CountingTest]:
         """The tests that count a feed's records, those of its marts last.

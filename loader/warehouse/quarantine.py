@@ -42,7 +42,8 @@ class Quarantined(Reject):
 
     def to_json(self) -> dict[str, Any]:
         """For machines; the record itself as in NAME.rejects.jsonl."""
-        return {"load": self.batch_id, **super().to_json(), "contract": self.contract}
+        more = {"etag": self.etag, "contract": self.contract}
+        return {"load": self.batch_id, **super().to_json(), **more}
 
 
 def write_rejected(

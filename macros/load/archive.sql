@@ -159,7 +159,7 @@ order by files.batch_id
     inner join {{ tables.ledger }} as earlier
         on files.feed = earlier.feed and files.uri = earlier.uri and files.etag = earlier.etag
     where
-        files.load_id >= {{ load_id }} and files.feed = {{ text_literal(tables.feed) }}
+        files.load_id >= {{ load_id }} and files.feed = {{ text_literal(tables.feed) }} and files.status = 'loaded'
         and earlier.load_id < {{ load_id }} and earlier.status = '{{ status }}'
 ) as ids
     {%- endset -%}

@@ -20,13 +20,13 @@
 {% endmacro %}
 
 
-{% macro refuse_uncounted() %}
+{% macro refuse_uncounted(feeds) %}
     {#-
-        Refuses a feed, a ledger or a mart that no test counts, by name. A mart is a model that
+        Refuses one of these feeds, a ledger or a mart that no test counts, by name. A mart is a model that
         newest_by_key writes, or whose YAML has the columns occurrences and last_load_id.
     -#}
     {% if execute %}
-        {% for source in graph.sources.values() if 'feed' in source.config.meta %}
+        {% for source in graph.sources.values() if source.unique_id in feeds %}
             {% do cti.refuse_unless_tested('ledger_matches_landing', source) %}
         {% endfor %}
         {% for source in graph.sources.values() if source.source_name ~ '.' ~ source.name == 'loader._loaded_files' %}

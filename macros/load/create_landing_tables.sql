@@ -6,11 +6,12 @@
 
 {% macro create_landing_tables() %}
     {#-
-        Creates whatever landing and loader tables are missing, and whatever column of the loader's;
-        dbt runs it before every build.
+        Creates whatever landing and loader tables a build needs and are missing, and whatever column of the
+        loader's; dbt runs it before every build.
     -#}
     {% if execute %}
-        {% for source in graph.sources.values() if is_landing_table(source) %}
+        {% set feeds = cti.selected_feeds() %}
+        {% for source in graph.sources.values() if source.source_name == 'loader' or source.unique_id in feeds %}
             {% set there = adapter.get_relation(source.database, source.schema, source.identifier) %}
             {% for statement in landing_ddl(source, there is not none) %}
                 {% do run_query(statement) %}
@@ -19,6 +20,20 @@
         {#- Looking for a relation begins a transaction that dbt would roll back after this hook. -#}
         {% do adapter.commit() %}
     {% endif %}
+{% endmacro %}
+
+
+{% macro selected_feeds() %}
+    {#- The feeds that something which dbt runs reads, by dbt's unique ids. -#}
+    {% set needed = [] %}
+    {% for node in (graph.nodes.values() if execute else []) if node.unique_id in selected_resources %}
+        {% for name in node.depends_on.get('nodes', []) if name in graph.sources %}
+            {% if 'feed' in graph.sources[name].config.meta %}
+                {% do needed.append(name) %}
+            {% endif %}
+        {% endfor %}
+    {% endfor %}
+    {{ return(needed) }}
 {% endmacro %}
 
 

@@ -68,14 +68,19 @@ where feed = {{ text_literal(tables.feed) }}
 
 {% macro file_versions(tables, uris=none, after=none) %}
     {#-
-        The file versions of a feed that were loaded and still count, or were rolled back, of some uris or of
-        all. Replays, which have no bytes, are left out. after: only those with a greater load id.
+        The file versions of a feed that were loaded and still count, were rolled back, or were refused by the
+        contract of today, of some uris or of all. Replays, which have no bytes, are left out. after: only those
+        with a greater load id.
     -#}
     {%- set statement -%}
 select uri, etag, version, status
 from {{ tables.ledger }}
 where
-    (status in ('loaded', 'archived') or (status = 'rolled back' and bytes > 0))
+    (
+        status in ('loaded', 'archived')
+        or (status = 'rolled back' and bytes > 0)
+        or (status = 'refused' and contract = {{ text_literal(tables.contract) }})
+    )
     and feed = {{ text_literal(tables.feed) }}
 {%- if uris is not none %}
     and uri in ({{ text_literals(uris) | join(', ') }})
@@ -131,9 +136,10 @@ order by before.new_uri, before.place
     -#}
     {%- set statements = [] -%}
     {%- set feed, now = text_literal(tables.feed), 'cast(' ~ text_literal(loaded_at) ~ ' as timestamp)' -%}
+    {%- set told = ['skipped', 'columns_missing', 'columns_ignored', 'refused_reason'] -%}
     {%- for some in files | batch(500) -%}
         {%- set rows, texts = [], {} -%}
-        {%- for name in ['uri', 'etag', 'version', 'status', 'file_time', 'run_id', 'skipped'] -%}
+        {%- for name in ['uri', 'etag', 'version', 'status', 'file_time', 'run_id'] + told -%}
             {%- do texts.update({name: text_literals(some | map(attribute=name) | list)}) -%}
         {%- endfor -%}
         {%- for file in some -%}
@@ -142,13 +148,14 @@ order by before.new_uri, before.place
                 file.load_id, file.batch_id, feed, texts.uri[place], texts.etag[place], texts.version[place],
                 file.bytes, file.records_read, file.records_loaded, file.records_rejected,
                 texts.status[place], 'cast(' ~ texts.file_time[place] ~ ' as timestamp)', now,
-                texts.run_id[place], texts.skipped[place]
+                texts.run_id[place], texts.skipped[place], texts.columns_missing[place],
+                texts.columns_ignored[place], texts.refused_reason[place], text_literal(tables.contract)
             ] | join(', ') ~ ')') -%}
         {%- endfor -%}
         {%- set statement -%}
 insert into {{ tables.ledger }} (
     load_id, batch_id, feed, uri, etag, version, bytes, records_read, records_loaded, records_rejected,
-    status, file_time, loaded_at, run_id, skipped
+    status, file_time, loaded_at, run_id, {{ told | join(', ') }}, contract
 )
 values
 {{ rows | join(',\n') }}
@@ -220,7 +227,8 @@ limit 1
     {#- The ledger's rows of some feeds. What a person calls a load is a batch. -#}
     {{ return(
         'select batch_id as ' ~ quoted('load') ~ ', batch_id, load_id, feed, uri, file_time, records_read,'
-        ~ ' records_loaded, records_rejected, skipped, status, loaded_at, run_id from ' ~ tables.ledger
+        ~ ' records_loaded, records_rejected, skipped, columns_missing, columns_ignored, status, refused_reason,'
+        ~ ' loaded_at, run_id from ' ~ tables.ledger
         ~ ' where feed in (' ~ text_literals(feeds) | join(', ') ~ ') order by load_id, uri'
     ) }}
 {% endmacro %}
@@ -238,6 +246,34 @@ from (
     select count(*) as mart_rows, sum(occurrences) as raw_records from {{ mart }}
 {%- endfor %}
 ) as sizes
+    {%- endset -%}
+    {{ return(statement) }}
+{% endmacro %}
+
+
+{% macro refused_files(tables, batch_id, uri) %}
+    {#-
+        The files of a feed that were refused as a whole and of which no version came later. batch_id, uri: only
+        those of one batch or file.
+    -#}
+    {%- set statement -%}
+select batch_id as {{ quoted('load') }}, uri, refused_reason
+from {{ tables.ledger }}
+where
+    status = 'refused'
+    and load_id in (
+        select max(load_id)
+        from {{ tables.ledger }}
+        where feed = {{ text_literal(tables.feed) }} and (bytes > 0 or status = 'refused')
+        group by uri
+    )
+{%- if batch_id is not none %}
+    and batch_id = {{ batch_id }}
+{%- endif %}
+{%- if uri is not none %}
+    and uri = {{ text_literal(uri) }}
+{%- endif %}
+order by load_id
     {%- endset -%}
     {{ return(statement) }}
 {% endmacro %}

@@ -3,11 +3,14 @@
     dbt before every build, so that both say the same.
 #}
 
-{% macro refuse_misconfigured() %}
-    {#- Refuses a warehouse that forgets, two owners of one table, and records that no test counts. -#}
+{% macro refuse_misconfigured(feeds=none) %}
+    {#-
+        Refuses a warehouse that forgets, two owners of one table, and records that no test counts. feeds: which
+        feeds are to be counted, by dbt's unique ids; in a build those that it reads.
+    -#}
     {% do cti.refuse_in_memory() %}
     {% do cti.refuse_shared_tables() %}
-    {% do cti.refuse_uncounted() %}
+    {% do cti.refuse_uncounted(cti.selected_feeds() if feeds is none else feeds) %}
 {% endmacro %}
 
 

@@ -9,8 +9,8 @@ with loads as (
         max(batch_id) as batch_id,
         max(loaded_at) as loaded_at
     from {{ source('loader', '_loaded_files') }}
-    -- A rollback removes both the loaded records and the rejected ones.
-    where status <> 'rolled back'
+    -- A rollback removes both the loaded records and the rejected ones; a refused file has neither.
+    where status not in ('rolled back', 'refused')
     group by feed, load_id
 
 ),

@@ -9,7 +9,7 @@ with ledger as (
         sum(records_read) as records_read
     -- Not by source(), on which every mart depends: the test is load_quality's alone.
     from {{ loader_table('_loaded_files').relation_name if execute }}
-    where status <> 'rolled back'
+    where status not in ('rolled back', 'refused')
     group by feed, load_id
 
 ),
