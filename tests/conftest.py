@@ -173,7 +173,7 @@ def project_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copy(ROOT / "profiles.yml.example", folder / "profiles.yml")
     # What dbt remembers of a parse spares each copy seconds.
     with contextlib.chdir(folder):
-        assert Project(folder).feeds
+        assert Project(folder).contracts
     shutil.rmtree(folder / "logs", ignore_errors=True)
     return folder
 
@@ -195,7 +195,7 @@ def redshift_project_files(
     with pytest.MonkeyPatch.context() as patch:
         _set_all(patch, cluster.settings)
         patch.chdir(folder)
-        assert Project(folder).feeds
+        assert Project(folder).contracts
     return folder
 
 

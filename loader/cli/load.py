@@ -65,8 +65,7 @@ def plan(settings: Settings) -> None:
                 output.say_text(f"\n{output.shown(uri)}\n{text}")
             output.say_text("")
         else:
-            others = plan.excluded or plan.refused
-            output.say(_nothing_new(settings, feed, *before, others))
+            output.say(_nothing_new(settings, feed, *before, plan.excluded or plan.refused))
         _say_excluded(feed, plan.excluded)
         _say_refused_before(feed, [file.uri for file in plan.refused])
         if sql:
@@ -190,14 +189,15 @@ def _load(settings: Settings, feed: Feed) -> dict[str, Any]:
 
     observer = output.ProgressReport(settings.as_json)
     what = settings.choice, settings.run_id, settings.rejects_to
+    load = Load(settings.project, feed, observer, *what)
     try:
-        report = Load(settings.project, feed, observer, *what).run()
+        report = load.run()
     except RecordsRefused as error:
         if settings.as_json:
             output.print_json(*({"feed": feed.name, **v.to_json()} for v in error.verdicts))
         else:
             output.print_rejects(error.verdicts)
-            _say_excluded(feed, error.excluded)
+            _say_excluded(feed, load.report.files_excluded)
         raise
     if not settings.as_json:
         if report.load is None:
@@ -270,7 +270,7 @@ def _files(count: int) -> str:
     return f"{count:,} file{'s' * (count != 1)}"
 
 
-def _say_excluded(feed: Feed, excluded: Mapping[str, int]) -> None:
+def _say_excluded(feed: Feed, excluded: dict[str, int]) -> None:
     """Say how many files of the location are no data, and why."""
     if excluded:
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in excluded.items())

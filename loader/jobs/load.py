@@ -8,7 +8,7 @@ from __future__ import annotations
 import glob
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -81,28 +81,17 @@ class LoadReport:
 
 
 class RecordsRefused(errors.DataRefused):
-    """A load that was refused because of what is in the files; verdicts: those on the bad ones.
+    """A load that was refused because of what is in the files; verdicts: those on the bad ones."""
 
-    excluded: how many other files of the location are no data, by reason.
-    """
-
-    def __init__(
-        self, message: str, verdicts: Sequence[Verdict], excluded: Mapping[str, int]
-    ) -> None:
+    def __init__(self, message: str, verdicts: Sequence[Verdict]) -> None:
         super().__init__(message)
         self.verdicts = [v for v in verdicts if v.refused or v.rejected]
-        self.excluded = excluded
 
 
 def refused_loads(feed: Feed) -> list[Path]:
     """The files that refused loads have left their rejected records in, the newest last."""
-    name = glob.escape(_refused_name(feed))
-    return sorted(Path(_REJECTS_FOLDER).glob(f"{name}*.jsonl"))
-
-
-def _refused_name(feed: Feed) -> str:
-    """How such a file's name begins. A feed is called what its YAML says, which may be a path."""
-    return f"{feed.name.replace('/', '-')}-refused-"
+    name = glob.escape(feed.name.replace("/", "-"))
+    return sorted(Path(_REJECTS_FOLDER).glob(f"{name}-refused-*.jsonl"))
 
 
 def judge_file(validator: Validator, name: str, path: Path, observer: Observer) -> Verdict:
@@ -225,7 +214,7 @@ class Load:
         whole = sum(1 for v in verdicts if v.refused and feed.options.unreadable == "refuse")
         if not (whole or over):
             return
-        name = f"{_refused_name(feed)}{datetime.now(UTC):%Y%m%dT%H%M%S%f}.jsonl"
+        name = f"{feed.name}-refused-{datetime.now(UTC):%Y%m%dT%H%M%S%f}.jsonl"
         places = dict.fromkeys((self.rejects_to or _REJECTS_FOLDER, _REJECTS_FOLDER))
         found = [(file.etag, verdict) for file, verdict in files]
         kept = next(filter(None, (self._write_rejects(found, p, name) for p in places)), None)
@@ -238,7 +227,6 @@ class Load:
             f"{feed.name}: refused {' and '.join(parts)}{allowed}; nothing was loaded.{where}"
             f" Correct the files, or the rules in {feed.file}, and run again.",
             verdicts,
-            self.report.files_excluded,
         )
 
     def _landed(self, plan: LoadPlan, files: Files) -> LoadReport:
@@ -357,6 +345,7 @@ class Load:
         """
         if not any(verdict.rejected for _, verdict in found):
             return None
+        # A feed is called what its YAML says, which may be a path.
         name, together = name.replace("/", "-"), self.spool / "rejects.jsonl"
         with together.open("w", encoding="ascii") as out:
             for etag, verdict in found:

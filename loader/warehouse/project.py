@@ -88,11 +88,6 @@ class Project:
                 found[name] = error
         return found | {name: e for name, e in wrong.items() if e not in found.values()}
 
-    @property
-    def feeds(self) -> dict[str, Feed]:
-        """All feeds by name. Raises ConfigError for a contract that is wrong."""
-        return {name: self.feed(name) for name in self.contracts}
-
     def recall(self) -> None:
         """Finds the contracts without dbt, if nothing has changed since this was called before."""
         place, since = (self.project_dir, self._options), time.time_ns()
@@ -130,8 +125,8 @@ class Project:
         """
         with dbt_api.connected_adapter(self._manifest, create) as adapter:
             warehouse = Warehouse(adapter, self.source, feed)
-            names = [feed.name] if feed else self._feed_names(wrong=False)
-            counted = [self.source(name).unique_id for name in names]
+            names = {feed.name} if feed else self._feed_nodes.keys() - self._wrong
+            counted = [self.source(name).unique_id for name in sorted(names)]
             warehouse.render("refuse_misconfigured", feeds=counted)
             yield warehouse
 
@@ -162,15 +157,15 @@ class Project:
         # With a leading @ also the parents of everything downstream, seeds among them.
         return [f"@source:{feed.name}", "source:loader", *of_no_feed]
 
-    def _feed_names(self, wrong: bool) -> list[str]:
-        """The feeds whose contracts are right, or those whose are wrong."""
-        return [n for n in self._feed_nodes if isinstance(self.contracts[n], ConfigError) == wrong]
+    @property
+    def _wrong(self) -> list[str]:
+        """The feeds whose contracts are wrong."""
+        return [n for n in self._feed_nodes if isinstance(self.contracts[n], ConfigError)]
 
     @property
     def _left_out(self) -> list[str]:
-        """Options that keep a build from what reads a feed whose contract is wrong."""
-        # Such a feed may have no table.
-        return [f"--exclude=source:{name}+" for name in self._feed_names(wrong=True)]
+        """The options by which dbt leaves out what reads such a feed, which may have no table."""
+        return [f"--exclude=source:{name}+" for name in self._wrong]
 
     def counting_tests(self, feed: Feed) -> list[CountingTest]:
         """The tests that count a feed's records, those of its marts last.

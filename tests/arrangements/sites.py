@@ -71,7 +71,7 @@ class Site(ABC):
 
     def __post_init__(self) -> None:
         self.project = Project(self.folder, self.folder)
-        assert set(self.project.feeds) == {feed.name for feed in FEEDS}
+        assert set(self.project.contracts) == {feed.name for feed in FEEDS}
         self._build(whole=True)
 
     @abstractmethod
@@ -150,7 +150,8 @@ class Site(ABC):
 
     def _build(self, whole: bool) -> None:
         if whole:
-            results = [self.project.build(feed, quiet=True) for feed in self.project.feeds.values()]
+            feeds = map(self.project.feed, self.project.contracts)
+            results = [self.project.build(feed, quiet=True) for feed in feeds]
         else:
             options = (f"--project-dir={self.folder}", f"--profiles-dir={self.folder}")
             only = (*_MARTS, "--resource-type=model")

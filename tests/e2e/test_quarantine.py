@@ -14,7 +14,7 @@ from e2e.engines import on_both_engines, slowly_on_both_engines
 from e2e.meddler import Meddler
 
 from loader.errors import ConfigError
-from loader.jobs.replay import replay
+from loader.jobs.replay import Corrections, replay
 from loader.warehouse.project import Project
 
 if TYPE_CHECKING:
@@ -291,7 +291,7 @@ def test_two_replays_at_once_take_a_record_once(
     opened = Project(project)
     feed = opened.feed("indicators")
     uri = tables.rows("select uri from raw._loaded_files")[0][0]
-    corrections = {(1, uri, 98): b"eleven.example,domain,me,11,2026-01-01"}
+    corrections: Corrections = {(1, uri, 98): b"eleven.example,domain,me,11,2026-01-01"}
     monkeypatch.setattr("loader.jobs.attempts._WAITS", (0.0,))
     overtaken: list[int] = []
 

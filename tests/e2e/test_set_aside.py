@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from e2e.engines import on_both_engines
+from e2e.meddler import Meddler
+from faults.steps import ADD_QUERY, Step, When, end_at
+from redshift.commands import Commands, warm_up
 
-from loader.errors import WarehouseError
-from loader.warehouse.connection import Warehouse
+from loader.jobs.load import Load
+from loader.warehouse.project import Project
 
 if TYPE_CHECKING:
     from conftest import Loader
@@ -97,3 +102,99 @@ def test_a_file_that_cannot_be_read_is_set_aside_until_it_or_the_contract_change
     assert "no record is in quarantine" in loader("rejects").stdout
     tables_say = tables.rows("select sum(records) from analytics.load_quality")
     assert tables_say == [(3,)]
+
+
+@pytest.mark.slow
+@on_both_engines
+def test_a_kill_leaves_neither_the_row_of_a_refused_file_nor_what_was_loaded_beside_it(
+    loader: Loader, project: Path, feed_folder: Path, tables: Tables, say: Say, tmp_path: Path
+) -> None:
+    (feed_folder / "a.csv").write_text(text("a"))
+    (feed_folder / "b.csv").write_text(PAGE)
+    warm_up(project, tmp_path / "warm")
+    commands = Commands(tmp_path / "commands")
+    moments: tuple[tuple[When, str], ...] = (
+        *(("before", "'refused'"), ("after", "'refused'")),
+        ("after", "having sum"),
+    )
+    for when, at in moments:
+        # GIVEN a load that the kernel ends around the statement that writes the ledger
+        step = Step(f"{when} {at}", ADD_QUERY, when, matching=at)
+        kill = partial(end_at, step, signal.SIGKILL)
+        outcome = commands.start(
+            "loader", ("load",), dict(os.environ), project, prepare=kill
+        ).wait()
+        assert outcome.code == -signal.SIGKILL, outcome.text
+        # THEN there is nothing of it
+        tables.assert_nothing_loaded()
+    commands.close()
+    # AND the next load tells of the file, once
+    assert "feed/b.csv: refused: " in loader("load", code=1).stdout
+    assert [row[1] for row in statuses(tables)] == ["loaded", "refused"]
+    loader("load")
+
+
+@pytest.mark.slow
+def test_a_file_that_is_over_the_limit_refuses_the_load_as_ever(
+    loader: Loader, feed_folder: Path, tables: Tables, say: Say
+) -> None:
+    (feed_folder / "a.csv").write_text(text("a").replace(",5,", ",five,"))
+    (feed_folder / "b.csv").write_text(PAGE)
+    (feed_folder / "_SUCCESS.csv").touch()
+    refused = loader("load", code=1)
+    assert "refused 1 of 1 records of feed/a.csv (" in refused.stderr
+    # THEN no file is set aside meanwhile, and all is told that was found
+    tables.assert_nothing_loaded()
+    assert "feed/b.csv: refused: " in refused.stdout
+    assert "cti.indicators: 1 files left out: 1 hidden" in refused.stdout
+
+
+@pytest.mark.slow
+def test_what_is_set_aside_takes_no_place_from_others_and_comes_back_when_asked_for(
+    loader: Loader, feed_folder: Path, tables: Tables, say: Say
+) -> None:
+    # GIVEN the two oldest files cannot be read
+    for age, name in enumerate(("c", "b", "a")):
+        (feed_folder / f"{name}.csv").write_text(text(name) if name == "c" else PAGE + name)
+        os.utime(feed_folder / f"{name}.csv", (10**9 - age, 10**9 - age))
+    # WHEN one file is taken at a time THEN the third is reached
+    for name in "ab":
+        done = json.loads(loader("load", "--json", "--max-files", "1", code=1).stdout)
+        assert (list(done["files_refused"]), done["files"]) == ([f"feed/{name}.csv"], 0)
+    loader("load", "--max-files", "1")
+    assert [row[1] for row in statuses(tables)] == ["refused", "refused", "loaded"]
+    # WHEN one is asked for THEN it is tried again as it is
+    assert "feed/a.csv: refused: " in loader("load", "--reload", "feed/a.csv", code=1).stdout
+    # AND the old contract does not hide what was loaded by a newer one
+    (feed_folder / "d.csv").write_text("Report\n" + text("d"))
+    loader("load", code=1)
+    path = Path(CONTRACT)
+    before = path.read_text()
+    say("skip_rows: to_header")
+    loader("load", code=1)
+    path.write_text(before)
+    assert json.loads(loader("load", "--json").stdout)["files_loaded_before"] == 2
+    loader("check")
+
+
+@pytest.mark.slow
+def test_two_loads_at_once_write_a_refused_file_once(
+    loader: Loader, project: Path, feed_folder: Path, tables: Tables, say: Say
+) -> None:
+    (feed_folder / "a.csv").write_text(text("a"))
+    (feed_folder / "b.csv").write_text(PAGE)
+    opened = Project(project)
+    feed, overtaken = opened.feed("indicators"), list[int]()
+
+    def overtake() -> None:
+        if not overtaken:
+            overtaken.append(0)
+            quiet = Meddler("never", lambda: None)
+            overtaken.append(len(Load(opened, feed, quiet).run().files_refused))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("loader.jobs.attempts._WAITS", (0.0,))
+        report = Load(opened, feed, Meddler("loading", overtake)).run()
+    assert overtaken == [0, 1]
+    assert (report.files, report.files_refused) == (0, {})
+    assert [row[1] for row in statuses(tables)] == ["loaded", "refused"]

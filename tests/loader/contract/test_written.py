@@ -285,7 +285,7 @@ def test_every_file_of_sources_is_checked(project: Path) -> None:
     # THEN the table is not passed over
     told = r"_shop__sources\.yml: source table shop\.orders, config key feed: dbt ignores it here"
     with pytest.raises(ConfigError, match=told):
-        assert Project(project).feeds
+        Project(project).feed("orders")
 
 
 @pytest.mark.parametrize(

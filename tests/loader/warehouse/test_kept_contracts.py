@@ -158,7 +158,7 @@ def test_contracts_are_the_same_without_dbt(project: Path, loader: Loader) -> No
     assert "_manifest" in vars(first)
     assert gc.isenabled()
     assert "_manifest" not in vars(second)
-    assert second.feeds == first.feeds
+    assert second.contracts == first.contracts
     file = project / "samples/indicators/2026-01-08_late.csv"
     printed = loader("validate", "--json", file).stdout
     (project / "target/contracts.json").unlink()
