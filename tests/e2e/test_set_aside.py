@@ -198,3 +198,63 @@ def test_two_loads_at_once_write_a_refused_file_once(
     assert overtaken == [0, 1]
     assert (report.files, report.files_refused) == (0, {})
     assert [row[1] for row in statuses(tables)] == ["loaded", "refused"]
+
+
+def test_columns_that_a_load_does_not_find_or_does_not_read_are_named(
+    loader: Loader, feed_folder: Path, tables: Tables
+) -> None:
+    # GIVEN a contract that lets others pass, and a file in which an optional column has a new name
+    path = Path(CONTRACT)
+    path.write_text(
+        path.read_text().replace(
+            "mode: append\n", f"mode: append\n{' ' * 14}columns: {{extra: ignore}}\n"
+        )
+    )
+    every = HEADER.strip() + ",last_seen,description"
+    row = "a.example,domain,me,5,2026-01-01,2026-01-02,x"
+    (feed_folder / "a.csv").write_text(f"{every},clerk\n{row},y\n")
+    (feed_folder / "b.csv").write_text(f"{every},clerk\n{row},y\n".replace("tion", "tion (en)"))
+    # WHEN it is loaded
+    said = loader("load").stdout
+    # THEN it is told by name what the files lack and what was not read, and what helps
+    told = "columns that files lack: description (1 file); columns of files left unread:"
+    assert f"{told} clerk (2 files), description (en) (1 file)" in said
+    assert "`header`" in said
+    # AND the ledger has it of each file
+    rows = map(json.loads, loader("history", "--json").stdout.splitlines())
+    columns = [(row["columns_missing"], row["columns_ignored"]) for row in rows]
+    assert columns == [(None, '["clerk"]'), ('["description"]', '["description (en)", "clerk"]')]
+    (feed_folder / "c.csv").write_text(f"{HEADER}c.example,domain,me,5,2026-01-01\n")
+    done = json.loads(loader("load", "--json").stdout)
+    assert done["columns_missing"] == {"last_seen": 1, "description": 1}
+    assert done["columns_ignored"] == {}
+
+
+@pytest.mark.slow
+def test_what_a_refused_load_has_rejected_is_replayed_from_its_file_once_it_is_loaded(
+    loader: Loader, project: Path, feed_folder: Path, tables: Tables
+) -> None:
+    # GIVEN a load that was refused for one record too many
+    wrong = "b.example,domain,me,much,2026-01-01\n"
+    (feed_folder / "a.csv").write_text(text("a") + wrong)
+    loader("load", code=1)
+    # THEN `rejects` names the file with its records
+    (kept,) = (project / "rejects").iterdir()
+    assert f"left its rejected records in rejects/{kept.name}" in loader("rejects").stdout
+    # WHEN they are corrected there, though nothing is loaded yet THEN it is said what to do first
+    fixed = project / "fixed.jsonl"
+    fixed.write_text(kept.read_text().replace(",much,", ",7,"))
+    told = loader("replay", "--from", str(fixed), code=2).stderr
+    assert "record 2 of feed/a.csv is not in quarantine from the file of ETag" in told
+    assert "raise `rejects` in the contract" in told
+    # WHEN the limit is raised and the file is loaded THEN the correction is, too
+    path = Path(CONTRACT)
+    path.write_text(path.read_text().replace("max_fraction: 0.01", "max_fraction: 0.5"))
+    loader("load")
+    assert "1 of 1 records loaded" in loader("replay", "--from", str(fixed)).stdout
+    landed = tables.rows("select indicator, confidence from raw.indicators order by 1")
+    assert landed == [("a.example", "5"), ("b.example", "7")]
+    # AND what belongs to another version of the file is put into none
+    (feed_folder / "a.csv").write_text(text("c") + wrong.replace("b.", "d."))
+    loader("load")
+    assert "not in quarantine" in loader("replay", "--from", str(fixed), code=2).stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from loader.cli.corrections import export_cell, print_csv, read_corrections
 from loader.errors import ConfigError
+from loader.validation.rejects import RejectLog
 from loader.warehouse.quarantine import Quarantined
 
 if TYPE_CHECKING:
@@ -79,6 +81,10 @@ def test_what_is_exported_can_be_read_back(
         ("load,file,record,raw\n1,a,1,2;Main St 5, York\n", ["line 2", "more or fewer cells"]),
         ("load,file,record,raw\n1,a,1\n", ["line 2", "more or fewer cells"]),
         ("load,file,record,raw\n1,a,1,\udcff\n", ["not UTF-8"]),
+        ('{"file": "a", "record": 1, "raw": "x"}\n', ["line 1", "etag, file, record and raw"]),
+        ('{"etag": "e", "file": "a", "record": 1, "raw": "x"}\n{', ["line 2", "etag, file"]),
+        ('{"etag": "e", "file": "a", "record": 1, "raw": null}', ["line 1", "etag, file"]),
+        (2 * '{"etag": "e", "file": "a", "record": 1, "raw": ""}\n', ["line 2", "is there twice"]),
     ],
 )
 def test_a_mistake_in_the_corrections_is_said_with_its_place(
@@ -90,6 +96,20 @@ def test_a_mistake_in_the_corrections_is_said_with_its_place(
         read_corrections(path)
     for word in [str(path), *words]:
         assert word in str(caught.value)
+
+
+def test_json_lines_come_back_by_the_etag_of_their_file(tmp_path: Path) -> None:
+    # GIVEN what a load writes of the records that it rejects; one has bytes that are no UTF-8
+    log = RejectLog(tmp_path / "log", "in/a.csv")
+    raws = [b"x", b"\xff,\x00", "é".encode()]
+    log.write(quarantined(number, raw) for number, raw in enumerate(raws, start=1))
+    path = tmp_path / "rejects.jsonl"
+    path.write_text("".join(log.json_lines(etag="e")), encoding="ascii")
+    # THEN it is read as it was, and so is what `rejects --json` prints
+    expected = {("e", "in/a.csv", number): raw for number, raw in enumerate(raws, start=1)}
+    assert read_corrections(path) == expected
+    path.write_text(json.dumps(quarantined(3, b"x").to_json()), encoding="ascii")
+    assert read_corrections(path) == {("etag", "in/a.csv", 3): b"x"}
 
 
 def test_corrections_that_are_not_there(loader: Loader) -> None:

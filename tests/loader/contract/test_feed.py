@@ -52,6 +52,11 @@ def refusal(make_feed: MakeFeed, columns: dict[str, Any], /, **options: Any) -> 
         ({"quote": ""}, ["key quote", "one ASCII character"]),
         ({"delimiter": '"'}, ["delimiter and quote must differ"]),
         ({"compression": "rar"}, ["key compression", "'none', 'gzip', 'zstd'", "got 'rar'"]),
+        ({"unreadable": "skip"}, ["key unreadable", "'refuse' or 'set_aside'"]),
+        (
+            {"unreadable": "set_aside", "mode": "replace"},
+            ["unreadable: set_aside does not go with mode: replace"],
+        ),
         ({"exclude": "*.bak"}, ["key exclude", "got '*.bak'"]),
         ({"exclude": [""]}, ["key exclude.0", "got ''"]),
         ({"exclude": [7]}, ["key exclude.0", "got 7"]),
@@ -478,3 +483,25 @@ def test_every_limit_that_is_set_holds(
     limits: dict[str, Any], rejected: int, read: int, allowed: bool
 ) -> None:
     assert Rejects(**limits).allow(rejected, read) is allowed
+
+
+def test_a_file_that_was_refused_is_tried_again_by_what_may_read_it(make_feed: MakeFeed) -> None:
+    columns: dict[str, Any] = {"a": {"type": "integer"}, "b": {}}
+    feed = make_feed(columns, unreadable="set_aside")
+    # Words that say what was so without them, or where the files are and how many may be rejected.
+    for alike in (
+        {"compression": None, "delimiter": ",", "columns": {"missing": "ignore"}},
+        {"location": "b/*", "exclude": ["*.bak"], "rejects": {"max_rows": 1}},
+    ):
+        assert make_feed(columns, unreadable="set_aside", **alike).version == feed.version
+    for other in (
+        {"compression": "gzip"},
+        {"file_time": {"name": "YYYYMMDD"}},
+        {"skip_rows": 1},
+        {"columns": {"extra": "ignore"}},
+        {"unreadable": "refuse"},
+    ):
+        options: dict[str, Any] = {"unreadable": "set_aside", **other}
+        assert make_feed(columns, **options).version != feed.version
+    renamed = {**columns, "b": {"header": ["c"]}}
+    assert make_feed(renamed, unreadable="set_aside").version != feed.version
