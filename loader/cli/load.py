@@ -195,6 +195,8 @@ def _load(settings: Settings, feed: Feed) -> dict[str, Any]:
     except RecordsRefused as error:
         if settings.as_json:
             output.print_json(*({"feed": feed.name, **v.to_json()} for v in error.verdicts))
+            if excluded := load.report.files_excluded:
+                output.print_json({"feed": feed.name, "files_excluded": excluded})
         else:
             output.print_rejects(error.verdicts)
             _say_excluded(feed, load.report.files_excluded)
@@ -262,7 +264,7 @@ def _say_unread(feed: Feed, report: LoadReport) -> None:
         if names
     ]
     if parts:
-        hint = ". A column by another name is said with `header`" if len(parts) > 1 else ""
+        hint = ". If one was renamed, say so with `header:`" if len(parts) > 1 else ""
         output.say(f"{feed.name}: {'; '.join(parts)}{hint}")
 
 

@@ -94,8 +94,13 @@ def refused_loads(feed: Feed) -> list[Path]:
     return sorted(Path(_REJECTS_FOLDER).glob(f"{name}-refused-*.jsonl"))
 
 
-def judge_file(validator: Validator, name: str, path: Path, observer: Observer) -> Verdict:
-    """The verdict on one file as it is stored, compressed or not. Raises OSError, FileChanged."""
+def judge_file(
+    validator: Validator, name: str, path: Path, observer: Observer, feed: Feed | None = None
+) -> Verdict:
+    """The verdict on one file as it is stored, compressed or not. Raises OSError, FileChanged.
+
+    feed: whose file it is by its name, too.
+    """
     size = left = path.stat().st_size
 
     def advance(count: int) -> None:
@@ -105,6 +110,8 @@ def judge_file(validator: Validator, name: str, path: Path, observer: Observer) 
         left -= min(count, left)
 
     try:
+        if feed:
+            feed.file_time(name, "")
         text = validator.plain_text(name, path)
         verdict = validator.numbered(validator.validate(name, text, advance))
         return replace(verdict, stored="none" if text == path else compression_of(path))
@@ -182,7 +189,8 @@ class Load:
             fetched = islice(self._fetched(plan, left), self.choice.max_files)
             for file, path in validator.ahead(fetched, self.verdicts):
                 if file.key not in self.verdicts:
-                    self.verdicts[file.key] = judge_file(validator, file.uri, path, self.observer)
+                    found = judge_file(validator, file.uri, path, self.observer, self.feed)
+                    self.verdicts[file.key] = found
                 files.append((file, self.verdicts[file.key]))
         self.report.files_left = len(list(left))
         replaces = self.feed.options.mode == "replace"

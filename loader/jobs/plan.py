@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Set
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import chain, islice
@@ -9,7 +10,7 @@ from operator import itemgetter
 from typing import Any
 
 from loader.contract.feed import Feed
-from loader.errors import ConfigError
+from loader.errors import ConfigError, DataRefused
 from loader.files.choice import Choice
 from loader.files.kinds import named_compression
 from loader.files.store import Store, open_store
@@ -91,6 +92,8 @@ def make_plan(feed: Feed, store: Store, tables: Warehouse, choice: Choice) -> Lo
     reloads = frozenset(filter(choice.allows, map(store.name, choice.reloads)))
     listing = (file for file in store.find() if choice.allows(file.uri))
     new, gone = dict[str, FileVersion](), set(reloads)
+    # A file that is set aside for its name is refused when it is judged.
+    aside = (DataRefused,) if feed.options.unreadable == "set_aside" else ()
 
     @cache
     def renamed() -> Renamed:
@@ -108,7 +111,9 @@ def make_plan(feed: Feed, store: Store, tables: Warehouse, choice: Choice) -> Lo
             of_file = status.get((file.uri, file.etag or file.version))
             if of_file is None or replaces:
                 # By uri: an object that is written to meanwhile may be listed twice.
-                new[file.uri] = replace(file, time=feed.file_time(file.uri, file.time))
+                new[file.uri] = file
+                with suppress(*aside):
+                    new[file.uri] = replace(file, time=feed.file_time(file.uri, file.time))
             elif of_file == "rolled back":
                 plan.rolled_back.append(file)
             elif of_file == "refused":
@@ -147,7 +152,7 @@ def _known(
     again = {spelled.get(uri, uri) for uri in reloads}
     status = {
         (row["uri"], mark): row["status"]
-        # What was rolled back or refused and loaded later is loaded, or archived.
+        # In this order the last counts: rolled back, refused, loaded or archived.
         for row in sorted(rows, key=itemgetter("status"), reverse=True)
         if row["status"] == "loaded" or row["uri"] not in again
         for mark in (row["etag"], row["version"])

@@ -147,6 +147,8 @@ def test_a_file_that_is_over_the_limit_refuses_the_load_as_ever(
     tables.assert_nothing_loaded()
     assert "feed/b.csv: refused: " in refused.stdout
     assert "cti.indicators: 1 files left out: 1 hidden" in refused.stdout
+    *_, last = map(json.loads, loader("load", "--json", code=1).stdout.splitlines())
+    assert last == {"feed": "cti.indicators", "files_excluded": {"hidden": 1}}
 
 
 @pytest.mark.slow
@@ -175,6 +177,21 @@ def test_what_is_set_aside_takes_no_place_from_others_and_comes_back_when_asked_
     path.write_text(before)
     assert json.loads(loader("load", "--json").stdout)["files_loaded_before"] == 2
     loader("check")
+
+
+@pytest.mark.slow
+def test_a_file_without_the_date_that_it_should_have_is_set_aside_too(
+    loader: Loader, feed_folder: Path, tables: Tables, say: Say
+) -> None:
+    say("file_time: {name: YYYYMMDD}")
+    (feed_folder / "a_20260105.csv").write_text(text("a"))
+    (feed_folder / "b.csv").write_text(text("b"))
+    assert "feed/b.csv: refused: feed/b.csv: no date in the form" in loader("load", code=1).stdout
+    assert [row[1] for row in statuses(tables)] == ["loaded", "refused"]
+    path = Path(CONTRACT)
+    path.write_text(path.read_text().replace("{name: YYYYMMDD}", "modified"))
+    loader("load")
+    assert tables.count("raw.indicators") == 2
 
 
 @pytest.mark.slow
@@ -219,7 +236,7 @@ def test_columns_that_a_load_does_not_find_or_does_not_read_are_named(
     # THEN it is told by name what the files lack and what was not read, and what helps
     told = "columns that files lack: description (1 file); columns of files left unread:"
     assert f"{told} clerk (2 files), description (en) (1 file)" in said
-    assert "`header`" in said
+    assert "say so with `header:`" in said
     # AND the ledger has it of each file
     rows = map(json.loads, loader("history", "--json").stdout.splitlines())
     columns = [(row["columns_missing"], row["columns_ignored"]) for row in rows]
