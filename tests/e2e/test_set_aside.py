@@ -90,18 +90,21 @@ def test_a_file_that_cannot_be_read_is_set_aside_until_it_or_the_contract_change
     assert (again["files"], again["files_refused_before"]) == (0, ["feed/c.csv"])
     # WHEN the contract changes THEN all are tried again, and what can be read now is loaded
     say("skip_rows: to_header")
-    last = json.loads(loader("load", "--json", code=1).stdout)
+    ran = loader("run", "--json", code=1)
+    last = json.loads(ran.stdout)
     assert (last["files"], list(last["files_refused"])) == (1, ["feed/b.csv"])
-    assert tables.count("raw.indicators") == 2
+    assert (last["mart_rows"], last["tests_failed"], last["checks_failed"]) == (2, 0, 0)
+    assert "refused 1 file as a whole and set aside" in ran.stderr
+    assert tables.rows("select outcome, records from analytics.load_quality") == [
+        ("loaded", 1),
+        ("loaded", 1),
+    ]
     assert "feed/c.csv" not in loader("rejects").stdout
     # AND once the file is put right, nothing is left to tell
     (feed_folder / "b.csv").write_text(text("b"))
-    ran = loader("run").stdout
-    assert "refused:" not in ran
-    assert "refused before" not in ran
-    assert "no record is in quarantine" in loader("rejects").stdout
-    tables_say = tables.rows("select sum(records) from analytics.load_quality")
-    assert tables_say == [(3,)]
+    assert "refused" not in loader("load").stdout
+    assert loader("rejects").stdout == "cti.indicators: no record is in quarantine\n"
+    loader("check")
 
 
 @pytest.mark.slow
@@ -184,14 +187,48 @@ def test_a_file_without_the_date_that_it_should_have_is_set_aside_too(
     loader: Loader, feed_folder: Path, tables: Tables, say: Say
 ) -> None:
     say("file_time: {name: YYYYMMDD}")
-    (feed_folder / "a_20260105.csv").write_text(text("a"))
     (feed_folder / "b.csv").write_text(text("b"))
     assert "feed/b.csv: refused: feed/b.csv: no date in the form" in loader("load", code=1).stdout
-    assert [row[1] for row in statuses(tables)] == ["loaded", "refused"]
+    # THEN it is not as if there were no file
+    assert "nothing to load; no other file matches" in loader("load").stdout
+    (feed_folder / "a_20260105.csv").write_text(text("a"))
+    loader("load")
+    assert [row[1] for row in statuses(tables)] == ["refused", "loaded"]
     path = Path(CONTRACT)
     path.write_text(path.read_text().replace("{name: YYYYMMDD}", "modified"))
     loader("load")
     assert tables.count("raw.indicators") == 2
+
+
+@pytest.mark.slow
+def test_a_commit_whose_answer_was_lost_is_reported_with_what_it_set_aside(
+    loader: Loader,
+    feed_folder: Path,
+    tables: Tables,
+    say: Say,
+    lose_commit: Callable[[Callable[[], object]], None],
+) -> None:
+    (feed_folder / "a.csv").write_text(text("a"))
+    (feed_folder / "b.csv").write_text(PAGE)
+    lose_commit(lambda: None)
+    done = json.loads(loader("load", "--json", code=1).stdout)
+    assert (done["load"], done["files"], list(done["files_refused"])) == (1, 1, ["feed/b.csv"])
+
+
+@pytest.mark.slow
+def test_what_is_archived_stays_so_if_it_can_no_longer_be_read(
+    loader: Loader, feed_folder: Path, tables: Tables, say: Say
+) -> None:
+    # GIVEN a file whose records are archived, and a contract that cannot read it any more
+    (feed_folder / "a.csv").write_text(text("a"))
+    loader("run")
+    loader("archive", "--before", "9999-12-31", "--yes")
+    say("compression: gzip")
+    # WHEN it is to be brought back THEN it is refused, and what the marts have counted still stands
+    assert "feed/a.csv: refused: " in loader("load", "--reload", "feed/a.csv", code=1).stdout
+    assert [row[1] for row in statuses(tables)] == ["archived", "refused"]
+    assert "nothing new; 1 files" in loader("load").stdout
+    loader("check")
 
 
 @pytest.mark.slow
