@@ -141,7 +141,7 @@ def _build(settings: Settings, feed: Feed, done: dict[str, Any], told: str, star
     # dbt does not build a mart on a table whose tests failed.
     tests = [] if result.failed else settings.project.counting_tests(feed)
     marts = [test.mart.relation_name for test in tests if test.mart]
-    with settings.project.warehouse() as warehouse:
+    with settings.project.warehouse(feed) as warehouse:
         if load and "records_loaded" in done:
             rows = warehouse.rows("ledger_rows", batch_id=load) if warehouse.exist("ledger") else []
             own = (r for r in rows if r["feed"] == feed.name and r["status"] != "refused")

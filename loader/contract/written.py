@@ -43,7 +43,8 @@ def find_misread(file: str, text: str, feeds: Collection[str]) -> dict[str, Conf
                 _check_words(f"{file}: source {source['name'].value}", source, _ANY)
                 _check_table(file, name, source, table, name in feeds or "{{" in name)
             except ConfigError as error:
-                found[name] = error
+                # The manifest has what Jinja makes of a name, so that may be any of the file.
+                found[file if "{{" in name else name] = error
     return found
 
 

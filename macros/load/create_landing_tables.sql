@@ -24,16 +24,23 @@
 
 
 {% macro selected_feeds() %}
-    {#- The feeds that something which dbt runs reads, by dbt's unique ids. -#}
-    {% set needed = [] %}
-    {% for node in (graph.nodes.values() if execute else []) if node.unique_id in selected_resources %}
-        {% for name in node.depends_on.get('nodes', []) if name in graph.sources %}
-            {% if 'feed' in graph.sources[name].config.meta %}
-                {% do needed.append(name) %}
-            {% endif %}
+    {#-
+        The feeds that something which dbt runs reads, or something that this reads, by dbt's unique ids. A unit
+        test reads a model, and needs what that reads.
+    -#}
+    {% set read, feeds = [], [] %}
+    {% for kind in (('nodes', 'unit_tests') if execute else ()) %}
+        {% for node in graph[kind].values() if node.unique_id in selected_resources %}
+            {% for name in node.depends_on.get('nodes', []) %}
+                {% do read.append(name) %}
+                {% do read.extend(graph.nodes[name].depends_on.get('nodes', []) if name in graph.nodes else []) %}
+            {% endfor %}
         {% endfor %}
     {% endfor %}
-    {{ return(needed) }}
+    {% for source in (graph.sources.values() if execute else []) if 'feed' in source.config.meta and source.unique_id in read %}
+        {% do feeds.append(source.unique_id) %}
+    {% endfor %}
+    {{ return(feeds) }}
 {% endmacro %}
 
 

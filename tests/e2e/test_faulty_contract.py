@@ -116,7 +116,19 @@ def test_a_feed_that_nothing_counts_stops_no_other(
     done = loader("run", code=2)
     assert "source table shop.returns: nothing counts its records" in done.stderr
     assert "shop.orders: load 1: 1 files" in done.stdout
-    assert tables.count("raw.orders") == 2
+    # AND built
+    assert done.stdout.count("checks failed             0") == 2
+    assert "1 of 3 feeds failed" in done.stderr
+
+
+@pytest.mark.slow
+def test_a_unit_test_alone_finds_the_tables_that_its_model_reads(
+    project: Path, tables: Tables, dbt: Dbt
+) -> None:
+    # GIVEN a warehouse in which nothing was loaded or built yet
+    # THEN dbt knows the columns of what the model of the test reads
+    assert dbt("build", "--select", "stg_cti__indicators,test_type:unit") == 0
+    assert tables.count("raw.indicators") == 0
 
 
 @pytest.mark.slow

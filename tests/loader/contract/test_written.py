@@ -275,6 +275,16 @@ def test_empty_parts() -> None:
     checked("sources: [{name: shop, tables: [{name: orders, columns: [{name: a, config: }]}]}]")
 
 
+def test_a_table_whose_name_is_jinja_is_not_loaded_as_dbt_misread_it(project: Path) -> None:
+    folder = project / "models/staging/shop"
+    folder.mkdir()
+    named = CONTRACT.replace("name: orders", "name: \"{{ var('orders', 'orders') }}\"")
+    assert Project(project).contracts.keys() == {"cti.indicators"}
+    (folder / "_shop__sources.yml").write_text(named.replace("minimum: 1}", "minimum: 010}"))
+    contract = Project(project).contracts["shop.orders"]
+    assert "YAML reads 010" in str(contract)
+
+
 def test_every_file_of_sources_is_checked(project: Path) -> None:
     # GIVEN a file without a feed, because somebody wrote `feed` one level up
     folder = project / "models/staging/shop"
