@@ -71,8 +71,9 @@ class Feed(Frozen):
 
     @cached_property
     def dialect(self) -> Dialect:
-        """The delimiter and the quote of its files."""
-        return Dialect(ord(self.options.delimiter), ord(self.options.quote))
+        """The delimiter and the quote of its files, or of their canonical text."""
+        delimiter = "\t" if self.options.long_delimiter else self.options.delimiter
+        return Dialect(ord(delimiter), ord(self.options.quote.replace("none", '"')))
 
     @cached_property
     def column_names(self) -> tuple[str, ...]:

@@ -32,7 +32,7 @@ _NO_ENCODINGS = ("idna", "punycode", "unicode-escape", "raw-unicode-escape")
 # `config.meta.feed`, of how a file is written.
 FORM = (
     *("encoding", "header", "header_rows", "skip_rows", "comment", "skip_lines"),
-    *("skip_blank_rows", "repeated_header"),
+    *("skip_blank_rows", "repeated_header", "escape", "double_quote", "skip_initial_space"),
 )
 
 
@@ -113,6 +113,9 @@ class FeedOptions(Frozen):
     repeated_header: Literal["reject", "skip"] = Field(
         default="reject", exclude_if=lambda policy: policy == "reject"
     )
+    escape: str | None = Field(default=None, exclude_if=lambda sign: sign is None)
+    double_quote: bool = Field(default=True, strict=True, exclude_if=bool)
+    skip_initial_space: bool = Field(default=False, strict=True, exclude_if=lambda skip: not skip)
     null_values: NullValues = ()
     decimal_char: DecimalChar = "."
     group_char: GroupChar = ""
@@ -127,15 +130,18 @@ class FeedOptions(Frozen):
             layout_tokens(layout, in_a_name(layout))
         return layout or value
 
-    @field_validator("delimiter", "quote")
+    @field_validator("delimiter", "quote", "escape")
     @classmethod
-    def _one_printable_byte(cls, value: str, info: ValidationInfo) -> str:
+    def _signs(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is None or (info.field_name, value) == ("quote", "none"):
+            return value
         if not re.fullmatch(r"[!-~\t]", value) or value.isalnum():
-            raise ValueError(
-                f"must be one ASCII character, no letter or digit, or a tab (got {value!r})"
-            )
-        if value == info.data.get("delimiter"):
-            raise ValueError("delimiter and quote must differ")
+            one = "must be one ASCII character, no letter or digit, or a tab"
+            if info.field_name != "delimiter":
+                raise ValueError(f"{one} (got {value!r})")
+            signs = value.replace("\t", " ")
+            if not signs.isprintable() or not signs.strip() or re.search(r"[^\W_]", signs):
+                raise ValueError(f"{one}, or several of them with blanks (got {value!r})")
         return value
 
     @field_validator("encoding")
@@ -157,13 +163,11 @@ class FeedOptions(Frozen):
 
     @field_validator("comment", mode="before")
     @classmethod
-    def _one_line(cls, value: object, info: ValidationInfo) -> object:
+    def _one_line(cls, value: object) -> object:
         if value is None:
             raise ValueError("is empty; YAML takes # for its own comment, so write it in quotes")
         if not isinstance(value, str):
             return value
-        if value[:1] and value[0] in (info.data.get("quote"), info.data.get("delimiter")):
-            raise ValueError(f"begins as a record may (got {value!r})")
         if not value.isprintable() or value != value.strip():
             raise ValueError(f"must be what a line begins with, without blanks (got {value!r})")
         return value
@@ -185,6 +189,19 @@ class FeedOptions(Frozen):
         return value
 
     @model_validator(mode="after")
+    def _signs_differ(self) -> FeedOptions:
+        quote = '"' if self.quote == "none" else self.quote
+        # In the text that is read a long delimiter is a tab.
+        delimiter = self.delimiter + ("\t" if self.long_delimiter else "")
+        if quote in delimiter:
+            raise ValueError("delimiter and quote must differ")
+        if self.escape and self.escape in delimiter + quote:
+            raise ValueError("escape must differ from delimiter and quote")
+        if self.comment and self.comment[0] in (self.quote, self.delimiter[0], self.escape):
+            raise ValueError(f"key comment: begins as a record may (got {self.comment!r})")
+        return self
+
+    @model_validator(mode="after")
     def _one_header(self) -> FeedOptions:
         if not self.header and (self.header_rows > 1 or self.skip_rows == "to_header"):
             raise ValueError("header: false goes with neither header_rows nor skip_rows: to_header")
@@ -199,6 +216,11 @@ class FeedOptions(Frozen):
         return self
 
     @property
+    def long_delimiter(self) -> str | None:
+        """The delimiter if it has several bytes."""
+        return self.delimiter if len(self.delimiter.encode()) > 1 else None
+
+    @property
     def form(self) -> Form | None:
         """How its files are written; None if they are canonical text already."""
         form = Form(
@@ -211,6 +233,11 @@ class FeedOptions(Frozen):
             skip_repeated_header=self.repeated_header == "skip",
             drop_trailing=self.columns.blank == "ignore",
             pad_short=self.columns.short == "null",
+            delimiter=self.long_delimiter,
+            quoted=self.quote != "none",
+            escape=self.escape,
+            double_quote=self.double_quote,
+            skip_initial_space=self.skip_initial_space,
         )
         return None if form == Form() else form
 

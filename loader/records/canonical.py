@@ -26,6 +26,7 @@ from loader.errors import DataRefused
 from loader.records.cut import cut_records
 from loader.records.dialect import Dialect, Form
 from loader.records.reader import read_fields
+from loader.records.spelling import Spelling
 
 # Of what write_canonical() writes.
 SUFFIX = ".canonical"
@@ -99,11 +100,16 @@ def write_canonical(
     text.with_suffix(".skipped").write_text(json.dumps(writer.skipped))
 
 
-def has_bare_returns(path: Path) -> bool:
-    """Whether lines of a file end in carriage returns alone, by its beginning. Raises OSError."""
+def has_own_line_ends(path: Path) -> bool:
+    """Whether lines of a file end in CR or CR CR LF, by its beginning. Raises OSError."""
     with path.open("rb") as file:
         data = file.read(_NEAR_BYTES)
-    return b"\r" in data[:-1] and b"\n" not in data
+    return (b"\r" in data[:-1] and b"\n" not in data) or _returns_twice(data)
+
+
+def _returns_twice(head: bytes) -> bool:
+    """Whether the first line ends in CR CR LF, as where Windows wrote CRLF to a file of text."""
+    return head[: head.find(b"\n") + 1].endswith(b"\r\r\n")
 
 
 def _as_utf8(file: BinaryIO, encoding: str) -> Iterator[bytes]:
@@ -115,8 +121,6 @@ def _as_utf8(file: BinaryIO, encoding: str) -> Iterator[bytes]:
     # In these a unit has several bytes, so what stands alone is half of a character.
     wide = name.startswith(("utf-16", "utf-32"))
     decoder = codecs.getincrementaldecoder(name)("surrogatepass" if wide else "surrogateescape")
-    # Of a byte that is carried on in a surrogate, UTF-8 is no text; the byte itself may be.
-    errors = "surrogateescape" if name == "utf-8" else "surrogatepass"
     position, first = 0, True
     while True:
         data = file.read(_BLOCK_BYTES)
@@ -139,7 +143,8 @@ def _as_utf8(file: BinaryIO, encoding: str) -> Iterator[bytes]:
         position += len(data)
         if first and decoded:
             decoded, first = decoded.removeprefix("\ufeff"), False
-        yield decoded.encode("utf-8", errors)
+        # Of a byte that is carried on in a surrogate, UTF-8 is no text; the byte itself may be.
+        yield decoded.encode("utf-8", "surrogatepass")
         if not data:
             return
 
@@ -163,6 +168,7 @@ class _Writer:
         self._reshapes = self.form.drop_trailing or self.form.pad_short
         self._width: int | None = None
         self._row, self._header = b"", list[str]()
+        self._keeps_bytes = codecs.lookup(self.form.encoding).name == "utf-8"
 
     def write(self, blocks: Iterator[bytes]) -> None:
         """Writes header and records."""
@@ -181,10 +187,12 @@ class _Writer:
         self._swaps = b"\n" not in head and b"\r" in head
         if self._swaps:
             head, blocks = head.translate(_SWAPPED), (b.translate(_SWAPPED) for b in blocks)
+        self._spelling = Spelling(self.form, self.dialect, _returns_twice(head))
         blocks = chain([self._behind_header(head, whole)], blocks)
-        if not (self._pattern or self._reshapes or self._swaps or self._row):
+        spells = self._spelling.changes
+        if not (self._pattern or self._reshapes or self._swaps or self._row or spells):
             for block in blocks:
-                self.out.write(block)
+                self._write(block)
             return
         carry = b""
         for block in blocks:
@@ -211,11 +219,18 @@ class _Writer:
                 f"behind line {self._read} the first row of the header comes once more; a file with"
                 " header_rows is one export"
             )
+        text = self._spelling.canonical(text)
         text = self._of_width(text) if self._reshapes else text
-        self.out.write(self._swapped_back(text) if self._swaps else text)
+        self._write(self._swapped_back(text) if self._swaps else text)
         lines = text.count(b"\n")
         self._read += lines
         self._written += lines
+
+    def _write(self, text: bytes) -> None:
+        """Writes text; a byte that is no UTF-8 as it came."""
+        if self._keeps_bytes and b"\xed" in text:
+            text = text.decode("utf-8", "surrogatepass").encode("utf-8", "surrogateescape")
+        self.out.write(text)
 
     def _behind_header(self, head: bytes, whole: bool) -> bytes:
         """Writes a header that is not as it came; returns what is to be read behind it.
@@ -243,30 +258,31 @@ class _Writer:
             raise DataRefused(f"the header does not end within {_BLOCK_BYTES >> 20} MiB")
         self._read += len(found)
         quote = bytes([self.dialect.quote])
-        if any(line.count(quote) & 1 for line in found):
+        if any(self._spelling.shadow(line).count(quote) & 1 for line in found):
             raise DataRefused(
                 f"the header on line {self._read} has a quote that goes on in the next line; with"
                 " header_rows, repeated_header or skip_rows: to_header it must be of whole lines"
             )
+        header = self._bare(found[0]) if found else b""
         if not self.form.header_rows:
             self._refuse_header(lines[place:])
-            found = [self._header_of(self.names)]
+            header = self._header_of(self.names)
         elif len(found) > 1:
             self._row = found[0].rstrip(b"\r\n")
             columns = zip_longest(*map(self._cells, found), fillvalue="")
-            found = [self._header_of([" ".join(filter(None, map(str.strip, c))) for c in columns])]
-        for line in found:
-            cells = self._cells(line)
+            header = self._header_of([" ".join(filter(None, map(str.strip, c))) for c in columns])
+        if header:
+            cells = self._fields(header)
             self._pattern = self.form.skipped(self.dialect, cells)
             self._width, self._header = len(cells), list(map(str.lower, cells))
-            self.out.write(self._bare(line))
+            self._write(header)
             self._written += 1
             self._shift()
         return b"".join(rest)
 
     def _refuse_returns(self, lines: Sequence[bytes]) -> None:
         """Raises DataRefused for lines that another reader would take for several."""
-        if any(b"\r" in line.removesuffix(b"\n").removesuffix(b"\r") for line in lines):
+        if any(b"\r" in self._without_end(line) for line in lines):
             raise DataRefused(
                 "a line that the contract skips (skip_rows) has a carriage return in it; lines must"
                 " end in LF, CRLF or all in CR"
@@ -300,20 +316,29 @@ class _Writer:
 
     def _reason(self, line: bytes) -> str | None:
         """Why a line is skipped; None if it is not."""
-        line = line.removesuffix(b"\n").removesuffix(b"\r")
+        line = self._without_end(line)
         # What another reader takes for several lines is not skipped as one.
         match = self._pattern.fullmatch(line) if self._pattern and b"\r" not in line else None
         return match.lastgroup if match else None
 
+    def _without_end(self, line: bytes) -> bytes:
+        line = line.removesuffix(b"\n").removesuffix(b"\r")
+        return line.removesuffix(b"\r") if self._spelling.twice else line
+
     def _bare(self, line: bytes) -> bytes:
-        """A header's line without the mark of a comment, behind which `to_header` may find it."""
+        """A header's line in canonical text, without the mark of a comment behind which `to_header`
+        may find it.
+        """
         mark = (self.form.comment or "").encode()
         commented = self.form.skip_rows is None and mark and line.startswith(mark)
-        return line.removeprefix(mark).lstrip(b" ") if commented else line
+        return self._spelling.canonical(line.removeprefix(mark).lstrip(b" ") if commented else line)
 
     def _cells(self, line: bytes) -> list[str]:
+        return self._fields(self._bare(line))
+
+    def _fields(self, header: bytes) -> list[str]:
         with suppress(UnicodeDecodeError):
-            return read_fields(self._bare(line).rstrip(b"\r\n"), self.dialect)
+            return read_fields(header.rstrip(b"\r\n"), self.dialect)
         return []
 
     def _header_of(self, names: Sequence[str]) -> bytes:
@@ -361,11 +386,12 @@ class _Writer:
         """Where records begin from one place on, at which one does; where the last one ends; and up
         to where empty lines follow it, before a record that is not finished.
         """
-        if data.find(self.dialect.quote, start) < 0:
+        shadow = self._spelling.shadow(data[start:])
+        if self.dialect.quote not in shadow and not self._spelling.escapes(data):
             # Every line is a record.
             last = max(start, data.rfind(b"\n", start) + 1)
             return range(len(data) + 1), last, last
-        nexts = (cut_records(data[start:], self.dialect, final).nexts + start).tolist()
+        nexts = (cut_records(shadow, self.dialect, final).nexts + start).tolist()
         last = nexts[-1] if nexts else start
         empty = _EMPTY_LINES.match(data, last)
         return {start, *nexts}, last, empty.end() if empty else last

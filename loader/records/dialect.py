@@ -50,7 +50,10 @@ class Form:
     is no record. skip_lines: patterns of whole lines that are none. skip_blank_rows: whether lines
     of blanks and delimiters are none. skip_repeated_header: whether lines are none that are the
     header once more. drop_trailing: whether a delimiter at the end of a record may be one too many.
-    pad_short: whether empty fields at the end of a record may be missing.
+    pad_short: whether empty fields at the end of a record may be missing. delimiter: if it has
+    several bytes. quoted: whether quotes are more than text. escape: before structure it makes it
+    text. double_quote: whether a quote in a quoted field is doubled. skip_initial_space: whether
+    blanks before a field are no part of it.
     """
 
     encoding: str = "utf-8"
@@ -62,26 +65,33 @@ class Form:
     skip_repeated_header: bool = False
     drop_trailing: bool = False
     pad_short: bool = False
+    delimiter: str | None = None
+    quoted: bool = True
+    escape: str | None = None
+    double_quote: bool = True
+    skip_initial_space: bool = False
 
     def skipped(self, dialect: Dialect, header: Sequence[str] = ()) -> re.Pattern[bytes] | None:
         """What a line is skipped by, each reason a group; None if none is.
 
         header: the cells of the file's header, once they are known. Raises re.error.
         """
-        quote, delimiter = (re.escape(bytes([x])) for x in (dialect.quote, dialect.delimiter))
+        quote = re.escape(bytes([dialect.quote]))
+        delimiter = re.escape((self.delimiter or chr(dialect.delimiter)).encode())
         cells = [re.escape(name.strip().encode()) for name in header]
         cells = [b"[ \t]*%b?[ \t]*%b[ \t]*%b?[ \t]*" % (quote, cell, quote) for cell in cells]
         reasons = [
             b"(?P<comment>%b[^\n]*)" % re.escape((self.comment or "").encode()),
             b"(?P<skip_lines>%b)" % b"|".join(map(_of_bytes, self.skip_lines)),
-            b"(?P<skip_blank_rows>[ \t%b]*)" % delimiter,
+            b"(?P<skip_blank_rows>(?:[ \t]|%b)*)" % delimiter,
             # Behind a byte order mark where files were put together.
             b"(?P<repeated_header>(?:\xef\xbb\xbf)?(?i:%b))" % delimiter.join(cells),
         ]
         again = self.skip_repeated_header and cells
         stated = (self.comment, self.skip_lines, self.skip_blank_rows, again)
         reasons = [reason for reason, word in zip(reasons, stated, strict=True) if word]
-        return re.compile(b"^(?:%b)\r?$" % b"|".join(reasons), re.MULTILINE) if reasons else None
+        whole = b"^(?:%b)\r{0,2}$" % b"|".join(reasons)
+        return re.compile(whole, re.MULTILINE) if reasons else None
 
 
 def _of_bytes(pattern: str) -> bytes:

@@ -1,6 +1,9 @@
 """What can be wrong with the form of a record: rules, and the faults that break them."""
 
+import re
 from typing import NamedTuple
+
+from loader.records.dialect import Dialect
 
 
 class Rule(NamedTuple):
@@ -49,5 +52,17 @@ BARE_CARRIAGE_RETURN = Rule(
 )
 TOO_FEW_FIELDS = Rule("too_few_fields", "the record has {fields} fields; the header has {width}")
 TOO_MANY_FIELDS = Rule("too_many_fields", TOO_FEW_FIELDS.message)
+# What may be as it should in another dialect.
+MISPLACED = {STRAY_QUOTE, TEXT_AFTER_QUOTE, UNTERMINATED_QUOTE, TOO_MANY_FIELDS}
 # What is wrong with a record by its header alone.
 OTHER_WIDTH = {TOO_FEW_FIELDS, TOO_MANY_FIELDS}
+
+
+def words_for(raw: bytes, dialect: Dialect) -> str:
+    """The words of a contract by which malformed text may be read; empty if none is known."""
+    quote, delimiter = (re.escape(bytes([sign])) for sign in (dialect.quote, dialect.delimiter))
+    if re.search(rb"\\(%b|%b)" % (quote, delimiter), raw):
+        return "; if a backslash escapes what follows it, say `escape: '\\'`"
+    if re.search(b"(^|%b)[ \t]+%b" % (delimiter, quote), raw):
+        return "; if blanks before a field are no part of it, say `skip_initial_space: true`"
+    return ""

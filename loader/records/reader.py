@@ -125,7 +125,8 @@ def read_header(file: BinaryIO, dialect: Dialect) -> Header:
             " such as windows-1252, say so with the key encoding"
         ) from None
     if 0 in cut.malformed_starts:
-        raise DataRefused(f"the first line is no well-formed header: {decoded[:200]!r}")
+        words = faults.words_for(raw, dialect)
+        raise DataRefused(f"the first line is no well-formed header: {decoded[:200]!r}{words}")
     return Header(
         raw=raw,
         fields=tuple(read_fields(raw, dialect)),
@@ -184,6 +185,7 @@ def read_blocks(
             raise DataRefused(
                 f"record {record - 1} opens a quote that is never closed, and the {lines:,} lines"
                 " after it to the end of the file are inside that quote; close or double the quote"
+                + faults.words_for(data[int(cut.starts[-1]) :], dialect)
             )
 
 

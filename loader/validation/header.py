@@ -10,7 +10,7 @@ from loader.validation.rules import listed
 
 # A table of Redshift has up to 1,600 columns; of more than these the engine has no room for rows.
 _MAX_CELLS = 3000
-_USUAL_DELIMITERS = ",;\t|"
+_USUAL_DELIMITERS = ("||", *",;\t|")
 
 
 def match_header(
@@ -90,13 +90,13 @@ def _numbered(names: Sequence[str]) -> list[str]:
 
 def _hint(fields: tuple[str, ...], known: set[str], feed: Feed, next_lines: Sequence[str]) -> str:
     """What the first line seems to be, if it has no name of the contract."""
-    expected = feed.options.delimiter
+    expected = chr(feed.dialect.delimiter)
     line = expected.join(fields)
     for delimiter in _USUAL_DELIMITERS:
         if delimiter != expected and len(_cells(line, delimiter) & known) > 1:
             return (
                 f" It seems to be delimited by {delimiter!r}; the contract says"
-                f" {expected!r} (key delimiter)."
+                f" {feed.options.delimiter!r} (key delimiter)."
             )
     for number, text in enumerate(next_lines, start=2):
         if len(_cells(text, expected) & known) > len(known) // 2:

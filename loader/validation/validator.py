@@ -25,10 +25,10 @@ from loader.files.archives import plain_text
 from loader.files.kinds import head_of, no_text
 from loader.files.version import FileVersion
 from loader.records import engine
-from loader.records.canonical import SUFFIX, has_bare_returns, write_canonical
+from loader.records.canonical import SUFFIX, has_own_line_ends, write_canonical
 from loader.records.cut import Positions
 from loader.records.dialect import Form
-from loader.records.faults import NOT_UTF8, Fault
+from loader.records.faults import MISPLACED, NOT_UTF8, Fault, words_for
 from loader.records.reader import Block
 from loader.validation.header import is_header
 from loader.validation.judge import Judge
@@ -64,6 +64,8 @@ class Validator(AbstractContextManager["Validator"]):
         self._screening = Screening(feed, self._connection.cursor())
         self._count = 0
         self._ahead: dict[Path, Verdict] = {}
+        # What canonical texts were made from.
+        self._sources: dict[Path, Path] = {}
 
     def __exit__(self, *_: object) -> None:
         self._connection.close()  # and with it the screen's cursor
@@ -71,16 +73,17 @@ class Validator(AbstractContextManager["Validator"]):
     def plain_text(self, name: str, path: Path) -> Path:
         """The canonical text of a stored file. Raises DataRefused, ConfigError, OSError."""
         text = plain_text(name, path, self._spool, self._feed.options.compression)
-        if form := self._feed.options.form or (Form() if has_bare_returns(text) else None):
+        if form := self._feed.options.form or (Form() if has_own_line_ends(text) else None):
             # The same for a file that was judged ahead.
             target = self._spool / (hashlib.sha256(str(text).encode()).hexdigest()[:24] + SUFFIX)
             if not target.exists():
                 feed, named = self._feed, partial(is_header, feed=self._feed)
                 try:
                     write_canonical(text, target, form, feed.dialect, feed.column_names, named)
-                except DataRefused:
+                except DataRefused as error:
                     target.unlink()
-                    raise
+                    raise _refusal(text, error) from None
+            self._sources[target] = text
             return target
         return text
 
@@ -152,8 +155,7 @@ class Validator(AbstractContextManager["Validator"]):
             try:
                 reading = Reading(name, path, file, stem, self._feed, advance)
             except DataRefused as error:
-                # No header of the feed's: it may be no text at all.
-                raise DataRefused(no_text(head_of(file)) or str(error)) from None
+                raise _refusal(self._sources.get(path, path), error) from None
             yield reading
 
     def numbered(self, verdict: Verdict, records: Sequence[int] | None = None) -> Verdict:
@@ -179,8 +181,9 @@ class Validator(AbstractContextManager["Validator"]):
             f" from (select *, row_number() over () as _record from ({read})) as text"
             " asof join jumps on text._record >= jumps.first"
         )
-        quote, columns = engine.literal(self._feed.options.quote), (*names, RECORD)
-        options = f", delimiter {engine.literal(self._feed.options.delimiter)}"
+        dialect, columns = self._feed.dialect, (*names, RECORD)
+        quote = engine.literal(chr(dialect.quote))
+        options = f", delimiter {engine.literal(chr(dialect.delimiter))}"
         options += f", quote {quote}, escape {quote}"
         with engine.errors_explained(verdict.file):
             engine.write_text(self._connection, query, columns, text, options)
@@ -230,11 +233,17 @@ class Validator(AbstractContextManager["Validator"]):
         text.unlink()
         return reading.verdict()
 
-    def _of_encoding(self, fault: Fault) -> Fault:
-        """The fault; what was no text of the file's encoding is no UTF-8 now."""
-        encoding = self._feed.options.encoding
-        message = fault.message.replace("UTF-8", encoding) if encoding != "utf-8" else fault.message
-        return fault._replace(message=message) if fault.rule == NOT_UTF8 else fault
+    def _in_words(self, fault: Fault, raw: bytes) -> Fault:
+        """The fault, its message with the word of the contract that may help."""
+        options, message = self._feed.options, fault.message
+        if fault.rule == NOT_UTF8 and options.encoding != "utf-8":
+            # What was no text of the file's encoding is no UTF-8 now.
+            message = message.replace("UTF-8", options.encoding)
+        elif fault.rule == NOT_UTF8:
+            message += "; if the file is windows-1252 or another, say so with the key encoding"
+        elif fault.rule in MISPLACED and not (options.escape or options.skip_initial_space):
+            message += words_for(raw, self._feed.dialect)
+        return fault._replace(message=message)
 
     def _rejects(self, reading: Reading, block: Block, unclear: list[int]) -> dict[int, Reject]:
         """The rejects of a block, by place, in order. unclear: which records are to be judged."""
@@ -242,7 +251,7 @@ class Validator(AbstractContextManager["Validator"]):
         for place in sorted([*block.faults, *unclear]):
             raw = block.raw(place)
             if place in block.faults:
-                names, faults = reading.columns, [self._of_encoding(block.faults[place])]
+                names, faults = reading.columns, [self._in_words(block.faults[place], raw)]
             else:
                 names, faults = self._feed.column_names, self._judge.faults(reading.values(raw))
             if not faults:
@@ -260,6 +269,12 @@ class Validator(AbstractContextManager["Validator"]):
                 raw,
             )
         return found
+
+
+def _refusal(path: Path, error: DataRefused) -> DataRefused:
+    """Why a file without a header of its feed is refused: it may be no text at all."""
+    with path.open("rb") as file:
+        return DataRefused(no_text(head_of(file)) or str(error))
 
 
 def _column(names: Sequence[str | None], fault: Fault) -> str | None:

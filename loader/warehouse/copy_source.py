@@ -63,8 +63,8 @@ class CopyGroup:
 
 
 def file_group(feed: Feed, path: str, columns: Columns, records: int, number: int) -> CopyGroup:
-    """One file of a feed, in the feed's own dialect. number: its own within the batch."""
-    dialect = feed.options.delimiter, feed.options.quote
+    """One text of a feed. number: its own within the batch."""
+    dialect = chr(feed.dialect.delimiter), chr(feed.dialect.quote)
     names = feed.landed_names
     return CopyGroup((path,), columns, records, names, (number,), *dialect)
 
