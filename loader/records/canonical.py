@@ -221,10 +221,10 @@ class _Writer:
             )
         text = self._spelling.canonical(text)
         text = self._of_width(text) if self._reshapes else text
-        self._write(self._swapped_back(text) if self._swaps else text)
-        lines = text.count(b"\n")
-        self._read += lines
-        self._written += lines
+        written = self._swapped_back(text) if self._swaps else text
+        self._write(written)
+        self._read += text.count(b"\n")
+        self._written += written.count(b"\n")
 
     def _write(self, text: bytes) -> None:
         """Writes text; a byte that is no UTF-8 as it came."""
@@ -429,8 +429,15 @@ class _Writer:
 
     def _swapped_back(self, text: bytes) -> bytes:
         """The text with line feeds at the ends of records alone, as it came within quotes."""
-        nexts = cut_records(text, self.dialect, final=True).nexts
+        cut = cut_records(text, self.dialect, final=True)
+        # A quote that is never closed swallows lines, so they stay lines.
+        nexts = cut.nexts if cut.open_at is None else cut.nexts[:-1]
         end = int(nexts[-1]) if len(nexts) else 0
+        # Lines within quotes are none of the text's.
+        more = cut.line_feeds.searchsorted(nexts) - np.arange(1, len(nexts) + 1)
+        for index in np.flatnonzero(np.diff(more, prepend=0)).tolist():
+            shift = self._read - self._written + int(more[index])
+            self.shifts.extend((self._written + index + 2, shift))
         back = np.frombuffer(text[:end].translate(_SWAPPED), np.uint8).copy()
         back[nexts - 1] = np.frombuffer(text, np.uint8)[nexts - 1]
         return back.tobytes() + text[end:]

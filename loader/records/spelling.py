@@ -5,6 +5,7 @@ in which only structure is left. The strict reader cuts that, so it says where r
 records themselves are spelt anew. A malformed record stays one, of as many lines.
 """
 
+import codecs
 import re
 
 from loader.records.cut import cut_records
@@ -58,8 +59,9 @@ class Spelling:
         opened = b"%b[^%b]*+(?:%b%b[^%b]*+)*+(?:%b|\\Z)" % (q, q, q, q, q, q)
         end = b"\r{0,2}\n" if twice else b"\r?\n"
         self._any_field = re.compile(
-            b"[%b]*(%b)?((?:(?!%b|%b)[^\n])*+)(%b|%b|\\Z)"
+            b"(?:(?!%b)[%b])*+(%b)?((?:(?!%b|%b)[^\n])*+)(%b|%b|\\Z)"
             % (
+                long,
                 blanks if form.skip_initial_space else b"\xff",
                 opened if form.quoted else b"(?!)",
                 *(long, end, long, end),
@@ -110,7 +112,7 @@ class Spelling:
         if self._long:
             bare = bare.replace(self._d, _DELIMITER).replace(self._long, self._d)
         if self.twice:
-            bare = bare.replace(b"\r\r\n", b"\n")
+            bare = re.sub(b"(?<!\r)\r\r\n", b"\n", bare)
         if self._form.skip_initial_space:
             bare = self._initial.sub(rb"\1", bare)
         bare = self._signed.sub(lambda match: self._in_quotes(match[0]), bare)
@@ -134,12 +136,14 @@ class Spelling:
             signed = any(sign in rest for sign in (_SIGNS[i : i + 1] for i in range(len(_SIGNS))))
             if (quoted and rest) or q in rest or cut_off:
                 field = quoted + rest
-                if signed or cut_off:
+                if signed or cut_off or rest.endswith(b"\r"):
                     for written, sign in [*self._escaped, (self._d, _DELIMITER), (q, _QUOTE)]:
                         field = field.replace(sign, written)
                     field = q + field.replace(q, q * 2) + q + _MALFORMED
             elif quoted:
-                field = quoted if self._form.double_quote else self._undoubled(quoted)
+                # One that is never closed is malformed as it is.
+                closed = not self._form.double_quote and quoted.count(q) % 2 == 0
+                field = self._undoubled(quoted) if closed else quoted
             else:
                 field = self._in_quotes(rest) if signed else rest
             spelt += [field, end if is_last else self._d]
@@ -149,9 +153,12 @@ class Spelling:
         return text.removesuffix(b"\r\r\n") + b"\n" if text.endswith(b"\r\r\n") else text
 
     def _in_quotes(self, field: bytes) -> bytes:
-        """A field that has structure in it; one with a bare carriage return stays malformed."""
+        """A field that has structure in it. A bare carriage return or a byte order mark, which a
+        quote would hide, makes it malformed.
+        """
         text = field.removesuffix(b"\r")
-        end = _MALFORMED if b"\r" in text else field[len(text) :]
+        hides = b"\r" in text or text.startswith(codecs.BOM_UTF8)
+        end = _MALFORMED if hides else field[len(text) :]
         return self._q + text + self._q + end
 
     def _undoubled(self, quoted: bytes) -> bytes:

@@ -18,6 +18,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("fuzz")
     group.addoption("--fuzz-seed", help="a number, or `fresh` for one that nobody has used")
     group.addoption("--fuzz-case", type=int, help="run this case alone")
+    group.addoption("--fuzz-cases", type=int, help="run so many cases, each kind")
     group.addoption("--fuzz-seconds", type=float, help="run cases for so long, each kind")
 
 
@@ -44,6 +45,7 @@ class RunCases:
 
     def __init__(self, config: pytest.Config, seed: int) -> None:
         self._case = config.getoption("--fuzz-case", None)
+        self._cases = config.getoption("--fuzz-cases", None)
         self._seconds = config.getoption("--fuzz-seconds", None)
         self._seed = seed
 
@@ -51,10 +53,10 @@ class RunCases:
         """usual: how many cases if the command line does not say."""
         if self._case is not None:
             plan = Plan(self._seed, 1, first=self._case)
-        elif self._seconds is not None:
+        elif self._seconds is not None and self._cases is None:
             plan = Plan(self._seed, 10**9, seconds=self._seconds)
         else:
-            plan = Plan(self._seed, usual)
+            plan = Plan(self._seed, self._cases or usual)
         outcome = run(kind, plan)
         if isinstance(outcome, Finding):
             pytest.fail(str(outcome), pytrace=False)

@@ -11,7 +11,7 @@ from e2e.strict_csv import Record, read_records
 from fuzz.contracts import Contract
 from fuzz.hostile import BOM, HostileFile
 
-__all__ = ["Expected", "Fate", "expect"]
+__all__ = ["Expected", "Fate", "broken_rule", "expect"]
 
 # The messages of a file that has no header of its feed.
 _HEADER_WORDS = ("the file is empty", "the first line", "the header does not fit")
@@ -149,7 +149,7 @@ def _fate(
     found = dict(zip(names, record.values, strict=True))
     values = tuple(found.get(name, b"").decode() or None for name in contract.columns)
     for (column, meta), value in zip(contract.columns.items(), values, strict=True):
-        if rule := _broken(value, meta):
+        if rule := broken_rule(value, meta):
             return Fate(raw, line, frozenset({rule}), values, column, value)
     return Fate(raw, line, frozenset(), values)
 
@@ -173,7 +173,7 @@ def _form_rules(raw: bytes, record: Record, width: int, quote: bytes, limit: int
     return rules - _WIDTH or rules
 
 
-def _broken(value: str | None, meta: Mapping[str, Any]) -> str | None:
+def broken_rule(value: str | None, meta: Mapping[str, Any]) -> str | None:
     """The first rule that a value breaks."""
     if value is not None and len(value.encode()) > meta["max_bytes"]:
         return "max_bytes"

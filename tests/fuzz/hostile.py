@@ -8,17 +8,17 @@ from dataclasses import dataclass, replace
 
 from fuzz.contracts import CONTRACTS, Contract
 
-__all__ = ["HostileFile", "hostile_file"]
+__all__ = ["BAD_VALUES", "VALUES", "HostileFile", "hostile_file"]
 
 BOM = b"\xef\xbb\xbf"
-_VALUES: dict[str, list[str]] = {
+VALUES: dict[str, list[str]] = {
     "id": ["a", "b1", " c ", "é", "äöüä", "a,b", 'x"y', "it's", "a;b", "1\n2", "\u3000k"],
     "amount": ["", "0", "7", "+5", " 12\t", "1000", "\u00a03", "-0", "007"],
     "kind": ["", "a", "A", "bee", " BEE ", "it's", "IT'S"],
     "note": ["", "n", "two\nlines", "two\r\nlines", ",", '"', "''", "NULL", "\\N", "a|b\tc", "💸"],
     "v": ["", "v", "w ", "two\nlines", '"', "'", "V", "\r\n", "null"],
 }
-_BAD_VALUES: dict[str, list[str]] = {
+BAD_VALUES: dict[str, list[str]] = {
     "id": ["", "  ", "123456789", "äöüäö", "\u2028"],
     "amount": ["x", "1.0", "1001", "-1", "9" * 20, "\u0661", "1 2", "0" * 41],
     "kind": ["c", "be", "ß", "a" * 13, "İt's"],
@@ -183,7 +183,7 @@ class _Writer:
         values = []
         for name in self._names:
             bad = rng.random() < self._bad
-            pool = (_BAD_VALUES if bad else _VALUES).get(name, ["", "e"])
+            pool = (BAD_VALUES if bad else VALUES).get(name, ["", "e"])
             values.append(rng.choice(pool))
         if rng.random() < self._ragged:
             values = values[:-1] if rng.random() < 0.5 else [*values, rng.choice(["", "more"])]

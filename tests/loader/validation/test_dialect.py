@@ -49,7 +49,7 @@ BLANKS = {"skip_initial_space": True}
         ),
         (BARS, b'1||"a||b"||c|d', b'1\t"a||b"\tc|d', []),
         (BARS, b'1||\t||"\t"\n2||"b"||', b'1\t"\t"\t"\t"\n2\t"b"\t', []),
-        (BARS, b'1||"b"c||\td\n2||b||c|\n||||', b"2\tb\tc|", [(1, 2), (2, 3), (3, 4)]),
+        (BARS, b'1||"b"c||\td\n2||b||c|\n||||', b"2\tb\tc|", [(1, 2), (3, 4)]),
         ({"delimiter": "~|~"}, b"1~|~~~|~|~", b"1\t~\t|~", []),
         ({"delimiter": "\u2021"}, "1\u2021é\u2021".encode(), "1\té\t".encode(), []),
         (
