@@ -151,14 +151,13 @@ class _Dialect:
 
     def _plain(self, at: int) -> tuple[str, int, bool, bool]:
         """Text up to a delimiter or a line end; if it is malformed, if it has a bare return."""
-        value, malformed, bare, signed = "", False, False, False
+        value, malformed, signed = "", False, False
+        returns: list[int] = []
         while at < len(self.text):
             sign = self.text[at]
             if self.text.startswith(self.delimiter, at):
                 break
-            if size := self.line_end(at):
-                # Three carriage returns are one too many.
-                bare |= self.twice and size == 3 and value.endswith("\r")
+            if self.line_end(at):
                 break
             if sign == self.escape:
                 literal = self.escaped(at)
@@ -168,15 +167,15 @@ class _Dialect:
                 value, at = value + (literal or sign), at + 1 + len(literal)
                 continue
             malformed |= sign == self.quote
-            bare |= sign == "\r"
+            returns += [at] if sign == "\r" else []
             signed |= (sign == '"' and self.quote is None) or (sign == "\t" and self.long)
             value, at = value + sign, at + 1
         hidden = value.startswith("\ufeff")
-        if bare and not (at == len(self.text) and "\r" not in value[:-1]):
+        if returns and returns != [len(self.text) - 1]:
             hidden = True
         # What it needs quotes for would hide a carriage return, or a byte order mark.
         malformed |= signed and hidden
-        return value, at, malformed, bare
+        return value, at, malformed, bool(returns)
 
     def skip_reason(self, line: str, header: tuple[str, ...] | None) -> str | None:
         """The word by which a line is skipped."""
@@ -242,6 +241,8 @@ def read(data: bytes, options: Mapping[str, Any], columns: Mapping[str, Any]) ->
 def _decoded(data: bytes, encoding: str) -> str:
     """The text; a byte that is none is a lone surrogate."""
     wide = encoding.startswith("utf-16")
+    if encoding == "utf-16" and data and not data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise Refused("near byte")
     try:
         text = data.decode(encoding, "surrogatepass" if wide else "surrogateescape")
     except UnicodeDecodeError as error:
@@ -326,10 +327,10 @@ def _header(
         return _one_line(dialect, line), at + len(line)
     record = dialect.record(at)
     raw = text[at : record.next]
-    if record.malformed or "\r" in dialect.without_end(raw):
+    if record.malformed or "\r" in dialect.without_end(raw) or raw.endswith("\r"):
         raise Refused("the first line")
     if _surrogates(raw):
-        raise Refused("the first line is not UTF-8")
+        raise Refused("the first line")
     if not raw.strip():
         raise Unsettled("an empty line before the header")
     return record.cells, record.next
@@ -339,8 +340,8 @@ def _one_line(dialect: _Dialect, line: str) -> tuple[str, ...]:
     """The cells of a header that is one line."""
     cells = _cells(dialect, line)
     if _surrogates(line):
-        raise Refused("the first line is not UTF-8")
-    if "\r" in dialect.without_end(line):
+        raise Refused("the first line")
+    if "\r" in dialect.without_end(line) or line.endswith("\r"):
         raise Refused("the first line")
     if not line.strip():
         raise Unsettled("an empty line for a header")
@@ -419,9 +420,9 @@ def _fate(
         if policy.get("short") == "null" and found < width:
             verdict.skipped["columns.short"] += 1
             cells += ("",) * (width - found)
-        if policy.get("blank") == "ignore" and found == width + 1:
-            if not cells[-1] and record.plain[-1]:
-                cells = cells[:-1]
+        one_more = policy.get("blank") == "ignore" and found == width + 1
+        if one_more and not cells[-1] and record.plain[-1]:
+            cells = cells[:-1]
     began = raw.lstrip(dialect.blanks) if dialect.blanks else raw
     joined = began.startswith("\ufeff")
     said = [cell.removeprefix("\ufeff") if n == 0 else cell for n, cell in enumerate(cells)]
@@ -438,9 +439,9 @@ def _fate(
         rules = frozenset(rule for rule, is_broken in broken.items() if is_broken)
         rules = rules - WIDTH_RULES or rules
         wanted = [cell.strip().lower() for cell in header]
-        if not rules and len(header) > 1 and [cell.strip().lower() for cell in said] == wanted:
-            if _ascii_lower(said[0]) == _ascii_lower(header[0]):
-                return Fate(line, frozenset({"repeated_header"}))
+        same = len(header) > 1 and [cell.strip().lower() for cell in said] == wanted
+        if same and not rules and _ascii_lower(said[0]) == _ascii_lower(header[0]):
+            return Fate(line, frozenset({"repeated_header"}))
     if joined:
         return Fate(line, rules | {"byte_order_mark"})
     if rules:

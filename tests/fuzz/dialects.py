@@ -53,9 +53,10 @@ def dialect_file(seed: int, number: int) -> DialectFile:
         at = rng.randrange(len(data))
         data = data[:at] + rng.choice([b"\xff", b"\x81", b"\xc3", b"\xed\xb2\x80"]) + data[at:]
     block_bytes = rng.choice([None, None, 64, 200])
-    first = text.partition("\n")[0]
-    if "\r" in first.rstrip("\r") or "\n" not in text:
-        # How lines end, the first block says.
+    first, to_header = text.partition("\n")[0], options.get("skip_rows") == "to_header"
+    by_line = to_header or options.get("repeated_header") or options.get("header") is False
+    if by_line or "\r" in first.rstrip("\r") or "\n" not in text:
+        # Where the header is, and how lines end, the first block says.
         block_bytes = None
     return DialectFile(options, data, block_bytes and max(block_bytes, len(data) // 50))
 
@@ -116,7 +117,7 @@ class _Writer:
         elif rng.random() < 0.3:
             head += self._skipped()
         if options.get("header") is not False:
-            names = [rng.choice([str, str, str.upper])(name) for name in self._names]
+            names = [name.upper() if rng.random() < 0.3 else name for name in self._names]
             if options.get("columns", {}).get("blank") and rng.random() < 0.5:
                 names.append("")
             mark = options.get("comment", "")
