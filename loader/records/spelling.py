@@ -63,8 +63,9 @@ class Spelling:
         )
         opened = b"%b[^%b]*+(?:%b%b[^%b]*+)*+(?:%b|\\Z)" % (q, q, q, q, q, q)
         end = b"\r{0,2}\n" if twice else b"\r?\n"
+        self._sign = re.compile(b"[%b%b]" % (_SIGNS, d if self._long else b""))
         self._any_field = re.compile(
-            b"(?:(?!%b)[%b])*+(%b)?((?:(?!%b|%b)[^\n])*+)(%b|%b|\\Z)"
+            b"(?:(?!%b)[%b])*+((%b)?((?:(?!%b|%b)[^\n])*+))(%b|%b|\\Z)"
             % (
                 long,
                 blanks if form.skip_initial_space else b"\xff",
@@ -144,31 +145,23 @@ class Spelling:
         return self._with_values(b"".join(parts))
 
     def _by_fields(self, text: bytes) -> bytes:
-        """One record, which may be malformed."""
+        """One record, which may be malformed; so its sound fields alone are spelt anew."""
         spelt, q = list[bytes](), self._q
         for match in self._any_field.finditer(self._with_signs(text)):
-            quoted, rest, end = match[1] or b"", match[2], match[3]
+            field, quoted, rest, end = match.groups()
             is_last = not end or end.endswith(b"\n")
-            if self._long:
-                rest = rest.replace(self._d, _DELIMITER)
-            if not self._form.quoted:
-                rest = rest.replace(q, _QUOTE)
             # Nothing comes behind an escape at the end of a file.
-            cut_off = not end and rest.endswith((self._escape or _FIELD, _FEED, _RETURN))
-            signed = any(sign in rest for sign in (_SIGNS[i : i + 1] for i in range(len(_SIGNS))))
-            bare_return = bool(end) and rest.endswith(b"\r")
-            if (quoted and rest) or q in rest or cut_off or (signed and bare_return):
-                field = quoted + rest
-                if signed or cut_off or bare_return:
-                    for written, sign in [*self._escaped, (self._d, _DELIMITER), (q, _QUOTE)]:
+            broken = not end and rest.endswith((self._escape or _FIELD, _FEED, _RETURN))
+            # The line end would take a carriage return before it.
+            broken |= bool(end) and is_last and rest.endswith(b"\r")
+            if broken or (quoted and rest) or (self._form.quoted and q in rest):
+                if broken or self._sign.search(rest):
+                    for written, sign in self._escaped:
                         field = field.replace(sign, written)
                     field = q + field.replace(q, q * 2) + q + _MALFORMED
-            elif quoted:
-                # One that is never closed is malformed as it is.
-                closed = not self._form.double_quote and quoted.count(q) % 2 == 0
-                field = self._undoubled(quoted) if closed else quoted
-            else:
-                field = self._in_quotes(rest) if signed else rest
+            elif not quoted or quoted.count(q) % 2 == 0:
+                # Not one that is never closed, which is malformed as it is.
+                field = self._sound(field)
             spelt += [field, end.replace(b"\r\r\n", b"\n") if is_last else self._d]
             if is_last:
                 break
