@@ -20,16 +20,14 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-import numpy.typing as npt
 
 from loader.errors import DataRefused
 from loader.records.cut import cut_records
 from loader.records.dialect import Dialect, Form
+from loader.records.encoding import as_utf8
 from loader.records.reader import read_fields
 from loader.records.spelling import Spelling
 
-# Of what write_canonical() writes.
-SUFFIX = ".canonical"
 _BLOCK_BYTES = 1024 * 1024
 # How much of a file tells how its lines end.
 _NEAR_BYTES = 64 * 1024
@@ -38,46 +36,11 @@ _MAX_UNFINISHED_BYTES = 6 * 1024 * 1024
 # Of a file whose lines end in carriage returns, which are taken for line feeds, and back.
 _SWAPPED = bytes.maketrans(b"\r\n", b"\n\r")
 _EMPTY_LINES = re.compile(b"[\r\n]*")
-_MARKS = {
-    codecs.BOM_UTF8: "utf-8",
-    codecs.BOM_UTF16_LE: "utf-16",
-    codecs.BOM_UTF16_BE: "utf-16",
-}
 # Lines that may stand before the header.
 _MAX_PREAMBLE = 1000
 
 # Whether the cells of a line are the contract's header.
 IsHeader = Callable[[Sequence[str]], bool]
-
-
-@dataclass(frozen=True)
-class Origin:
-    """What was taken out of a file to make its canonical text.
-
-    skipped: how many lines, by the contract's word; and, as columns.short, how many records were
-    padded. shifts: from which line of the text on how many lines more, or fewer, stand before it in
-    the file, in ascending order. canonical: whether there is such a text, or the file is read as it
-    is.
-    """
-
-    skipped: Counter[str]
-    shifts: npt.NDArray[np.int64]
-    canonical: bool = True
-
-    def line(self, number: int) -> int:
-        """The line of the file that a line of the text was."""
-        index = int(self.shifts[:, 0].searchsorted(number, side="right"))
-        return number + (int(self.shifts[index - 1, 1]) if index else 0)
-
-    @classmethod
-    def of(cls, text: Path) -> "Origin":
-        """That of a text; of one that write_canonical() did not write, nothing was taken out."""
-        text = text.resolve()
-        if text.suffix != SUFFIX or not text.with_suffix(".skipped").exists():
-            return cls(Counter(), np.zeros((0, 2), np.int64), canonical=False)
-        skipped = json.loads(text.with_suffix(".skipped").read_text())
-        shifts = np.fromfile(text.with_suffix(".shifts"), np.int64)
-        return cls(Counter(skipped), shifts.reshape(-1, 2))
 
 
 def write_canonical(
@@ -95,7 +58,7 @@ def write_canonical(
     """
     with path.open("rb") as file, text.open("wb") as out:
         writer = _Writer(form, dialect, names, is_header, out)
-        writer.write(_as_utf8(file, form.encoding))
+        writer.write(as_utf8(file, form.encoding, _BLOCK_BYTES))
     text.with_suffix(".shifts").write_bytes(writer.shifts.tobytes())
     text.with_suffix(".skipped").write_text(json.dumps(writer.skipped))
 
@@ -110,43 +73,6 @@ def has_own_line_ends(path: Path) -> bool:
 def _returns_twice(head: bytes) -> bool:
     """Whether the first line ends in CR CR LF, as where Windows wrote CRLF to a file of text."""
     return head[: head.find(b"\n") + 1].endswith(b"\r\r\n")
-
-
-def _as_utf8(file: BinaryIO, encoding: str) -> Iterator[bytes]:
-    """The text as UTF-8, without a byte order mark, in blocks of some size.
-
-    A byte that the encoding does not have makes its record no UTF-8. Raises DataRefused.
-    """
-    name = codecs.lookup(encoding).name
-    # In these a unit has several bytes, so what stands alone is half of a character.
-    wide = name.startswith(("utf-16", "utf-32"))
-    decoder = codecs.getincrementaldecoder(name)("surrogatepass" if wide else "surrogateescape")
-    position, first = 0, True
-    while True:
-        data = file.read(_BLOCK_BYTES)
-        for mark, other in () if position or wide else _MARKS.items():
-            if data.startswith(mark) and name != other:
-                raise DataRefused(
-                    f"the file begins with the mark of {other}; the contract says that it is"
-                    f" {encoding} (key encoding)"
-                )
-        try:
-            decoded = decoder.decode(data, final=not data)
-        except UnicodeError as error:
-            hint = (
-                " If it has no mark at its beginning, say utf-16-le or utf-16-be." if wide else ""
-            )
-            raise DataRefused(
-                f"near byte {position:,}: {getattr(error, 'reason', error)}; the contract says that"
-                f" the file is {encoding} (key encoding).{hint}"
-            ) from None
-        position += len(data)
-        if first and decoded:
-            decoded, first = decoded.removeprefix("\ufeff"), False
-        # Of a byte that is carried on in a surrogate, UTF-8 is no text; the byte itself may be.
-        yield decoded.encode("utf-8", "surrogatepass")
-        if not data:
-            return
 
 
 @dataclass

@@ -9,8 +9,8 @@ from loader import interrupts
 from loader.contract.feed import Feed
 from loader.errors import DataRefused
 from loader.records import engine
-from loader.records.canonical import Origin
 from loader.records.faults import OTHER_WIDTH
+from loader.records.origin import Origin
 from loader.records.reader import Block, read_blocks, read_fields, read_header
 from loader.validation.header import match_header
 from loader.validation.rejects import RejectLog, Verdict

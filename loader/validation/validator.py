@@ -25,10 +25,11 @@ from loader.files.archives import plain_text
 from loader.files.kinds import head_of, no_text
 from loader.files.version import FileVersion
 from loader.records import engine
-from loader.records.canonical import SUFFIX, has_own_line_ends, write_canonical
+from loader.records.canonical import has_own_line_ends, write_canonical
 from loader.records.cut import Positions
 from loader.records.dialect import Form
 from loader.records.faults import MISPLACED, NOT_UTF8, Fault, words_for
+from loader.records.origin import SUFFIX
 from loader.records.reader import Block
 from loader.validation.header import is_header
 from loader.validation.judge import Judge

@@ -13,8 +13,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from loader.records import canonical
-from loader.records.canonical import Origin, write_canonical
+from loader.records.canonical import write_canonical
 from loader.records.dialect import Dialect, Form
+from loader.records.origin import Origin
 
 NAMES = ("id", "note")
 
