@@ -22,7 +22,7 @@ from typing import BinaryIO
 import numpy as np
 
 from loader.errors import DataRefused
-from loader.records.cut import cut_records
+from loader.records.cut import CR, cut_records
 from loader.records.dialect import Dialect, Form
 from loader.records.encoding import as_utf8
 from loader.records.reader import read_fields
@@ -346,6 +346,8 @@ class _Writer:
             self.skipped.update({"columns.short": n} if (n := int((missing > 0).sum())) else {})
         if self.form.drop_trailing:
             one_more = (missing == -1) & (data[cut.ends - 1] == self.dialect.delimiter)
+            # Without it a carriage return would end the line.
+            one_more &= data[cut.ends - 2] != CR
             dropped = cut.ends[one_more] - 1
         if not len(added) + len(dropped):
             return text

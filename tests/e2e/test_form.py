@@ -85,6 +85,63 @@ def test_what_the_contract_says_of_a_file_holds_to_the_quarantine_and_back(
     loader("check", *of_feed)
 
 
+OTHER_SOURCES = """
+sources:
+  - name: dump
+    schema: raw
+    tables:
+      - name: people
+        config:
+          meta:
+            feed:
+              location: watch/*.txt
+              delimiter: "||"
+              escape: '\\'
+              skip_initial_space: true
+              null_values: ['\\N']
+              rejects: {max_rows: 1}
+        data_tests: [ledger_matches_landing]
+        columns:
+          - {name: id, data_type: varchar(10), config: {meta: {type: integer, required: true}}}
+          - {name: name, data_type: varchar(40)}
+          - {name: note, data_type: varchar(40)}
+"""
+
+
+@on_both_engines
+def test_a_dialect_holds_to_the_quarantine_and_back(
+    loader: Loader, files: Path, tables: Tables
+) -> None:
+    # GIVEN a file with escapes, a delimiter of two characters, and blanks before fields
+    sources = Path("models/staging/watch/_watch__sources.yml")
+    sources.write_text(OTHER_SOURCES)
+    lines = [
+        "id||name||note",
+        '1||Ann \\"Annie\\"\\||Lee|| \\N',
+        '2|| "C:\\\\temp\\\\"||\t\\|b',
+        '3||"Lee\\, \\"Bo\\""||5" pipe',
+    ]
+    (files / "1.txt").write_text("\n".join(lines) + "\n")
+    of_feed = ("--select", "dump.people")
+    # WHEN it is loaded
+    assert "2 of 3 records loaded, 1 rejected" in loader("load", *of_feed).stdout
+    # THEN the table has what the fields mean
+    landed = "select id, name, note from raw.people order by id"
+    assert tables.rows(landed) == [
+        ("1", 'Ann "Annie"||Lee', "\\N"),
+        ("2", "C:\\temp\\", "\t|b"),
+    ]
+    # AND what was rejected is shown as it is to be corrected
+    printed = loader("rejects", *of_feed, "--csv").stdout
+    (reject,) = csv.DictReader(io.StringIO(printed, newline=""))
+    assert (reject["line"], reject["column"], reject["value"]) == ("4", "note", '5" pipe')
+    assert reject["raw"] == '3\t"Lee\\, ""Bo"""\t5" pipe'
+    Path("mended.csv").write_text(printed.replace('5"" pipe', "5 pipe"), newline="")
+    loader("replay", *of_feed, "--from", "mended.csv")
+    assert tables.rows(landed)[2] == ("3", 'Lee\\, "Bo"', "5 pipe")
+    loader("check", *of_feed)
+
+
 @pytest.mark.slow
 def test_a_large_clean_file_is_read_as_it_lands(
     loader: Loader, files: Path, tables: Tables, monkeypatch: pytest.MonkeyPatch

@@ -296,6 +296,29 @@ def test_lines_of_an_old_mac(make_feed: MakeFeed, judge_bytes: JudgeBytes) -> No
     assert "all in CR" in (judge_bytes(make_feed(COLUMNS), data + b"\n").verdict.refused or "")
 
 
+def test_lines_of_an_old_mac_are_counted_within_quotes_too(
+    make_feed: MakeFeed, judge_bytes: JudgeBytes
+) -> None:
+    feed = make_feed(COLUMNS, rejects={"max_rows": 9})
+    data = (
+        b'seen,address,note\r2026-01-01,a,"1\r2\r"\r2026-01-x,b,"\r"\r2026-01-01,c,n\r2026-01-x,d,'
+    )
+    judged = judge_bytes(feed, data)
+    assert [(reject.record, reject.line) for reject in judged.rejects] == [(2, 5), (4, 8)]
+    told = judge_bytes(feed, data + b'"x\ry\r').verdict.refused or ""
+    assert "opens a quote that is never closed, and the 1 lines after it" in told
+
+
+def test_no_return_becomes_a_line_end_when_a_delimiter_is_dropped(
+    make_feed: MakeFeed, judge_bytes: JudgeBytes
+) -> None:
+    feed = make_feed(COLUMNS, columns={"blank": "ignore"}, rejects={"max_rows": 9})
+    judged = judge_bytes(feed, b"seen,address,note\n2026-01-01,a,n\r,\n2026-01-01,b,n,\r\n")
+    assert [(reject.record, reject.rule) for reject in judged.rejects] == [
+        (1, "bare_carriage_return")
+    ]
+
+
 def test_a_byte_that_makes_utf8_by_chance_rejects_its_record(
     make_feed: MakeFeed, judge_bytes: JudgeBytes
 ) -> None:
