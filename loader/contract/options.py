@@ -139,9 +139,8 @@ class FeedOptions(Frozen):
             one = "must be one ASCII character, no letter or digit, or a tab"
             if info.field_name != "delimiter":
                 raise ValueError(f"{one} (got {value!r})")
-            signs = value.replace("\t", " ")
-            if not signs.isprintable() or not signs.strip() or re.search(r"[^\W_]", signs):
-                raise ValueError(f"{one}, or several of them with blanks (got {value!r})")
+            if not value.strip() or re.search(r"[^\W_]|[\0\r\n]", value):
+                raise ValueError(f"{one}, or several such signs (got {value!r})")
         return value
 
     @field_validator("encoding")
@@ -217,8 +216,8 @@ class FeedOptions(Frozen):
 
     @property
     def long_delimiter(self) -> str | None:
-        """The delimiter if it has several bytes."""
-        return self.delimiter if len(self.delimiter.encode()) > 1 else None
+        """The delimiter if it has several bytes, or is a control character, as Hive's is."""
+        return None if re.fullmatch(r"[!-~\t]", self.delimiter) else self.delimiter
 
     @property
     def form(self) -> Form | None:

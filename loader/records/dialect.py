@@ -50,8 +50,8 @@ class Form:
     is no record. skip_lines: patterns of whole lines that are none. skip_blank_rows: whether lines
     of blanks and delimiters are none. skip_repeated_header: whether lines are none that are the
     header once more. drop_trailing: whether a delimiter at the end of a record may be one too many.
-    pad_short: whether empty fields at the end of a record may be missing. delimiter: if it has
-    several bytes. quoted: whether quotes are more than text. escape: before structure it makes it
+    pad_short: whether empty fields at the end of a record may be missing. delimiter: if it
+    becomes a tab. quoted: whether quotes are more than text. escape: before structure it makes it
     text. double_quote: whether a quote in a quoted field is doubled. skip_initial_space: whether
     blanks before a field are no part of it.
     """
@@ -79,7 +79,9 @@ class Form:
         quote = re.escape(bytes([dialect.quote]))
         delimiter = re.escape((self.delimiter or chr(dialect.delimiter)).encode())
         cells = [re.escape(name.strip().encode()) for name in header]
-        cells = [b"[ \t]*%b?[ \t]*%b[ \t]*%b?[ \t]*" % (quote, cell, quote) for cell in cells]
+        # A tab that is the delimiter is no blank.
+        blanks = b"[ \t]*" if b"\t" not in delimiter else b"[ ]*"
+        cells = [blanks.join((b"", quote + b"?", cell, quote + b"?", b"")) for cell in cells]
         reasons = [
             b"(?P<comment>%b[^\n]*)" % re.escape((self.comment or "").encode()),
             b"(?P<skip_lines>%b)" % b"|".join(map(_of_bytes, self.skip_lines)),

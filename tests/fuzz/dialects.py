@@ -69,7 +69,7 @@ def _options(rng: random.Random) -> dict[str, Any]:
         if rng.random() < chance:
             options.update(words)
 
-    delimiters = [",", ",", ",", ";", "\t", "||", "~|~", "::", "|~", " | ", "\u00a6"]
+    delimiters = [",", ",", ",", ";", "\t", "||", "~|~", "::", "|~", " | ", "\u00a6", "\x01"]
     options["delimiter"] = rng.choice(delimiters)
     options["quote"] = rng.choice(['"', '"', '"', "'", "none"])
     draw(0.4, escape=rng.choice(["\\", "\\", "\\", "^"]))

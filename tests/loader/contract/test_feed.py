@@ -53,7 +53,7 @@ def refusal(make_feed: MakeFeed, columns: dict[str, Any], /, **options: Any) -> 
         ({"delimiter": '"'}, ["delimiter and quote must differ"]),
         ({"delimiter": '"', "quote": "none"}, ["delimiter and quote must differ"]),
         ({"delimiter": "||", "quote": "\t"}, ["delimiter and quote must differ"]),
-        ({"delimiter": "  "}, ["key delimiter", "or several of them with blanks"]),
+        ({"delimiter": "  "}, ["key delimiter", "or several such signs"]),
         ({"escape": '"'}, ["escape must differ from delimiter and quote"]),
         ({"escape": "|", "delimiter": "~|~"}, ["escape must differ from delimiter and quote"]),
         ({"escape": "\\\\"}, ["key escape", "one ASCII character"]),

@@ -51,6 +51,7 @@ BLANKS = {"skip_initial_space": True}
         (BARS, b'1||\t||"\t"\n2||"b"||', b'1\t"\t"\t"\t"\n2\t"b"\t', []),
         (BARS, b'1||"b"c||\td\n2||b||c|\n||||', b"2\tb\tc|", [(1, 2), (3, 4)]),
         ({"delimiter": "~|~"}, b"1~|~~~|~|~", b"1\t~\t|~", []),
+        ({"delimiter": "\x01", **TEXT}, b'1\x01\\N\x01"', b'1\t\\N\t""""', []),
         ({"delimiter": "\u2021"}, "1\u2021é\u2021".encode(), "1\té\t".encode(), []),
         (
             {**BARS, "skip_lines": r"T\|\|.*", "skip_blank_rows": True},

@@ -114,6 +114,12 @@ BLOCK = b"""\
             {"repeated_header": 2},
         ),
         (
+            {"repeated_header": "skip", "delimiter": "\t"},
+            b"seen\taddress\tnote\n2026-01-01\ta\t\nseen\t address\tnote\nseen\t\taddress\tnote\n",
+            b"2026-01-01,a,\n",
+            {"repeated_header": 1},
+        ),
+        (
             {"repeated_header": "skip", "header": False},
             b"2026-01-01,a,\nseen,address,note\n2026-01-02,b,\n",
             b"2026-01-01,a,\n2026-01-02,b,\n",
