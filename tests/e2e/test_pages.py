@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "README.md"
@@ -265,6 +266,15 @@ def test_every_key_of_the_contract_is_explained() -> None:
 
     for key in (*FeedOptions.model_fields, *COLUMN_KEYS):
         assert re.search(rf"^\| .*`{key}[`.]", PAGES["docs/contract.md"], re.MULTILINE), key
+
+
+def test_every_feed_on_the_contracts_page_is_one() -> None:
+    from loader.contract.options import FeedOptions
+
+    blocks = re.findall(r"```yaml\n(feed:\n.*?)```", PAGES["docs/contract.md"], re.DOTALL)
+    feeds = [FeedOptions.model_validate(yaml.safe_load(block)["feed"]) for block in blocks]
+    said = {word for feed in feeds for word in feed.model_fields_set}
+    assert said >= {"encoding", "comment", "escape", "double_quote", "skip_initial_space"}
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/commands.md"])

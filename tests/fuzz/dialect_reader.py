@@ -74,7 +74,7 @@ class _Dialect:
         self.quote: str | None = None if quote == "none" else quote
         self.escape: str | None = options.get("escape")
         self.double: bool = options.get("double_quote", True)
-        self.long = len(self.delimiter.encode()) > 1
+        self.long = len(self.delimiter.encode()) > 1 or self.delimiter < "\t"
         canonical = "\t" if self.long else self.delimiter
         self.blanks = ""
         if options.get("skip_initial_space"):

@@ -50,6 +50,7 @@ BLANKS = {"skip_initial_space": True}
         (BARS, b'1||"a||b"||c|d', b'1\t"a||b"\tc|d', []),
         (BARS, b'1||\t||"\t"\n2||"b"||', b'1\t"\t"\t"\t"\n2\t"b"\t', []),
         (BARS, b'1||"b"c||\td\n2||b||c|\n||||', b"2\tb\tc|", [(1, 2), (3, 4)]),
+        (BARS, b'1||a\t"b||c\n2||b"||c\n3||b||c', b"3\tb\tc", [(1, 2), (2, 3)]),
         ({"delimiter": "~|~"}, b"1~|~~~|~|~", b"1\t~\t|~", []),
         ({"delimiter": "\x01", **TEXT}, b'1\x01\\N\x01"', b'1\t\\N\t""""', []),
         ({"delimiter": "\u2021"}, "1\u2021é\u2021".encode(), "1\té\t".encode(), []),
@@ -141,11 +142,14 @@ def test_lines_that_went_through_text_mode_twice(
     make_feed: MakeFeed, judge_bytes: JudgeBytes
 ) -> None:
     feed = make_feed(COLUMNS, rejects={"max_rows": 9})
-    data = b'id,name,note\r\r\n1,"b\r\r\nb","c"\r\r\n2,"b" ,c\r\r\n3,b,\r\r\n\r\r\n'
+    data = b'id,name,note\r\r\n1,"b\r\r\nb","c"\r\r\n2,"b" ,c\r\r\n3,b,\r\r\n4,b,\r\r\r\n\r\r\n'
     judged = judge_bytes(feed, data)
     # What is within quotes is as it came.
     assert judged.accepted == b'id,name,note\n1,"b\r\r\nb",c\n3,b,\n'
-    assert [(r.record, r.line, r.rule) for r in judged.rejects] == [(2, 4, "text_after_quote")]
+    assert [(r.record, r.line, r.rule) for r in judged.rejects] == [
+        (2, 4, "text_after_quote"),
+        (4, 6, "bare_carriage_return"),
+    ]
     assert judged.rejects[0].raw == b'2,"b" ,c'
     # Where only some lines end so, they are rejected.
     judged = judge_bytes(feed, b"id,name,note\r\n1,b,c\r\r\n2,b,c\r\n")
