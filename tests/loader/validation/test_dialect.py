@@ -26,6 +26,7 @@ BLANKS = {"skip_initial_space": True}
         (ESCAPE, rb'1,"Lee\, Bo",a\\\,b', rb'1,"Lee, Bo","a\,b"', []),
         (ESCAPE, b'1,a\\\nb,c\n2,"a\\\nb",""""', b'1,"a\nb",c\n2,"a\nb",""""', []),
         (ESCAPE, b"1,a\\\r\nb,c\\,\r\n2,b,c\\\r", b'1,"a\r\nb","c,"\n', [(2, 4)]),
+        (ESCAPE, b"1,b,c\\\r\r\n2,b,c\r\n", b'1,b,"c\r"\n2,b,c', []),
         ({**ESCAPE, "quote": "'"}, rb"1,'it\'s','\N'", rb"1,'it''s','\N'", []),
         ({"escape": "^"}, b'1,a^,b,"^^"', b'1,"a,b","^"', []),
         # What is malformed stays so, of as many lines.
@@ -47,6 +48,7 @@ BLANKS = {"skip_initial_space": True}
             b'1,b,c\n1,"""\n#",c',
             [],
         ),
+        ({**ESCAPE, "comment": "#"}, b"1,a\\\n#b,c\n# x", b'1,"a\n#b",c', []),
         (BARS, b'1||"a||b"||c|d', b'1\t"a||b"\tc|d', []),
         (BARS, b'1||\t||"\t"\n2||"b"||', b'1\t"\t"\t"\t"\n2\t"b"\t', []),
         (BARS, b'1||"b"c||\td\n2||b||c|\n||||', b"2\tb\tc|", [(1, 2), (3, 4)]),
