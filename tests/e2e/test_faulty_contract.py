@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from e2e.engines import on_both_engines
+from e2e.engines import slowly_on_both_engines
 
 if TYPE_CHECKING:
     from conftest import Loader
@@ -76,8 +76,7 @@ def test_what_is_wrong_with_one_feed_is_told_once_the_others_are_loaded(
     assert told in loader("load", "--select", "shop.returns", code=2).stderr
 
 
-@pytest.mark.slow
-@on_both_engines
+@slowly_on_both_engines
 def test_a_run_builds_what_does_not_depend_on_a_contract_that_is_wrong(
     loader: Loader, dbt: Dbt, project: Path, shop: Path, tables: Tables
 ) -> None:
@@ -132,7 +131,7 @@ def test_a_unit_test_alone_finds_the_tables_that_its_model_reads(
     assert tables.rows(f"{there} and table_name = 'indicators'") == [(1,)]
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_a_key_given_twice_stops_the_feeds_of_its_file(
     loader: Loader, shop: Path, feed_folder: Path
 ) -> None:
@@ -144,9 +143,3 @@ def test_a_key_given_twice_stops_the_feeds_of_its_file(
     assert "cti.indicators: load 1: 1 files" in done.stdout
     assert "schema is given twice" in done.stderr
     assert "2 of 3 feeds failed" in done.stderr
-
-
-@pytest.mark.slow
-def test_yaml_that_is_none_is_named(loader: Loader, shop: Path) -> None:
-    shop.write_text(SHOP.replace("tables:", "tables: ["))
-    assert "staging/shop/_shop__sources.yml" in loader("load", code=2).stderr

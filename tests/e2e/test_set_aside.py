@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from e2e.engines import on_both_engines
+from e2e.engines import on_both_engines, slowly_on_both_engines
 from e2e.meddler import Meddler
 from faults.steps import ADD_QUERY, Step, When, end_at
 from redshift.commands import Commands, warm_up
@@ -107,8 +107,7 @@ def test_a_file_that_cannot_be_read_is_set_aside_until_it_or_the_contract_change
     loader("check")
 
 
-@pytest.mark.slow
-@on_both_engines
+@slowly_on_both_engines
 def test_a_kill_leaves_neither_the_row_of_a_refused_file_nor_what_was_loaded_beside_it(
     loader: Loader, project: Path, feed_folder: Path, tables: Tables, say: Say, tmp_path: Path
 ) -> None:
