@@ -93,7 +93,7 @@ def _hint(fields: tuple[str, ...], known: set[str], feed: Feed, next_lines: Sequ
     expected = chr(feed.dialect.delimiter)
     line = expected.join(fields)
     for delimiter in _USUAL_DELIMITERS:
-        if delimiter != expected and len(_cells(line, delimiter) & known) > 1:
+        if delimiter != feed.options.delimiter and len(_cells(line, delimiter) & known) > 1:
             return (
                 f" It seems to be delimited by {delimiter!r}; the contract says"
                 f" {feed.options.delimiter!r} (key delimiter)."

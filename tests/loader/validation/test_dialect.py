@@ -198,6 +198,7 @@ def test_a_reject_names_the_word_that_helps(
         ({}, b'"i\\"d",name,note\n1,b,c\n', ESCAPE_HELPS),
         ({}, b'id,name,note\n1,"5\\"",c\n2,b,c\n3,b,c\n', ESCAPE_HELPS),
         ({}, b"id||name||note\n1||b||c\n", "It seems to be delimited by '||'"),
+        (BARS, b"id\tname\tnote\n1\tb\tc\n", "It seems to be delimited by '\\t'"),
         (BARS, b"id;name;note\n1;b;c\n", "by ';'; the contract says '||' (key delimiter)"),
         # By its own beginning, not by that of what was made of it.
         ({"skip_rows": 2}, b'[\n  {"id": 1},\n  {"id": 2}\n]\n', "this is JSON"),
