@@ -153,7 +153,7 @@ class Spelling:
             # Nothing comes behind an escape at the end of a file.
             broken = not end and rest.endswith((self._escape or _FIELD, _FEED, _RETURN))
             # The line end would take a carriage return before it.
-            broken |= bool(end) and is_last and rest.endswith(b"\r")
+            broken |= end == b"\r\r\n" and rest.endswith(b"\r")
             if broken or (quoted and rest) or (self._form.quoted and q in rest):
                 if broken or self._sign.search(rest):
                     for written, sign in self._escaped:

@@ -219,6 +219,8 @@ def read(data: bytes, options: Mapping[str, Any], columns: Mapping[str, Any]) ->
     """What becomes of a file's records. Raises Refused, Unsettled."""
     text = _decoded(data, options.get("encoding", "utf-8"))
     swaps = "\n" not in text and "\r" in text
+    if swaps and "\r" not in text[:-1]:
+        raise Unsettled("one line that may end in a carriage return")
     if swaps:
         text = text.translate({10: 13, 13: 10})
     dialect, verdict = _Dialect(options, text), Verdict()
@@ -415,11 +417,12 @@ def _fate(
     cells, raw, policy = record.cells, dialect.text[start : record.next], dialect.options
     policy = policy.get("columns", {})
     is_empty = cells == ("",) and record.plain == (True,) and not record.malformed
-    width, found = len(header), len(cells)
+    width, found, padded = len(header), len(cells), False
     if not record.malformed and not (is_empty and not record.bare_return):
         if policy.get("short") == "null" and found < width:
             verdict.skipped["columns.short"] += 1
             cells += ("",) * (width - found)
+            padded = record.bare_return
         one_more = policy.get("blank") == "ignore" and found == width + 1
         if one_more and not cells[-1] and record.plain[-1]:
             cells = cells[:-1]
@@ -438,6 +441,9 @@ def _fate(
         }
         rules = frozenset(rule for rule, is_broken in broken.items() if is_broken)
         rules = rules - WIDTH_RULES or rules
+        if padded:
+            # The carriage return may stand between a closing quote and a delimiter then.
+            rules |= {"text_after_quote"}
         wanted = [cell.strip().lower() for cell in header]
         same = len(header) > 1 and [cell.strip().lower() for cell in said] == wanted
         if same and not rules and _ascii_lower(said[0]) == _ascii_lower(header[0]):
