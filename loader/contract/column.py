@@ -6,19 +6,27 @@ import re
 from collections.abc import Callable
 from contextlib import suppress
 from decimal import Decimal, InvalidOperation
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
-from loader.contract import text
+from loader.contract import moments, text
 from loader.contract.words import (
     DecimalChar,
     Frozen,
     GroupChar,
     Kind,
-    NullValues,
     Text,
+    Words,
+    Year,
     layout_tokens,
     listed,
     scalar_text,
@@ -31,13 +39,19 @@ _TYPES = "text, integer, decimal(p,s), float, boolean, date, timestamp"
 # `config.meta` of a column.
 COLUMN_KEYS = (
     *("type", "format", "required", "unicode", "accepted_values", "pattern", "minimum", "maximum"),
-    *("null_values", "decimal_char", "group_char", "header"),
+    *("null_values", "decimal_char", "group_char", "bare_number", "true_values", "false_values"),
+    *("pivot_year", "excess_fraction", "header"),
 )
 # What `config.meta.feed` says for every column of these types that does not say it itself.
 FOR_COLUMNS: dict[str, tuple[Kind, ...]] = {
     "null_values": get_args(Kind),
     "decimal_char": ("decimal", "float"),
     "group_char": ("integer", "decimal"),
+    "bare_number": ("integer", "decimal", "float"),
+    "true_values": ("boolean",),
+    "false_values": ("boolean",),
+    "pivot_year": ("date", "timestamp"),
+    "excess_fraction": ("timestamp",),
 }
 _COMPARABLE = ("integer", "decimal", "float", "date", "timestamp")
 
@@ -46,23 +60,31 @@ def _check_format(layout: str, info: ValidationInfo) -> str:
     kind = info.data["kind"]
     if kind not in ("date", "timestamp"):
         raise ValueError(f"only for type date or timestamp; this is {kind}")
-    tokens = layout_tokens(layout, layout)
-    if kind == "date" and (len(tokens) > 3 or {":", "T"} & set(layout)):
+    tokens = set(layout_tokens(layout, layout))
+    time = tokens - {"year", "short_year", "month", "name", "day", "excel"}
+    if kind == "date" and (time or {":", "T"} & set(moments.separators(layout))):
         raise ValueError(f"{layout!r} has a time of day, but the type is date")
-    if kind == "timestamp" and not {"HH24", "MI"} <= set(tokens):
+    is_moment = time & {"epoch", "epoch_ms"} or (time & {"hour", "hour12"} and "minute" in time)
+    if kind == "timestamp" and not is_moment:
         raise ValueError(f"{layout!r} lacks HH24 or MI; for days use type date")
     return layout
 
 
 def _check_formats(value: object, info: ValidationInfo) -> object:
-    layouts, shapes = [value] if isinstance(value, str) else value, dict[str, str]()
+    layouts, read = [value] if isinstance(value, str) else value, dict[str, Any]()
     if not layouts or not isinstance(layouts, list) or {*map(type, layouts)} != {str}:
         raise ValueError(f"must be a form such as DD/MM/YYYY, or a list of forms (got {value!r})")
     for layout in layouts:
-        shape = re.sub("[YMDHIS]", "0", _check_format(layout, info).replace("HH24", "HH"))
-        if shape in shapes:
-            raise ValueError(f"{shapes[shape]!r} and {layout!r} fit the same texts")
-        shapes[shape] = layout
+        shapes = moments.readings(_check_format(layout, info))
+        for other, others in read.items():
+            common = shapes.keys() & others.keys()
+            if any(shapes[shape] != others[shape] for shape in common):
+                raise ValueError(f"{other!r} and {layout!r} fit the same texts")
+            if len(common) in (len(shapes), len(others)):
+                is_wider = len(shapes) > len(others)
+                wide, narrow = (layout, other) if is_wider else (other, layout)
+                raise ValueError(f"{wide!r} fits all that {narrow!r} fits; leave that out")
+        read[layout] = shapes
     return value
 
 
@@ -104,29 +126,55 @@ class Column(Frozen):
     precision: int = 0
     scale: int = 0
     format: Annotated[str | tuple[str, ...], BeforeValidator(_check_formats)] | None = None
+    # Not in the fingerprint of a contract without them, nor are those behind the bounds.
+    pivot_year: Year = Field(
+        default=moments.PIVOT_YEAR, exclude_if=lambda year: year == moments.PIVOT_YEAR
+    )
+    excess_fraction: Literal["error", "cut"] = Field(
+        default="error", exclude_if=lambda policy: policy == "error"
+    )
     required: bool = False
     accepted_values: tuple[Text, ...] | None = Field(default=None, min_length=1)
     pattern: Annotated[str, Field(min_length=1), AfterValidator(_check_pattern)] | None = None
     minimum: Annotated[Text, AfterValidator(_check_bound)] | None = None
     maximum: Annotated[Text, AfterValidator(_check_bound)] | None = None
-    # Not in the fingerprint of a contract without it, which is older than the word.
     unicode: Literal["nfc"] | None = Field(default=None, exclude_if=lambda form: form is None)
     header: Annotated[tuple[_HeaderName, ...], BeforeValidator(listed)] = Field(
         default=(), exclude_if=lambda names: not names
     )
-    null_values: NullValues = Field(default=(), exclude_if=lambda markers: not markers)
+    null_values: Words = Field(default=(), exclude_if=lambda markers: not markers)
     decimal_char: DecimalChar = Field(default=".", exclude_if=lambda char: char == ".")
     group_char: GroupChar = Field(default="", exclude_if=lambda char: not char)
+    bare_number: bool = Field(default=True, strict=True, exclude_if=bool)
+    true_values: Words = Field(
+        default=text.TRUE_WORDS, exclude_if=lambda words: words == text.TRUE_WORDS
+    )
+    false_values: Words = Field(
+        default=text.FALSE_WORDS, exclude_if=lambda words: words == text.FALSE_WORDS
+    )
 
-    @field_validator("decimal_char", "group_char")
+    @field_validator(*FOR_COLUMNS)
     @classmethod
-    def _of_a_number(cls, char: str, info: ValidationInfo) -> str:
+    def _of_its_type(cls, value: Any, info: ValidationInfo) -> Any:
         kinds, kind = FOR_COLUMNS[str(info.field_name)], info.data["kind"]
         if kind not in kinds:
             raise ValueError(f"only for type {' or '.join(kinds)}; this is {kind}")
-        if kind == "decimal" and char == info.data.get("decimal_char"):
-            raise ValueError(f"decimal_char and group_char must differ (both are {char!r})")
-        return char
+        if kind == "decimal" and value == info.data.get("decimal_char"):
+            raise ValueError(f"decimal_char and group_char must differ (both are {value!r})")
+        return value
+
+    @field_validator("true_values", "false_values")
+    @classmethod
+    def _in_lower_case(cls, words: tuple[str, ...]) -> tuple[str, ...]:
+        if not words:
+            raise ValueError("needs at least one word")
+        return tuple(map(text.simple_lower, words))
+
+    @model_validator(mode="after")
+    def _true_or_false(self) -> Column:
+        if both := set(self.true_values) & set(self.false_values):
+            raise ValueError(f"true_values and false_values both have {min(both)!r}; list both")
+        return self
 
     @cached_property
     def accepted_words(self) -> list[str]:
@@ -137,16 +185,27 @@ class Column(Frozen):
     def parse(self) -> Callable[[str], Any]:
         """The function that reads a stripped text. It raises ValueError that says what is wrong."""
         size, signs = (self.precision, self.scale), (self.decimal_char, self.group_char)
+        words, pivot = (self.true_values, self.false_values), self.pivot_year
         parsers: dict[Kind, Callable[[str], Any]] = {
             "text": str,
-            "integer": partial(text.parse_integer, group_char=self.group_char),
-            "decimal": lambda value: text.parse_decimal(value, *size, *signs),
-            "float": partial(text.parse_float, decimal_char=self.decimal_char),
-            "boolean": text.parse_boolean,
-            "date": lambda value: text.parse_date(value, self._layout(value)),
-            "timestamp": lambda value: text.parse_timestamp(value, self._layout(value)),
+            "integer": lambda value: text.parse_integer(self._bare(value), self.group_char),
+            "decimal": lambda value: text.parse_decimal(self._bare(value), *size, *signs),
+            "float": lambda value: text.parse_float(self._bare(value), self.decimal_char),
+            "boolean": lambda value: text.parse_boolean(value, *words),
+            "date": lambda value: moments.parse_date(value, self._layout(value), pivot),
+            "timestamp": lambda value: moments.parse_timestamp(
+                value, self._layout(value), pivot, cut=self.cuts
+            ),
         }
         return parsers[self.kind]
+
+    @property
+    def cuts(self) -> bool:
+        """Whether digits of a fraction beyond the sixth are cut."""
+        return self.excess_fraction == "cut"
+
+    def _bare(self, value: str) -> str:
+        return value if self.bare_number else text.bare_number(value, self.group_char)
 
     @property
     def layouts(self) -> tuple[str, ...]:
@@ -155,12 +214,12 @@ class Column(Frozen):
 
     def _layout(self, value: str) -> str | None:
         """The form of a date, of which there is only one. Raises ValueError if it is none."""
-        if len(self.layouts) < 2:
-            return "".join(self.layouts) or None
         for layout in self.layouts:
-            if text.format_pattern(layout).fullmatch(value):
+            if moments.format_pattern(layout).fullmatch(value):
                 return layout
-        raise ValueError(f"is in none of the forms {', '.join(self.layouts)}")
+        if not self.layouts:
+            return None
+        raise ValueError(moments.unlike(value, self.kind, self.layouts))
 
     @property
     def bounds(self) -> tuple[Any, ...]:

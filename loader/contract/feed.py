@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from loader.contract import text
+from loader.contract import moments
 from loader.contract.column import COLUMN_KEYS, FOR_COLUMNS, Column, parse_type
 from loader.contract.options import FORM, FeedOptions, in_a_name
 from loader.contract.words import Frozen
@@ -93,11 +93,11 @@ class Feed(Frozen):
         layout = self.options.file_time
         if layout == "modified":
             return modified
-        pattern = text.format_pattern(in_a_name(layout)).pattern
+        pattern = moments.format_pattern(in_a_name(layout)).pattern
         dates = re.findall(f"(?<![0-9])(?=({pattern})(?![0-9]))", in_a_name(uri))
         for found, *_ in reversed(dates):
             with suppress(ValueError):
-                moment = text.parse_timestamp(found, in_a_name(layout))
+                moment = moments.parse_timestamp(found, in_a_name(layout))
                 return moment.replace(tzinfo=None).isoformat(" ")
         raise DataRefused(
             f"{uri}: no date in the form {layout} in its name, which {self.file} takes the file's"

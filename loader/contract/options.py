@@ -15,12 +15,15 @@ from pydantic import (
     model_validator,
 )
 
+from loader.contract.moments import PIVOT_YEAR, SERIALS
+from loader.contract.text import FALSE_WORDS, TRUE_WORDS
 from loader.contract.words import (
     DecimalChar,
     Frozen,
     GroupChar,
-    NullValues,
     Text,
+    Words,
+    Year,
     layout_tokens,
     listed,
 )
@@ -116,9 +119,14 @@ class FeedOptions(Frozen):
     escape: str | None = Field(default=None, exclude_if=lambda sign: sign is None)
     double_quote: bool = Field(default=True, strict=True, exclude_if=bool)
     skip_initial_space: bool = Field(default=False, strict=True, exclude_if=lambda skip: not skip)
-    null_values: NullValues = ()
+    null_values: Words = ()
     decimal_char: DecimalChar = "."
     group_char: GroupChar = ""
+    bare_number: bool = Field(default=True, strict=True)
+    true_values: Words = TRUE_WORDS
+    false_values: Words = FALSE_WORDS
+    pivot_year: Year = PIVOT_YEAR
+    excess_fraction: Literal["error", "cut"] = "error"
 
     @field_validator("file_time", mode="before")
     @classmethod
@@ -126,6 +134,8 @@ class FeedOptions(Frozen):
         layout = value.get("name") if isinstance(value, dict) and len(value) == 1 else None
         if value != "modified" and not isinstance(layout, str):
             raise ValueError(f"must be modified, or {{name: YYYY-MM-DD}} (got {value!r})")
+        if layout in SERIALS:
+            raise ValueError(f"takes the form of a date, not {layout}")
         if layout:
             layout_tokens(layout, in_a_name(layout))
         return layout or value

@@ -4,10 +4,8 @@ The macros in macros/clean/ say the same in SQL; the tests hold the two together
 """
 
 import re
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Collection, Iterable
 from decimal import Decimal
-from functools import cache
-from operator import itemgetter
 from sys import float_info
 
 # The 29 code points that str.strip() removes: White_Space of the Unicode Character Database plus
@@ -20,26 +18,20 @@ BIGINT_MIN, BIGINT_MAX = -(2**63), 2**63 - 1
 # Letters of Unicode 16 with a lower case, which Python knows from 3.14 on and no engine does.
 _NEWEST = "\u1c89\ua7cb\ua7cc\ua7da\ua7dc" + "".join(map(chr, range(0x10D50, 0x10D66)))
 
-_TRUE = frozenset({"true", "t", "yes", "y", "1"})
-_FALSE = frozenset({"false", "f", "no", "n", "0"})
-BOOLEAN_WORDS = _TRUE | _FALSE
+TRUE_WORDS = ("true", "t", "yes", "y", "1")
+FALSE_WORDS = ("false", "f", "no", "n", "0")
 
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 _DECIMAL = re.compile(r"[+-]?(?:([0-9]+)(?:\.([0-9]*))?|\.([0-9]+))")
 _FLOAT = re.compile(_DECIMAL.pattern + "(?:[eE][+-]?[0-9]{1,3})?")
 # What parts the thousands of a number; also a curly apostrophe, and the blanks that do not break.
 _GROUP_CHARS = (".", ",", "'", " ", "\u2019", "\u00a0", "\u202f")
-_TIMESTAMP = re.compile(
-    r"(?P<YYYY>[0-9]{4})-(?P<MM>[0-9]{2})-(?P<DD>[0-9]{2})"
-    r"(?:[Tt ](?P<HH24>[0-9]{2}):(?P<MI>[0-9]{2})(?::(?P<SS>[0-9]{2})(?:\.(?P<f>[0-9]{1,6}))?)?"
-    r"(?:[Zz]|(?P<sign>[+-])(?P<hours>[0-9]{2})(?::?(?P<minutes>[0-9]{2}))?)?)?"
+# What may stand around a number that is not bare: a sign or a code of a currency, a percent sign.
+CURRENCIES = (
+    *("usd", "eur", "gbp", "jpy", "cny", "chf", "aud", "cad", "nzd", "hkd", "sgd", "sek", "nok"),
+    *("dkk", "pln", "czk", "huf", "ron", "inr", "brl", "mxn", "zar", "krw", "try", "rub", "uah"),
 )
-_MAX_OFFSET = timedelta(hours=14)
-# The parts of a layout with their digits, in the order in which datetime() takes them.
-_TOKENS = {"YYYY": 4, "MM": 2, "DD": 2, "HH24": 2, "MI": 2, "SS": 2}
-_MIDNIGHT = dict.fromkeys(("HH24", "MI", "SS", "f", "hours", "minutes", "sign"), "0")
-_numbers = itemgetter(*_TOKENS, "hours", "minutes")
-_LAYOUT = re.compile(f"({'|'.join(_TOKENS)})|([-/.: T])|(.)", re.DOTALL)
+UNITS = "$\u20ac\u00a3\u00a5\u20b9\u20a9\u20bd\u20ba\u20b4%"
 
 
 def simple_lower(text: str) -> str:
@@ -51,6 +43,38 @@ def simple_lower(text: str) -> str:
     if text.isascii():
         return text.lower()
     return "".join("i" if c == "\u0130" else c if c in _NEWEST else c.lower() for c in text)
+
+
+def any_case(words: Iterable[str]) -> str:
+    """A pattern of lowercase words in any ASCII case; (?i) would fold letters beyond ASCII too."""
+    spelled = (
+        "".join(f"[{c}{c.upper()}]" if "a" <= c <= "z" else re.escape(c) for c in word)
+        for word in words
+    )
+    return f"(?:{'|'.join(spelled)})"
+
+
+_CODES = re.compile(any_case(CURRENCIES))
+
+
+def bare_number(text: str, group_char: str = "") -> str:
+    """A number without currency, percent sign and blanks around it, with its sign in front.
+
+    Parentheses around it and a minus behind it make it negative. Anything else stays as it is.
+    """
+    blanks = " " + (group_char if group_char.isspace() else "")
+    signs = ("#\u00a0\u202f" + UNITS).replace(group_char or "#", "#")
+    plain = str.maketrans(signs, "?  ".ljust(len(signs), "#"))
+    written = _CODES.sub("#", text.translate(plain))
+    number = rf"[0-9.,](?:[0-9.,{group_char}]*[0-9.,])?(?:[eE][+-]?[0-9]+)?"
+    pattern = (
+        rf"(?:([+-]_)?(#_)?|#_[+-]_){number}(_#)?|(#_)?{number}((_#)?_-|_-_#)"
+        rf"|(#_)?\(_(#_)?{number}(_#)?_\)(_#)?"
+    )
+    if not re.fullmatch(pattern.replace("_", f"[{blanks}]*"), written):
+        return text
+    negative = re.search(rf"^[^0-9.,]*[-(]|-[#{blanks}]*$", written)
+    return ("-" if negative else "") + written.strip(f"#()+-{blanks}")
 
 
 def plain_number(text: str, decimal_char: str, group_char: str) -> str:
@@ -68,10 +92,14 @@ def plain_number(text: str, decimal_char: str, group_char: str) -> str:
 
 def _unlike(pattern: re.Pattern[str], text: str, decimal_char: str, group_char: str) -> str | None:
     """By which words of the contract a text would be a number; None if by none."""
-    for decimal, name in ((decimal_char, ""), (".", "point"), (",", "comma")):
-        for group in (group_char, "", *_GROUP_CHARS):
-            if decimal != group and pattern.fullmatch(plain_number(text, decimal, group)):
-                said = [f"a decimal {name}: decimal_char {decimal!r}"] if name else []
+    for is_bare in (True, False):
+        for decimal, name in ((decimal_char, ""), (".", "point"), (",", "comma")):
+            for group in (group_char, "", *_GROUP_CHARS):
+                bare = text if is_bare else bare_number(text, group)
+                if decimal == group or not pattern.fullmatch(plain_number(bare, decimal, group)):
+                    continue
+                said = [] if is_bare else ["signs around the number: bare_number false"]
+                said += [f"a decimal {name}: decimal_char {decimal!r}"] if name else []
                 if group not in ("", group_char):
                     said.append(f"groups of digits: group_char {group!r}")
                 return f"has {' and '.join(said)} in the contract reads it"
@@ -122,65 +150,11 @@ def parse_float(text: str, decimal_char: str = ".") -> float:
     return number
 
 
-def parse_boolean(text: str) -> bool:
-    """One of true, t, yes, y, 1 or false, f, no, n, 0, in any case. Raises ValueError."""
+def parse_boolean(
+    text: str, true: Collection[str] = TRUE_WORDS, false: Collection[str] = FALSE_WORDS
+) -> bool:
+    """One of the words, which are in lower case, in any case. Raises ValueError."""
     word = simple_lower(text)
-    if word not in _TRUE and word not in _FALSE:
-        raise ValueError("is not a boolean (true, t, yes, y, 1, false, f, no, n, 0)")
-    return word in _TRUE
-
-
-def parse_date(text: str, layout: str | None = None) -> date:
-    """A calendar day, ISO 8601 (YYYY-MM-DD) or in the given layout. Raises ValueError."""
-    layout = layout or "YYYY-MM-DD"
-    match = format_pattern(layout).fullmatch(text)
-    if not match:
-        raise ValueError(f"is not a date in the form {layout}")
-    try:
-        return date(int(match["YYYY"]), int(match["MM"]), int(match["DD"]))
-    except ValueError:
-        raise ValueError("is not a day of the calendar") from None
-
-
-def parse_timestamp(text: str, layout: str | None = None) -> datetime:
-    """An instant in UTC, from ISO 8601 or the given layout; no zone means UTC.
-
-    ISO 8601 here is YYYY-MM-DD, or that and T or a blank and HH:MM[:SS[.f]] with at most six
-    digits of fraction, then nothing, Z, +HH, +HHMM or +HH:MM (or with a minus sign), at most 14
-    hours. Raises ValueError.
-    """
-    match = (format_pattern(layout) if layout else _TIMESTAMP).fullmatch(text)
-    if not match:
-        iso = "an ISO 8601 timestamp such as 2024-05-31 13:45:00+02:00"
-        raise ValueError(f"is not {f'a timestamp in the form {layout}' if layout else iso}")
-    parts = _MIDNIGHT | match.groupdict("0")
-    year, month, day, hour, minute, second, hours, minutes = map(int, _numbers(parts))
-    offset = timedelta(hours=hours, minutes=minutes)
-    if offset > _MAX_OFFSET or minutes > 59:
-        raise ValueError("has a UTC offset beyond 14 hours")
-    fraction = int(parts["f"].ljust(6, "0"))
-    try:
-        local = datetime(year, month, day, hour, minute, second, fraction, UTC)
-        return local + offset if parts["sign"] == "-" else local - offset
-    except (ValueError, OverflowError):
-        raise ValueError("is not a moment of the calendar") from None
-
-
-@cache
-def format_pattern(layout: str) -> re.Pattern[str]:
-    """The pattern of a layout made of YYYY, MM, DD, HH24, MI, SS and separators.
-
-    Each token stands for its full width of ASCII digits. Raises ValueError for anything else, for
-    a token given twice and for a layout without a full date.
-    """
-    pattern, missing = "", set(_TOKENS)
-    for token, separator, other in _LAYOUT.findall(layout):
-        if other:
-            raise ValueError(f"has {other!r}, which is neither a token nor a separator")
-        if token and token not in missing:
-            raise ValueError(f"has {token} twice")
-        missing.discard(token)
-        pattern += f"(?P<{token}>[0-9]{{{_TOKENS[token]}}})" if token else re.escape(separator)
-    if missing := missing & {"YYYY", "MM", "DD"}:
-        raise ValueError(f"lacks {', '.join(sorted(missing))}")
-    return re.compile(pattern)
+    if word not in true and word not in false:
+        raise ValueError(f"is not a boolean ({', '.join((*true, *false))})")
+    return word in true

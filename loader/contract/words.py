@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from loader.contract import text
+from loader.contract import moments
 
 Kind = Literal["text", "integer", "decimal", "float", "boolean", "date", "timestamp"]
 
@@ -31,28 +31,29 @@ def listed(value: object) -> object:
     return value if value is None or isinstance(value, (list, tuple, dict)) else [value]
 
 
-def _null_value(value: object) -> object:
-    """A marker as it is compared, stripped."""
+def _word(value: object) -> object:
+    """A marker, or a word for true or false, as it is compared, stripped."""
     # YAML reads NULL as no text, -9999 as a number, and "\\N" in double quotes as a blank (U+0085).
     if not isinstance(value, str) or not value.strip():
         raise ValueError(
             f"YAML reads {value!r}, which is no text or a blank one. Write it in single quotes,"
-            " such as 'NULL', '\\N' or '-9999'; an empty value is NULL anyway"
+            " such as 'NULL', '\\N', '-9999' or 'no'; an empty value is NULL anyway"
         )
     return value.strip()
 
 
-NullValues = tuple[Annotated[str, BeforeValidator(_null_value)], ...]
+Words = tuple[Annotated[str, BeforeValidator(_word)], ...]
 DecimalChar = Literal[".", ","]
+Year = Annotated[int, Field(ge=1000, le=9900, strict=True)]
 GroupChar = Literal["", ".", ",", "'", " ", "\u2019", "\u00a0", "\u202f"]
 
 
 def layout_tokens(layout: str, read_as: str) -> Mapping[str, int]:
     """The tokens of a layout of dates, by name. Raises ValueError that says what is allowed."""
     try:
-        return text.format_pattern(read_as).groupindex
+        return moments.format_pattern(read_as).groupindex
     except ValueError as error:
         raise ValueError(
-            f"{layout!r} {error}; allowed tokens: YYYY MM DD HH24 MI SS,"
-            " separators: - / . : T and a blank"
+            f"{layout!r} {error}; allowed tokens: {moments.TOKENS},"
+            " separators: - / . , : T and a blank"
         ) from None

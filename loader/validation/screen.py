@@ -11,7 +11,8 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from loader.contract.column import Column
-from loader.contract.text import BOOLEAN_WORDS, STRIP_CHARACTERS, format_pattern
+from loader.contract.moments import LAYOUT, OFFSET, PIVOT_YEAR, SERIALS, format_pattern
+from loader.contract.text import CURRENCIES, STRIP_CHARACTERS, UNITS, any_case
 from loader.records.engine import identifier, literal
 
 _BLANK_CLASS = "".join(f"\\x{{{ord(c):X}}}" for c in STRIP_CHARACTERS)
@@ -29,10 +30,23 @@ _DAY = (
     f")|{_LEAP_YEAR}-02-29)"
 )
 _TIME = "(?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:\\.[0-9]{1,6})?)?"
-_ZONE = "(?:[Zz]|[+-](?:(?:0[0-9]|1[0-3])(?::?[0-5][0-9])?|14(?::?00)?))"
+_OFFSET = "[+-](?:(?:0[0-9]|1[0-3])(?::?[0-5][0-9])?|14(?::?00)?)"
+_ZONE = f"(?:[Zz]| ?[Uu][Tt][Cc]|{_OFFSET})"
 
-
-_DIRECTIVES = {"YYYY": "%Y", "MM": "%m", "DD": "%d", "HH24": "%H", "MI": "%M", "SS": "%S"}
+# The engine's own tokens, by which it reads a text whose form has been looked at.
+_DIRECTIVES = {
+    **{"YYYY": "%Y", "YY": "%y", "MONTH": "%B", "MON": "%b", "MM": "%m", "M": "%m", "DD": "%d"},
+    **{"D": "%d", "HH24": "%H", "H24": "%H", "HH12": "%I", "H12": "%I", "AM": "%p", "MI": "%M"},
+    **{"SS": "%S", "FF": "%n", "TZ": ""},
+}
+# Numbers of moments within the calendar.
+_SERIALS = {
+    "epoch": "(?:-?[0-9]{1,9}|[0-9]{10,11})(?:\\.[0-9]{1,6})?",
+    "epoch_ms": "(?:-?[0-9]{1,12}|[0-9]{13,14})",
+    "excel": "[1-9][0-9]{2,5}(?:\\.0*)?",
+}
+# What stands around a number that is not bare.
+_UNIT = f"(?:[{UNITS}]|{any_case(CURRENCIES)})"
 
 
 def predicate(columns: tuple[Column, ...]) -> str:
@@ -64,7 +78,7 @@ def _clauses(column: Column) -> list[str]:
         below = _matches(name, "[^\\x{300}-\\x{10FFFF}]*")
         clauses.append(f"{name} is null or {below}")
     if column.accepted_values:
-        clauses.append(_present(column, _matches(name, _any_case(column.accepted_words))))
+        clauses.append(_present(column, _matches(name, any_case(column.accepted_words))))
     if column.pattern:
         ends = literal(f"^[{_BLANK_CLASS}]+|[{_BLANK_CLASS}]+$")
         stripped = f"regexp_replace({name}, {ends}, '', 'g')"
@@ -91,21 +105,27 @@ def _either(usual: str, rare: str) -> str:
 def _typed(column: Column, name: str) -> str:
     match column.kind:
         case "integer":
-            return _matches(name, _number(column, 18))
+            return _matches(name, _bare(column, _number(column, 18)))
         case "decimal":
             whole, scale = column.precision - column.scale, column.scale
             point = _exactly(column.decimal_char)
             fraction = f"(?:{point}[0-9]{{0,{scale}}})?" if scale else f"{point}?"
-            return _matches(name, _number(column, whole) + fraction) if whole else "false"
+            number = _bare(column, _number(column, whole) + fraction)
+            return _matches(name, number) if whole else "false"
         case "float":
             point = _exactly(column.decimal_char)
-            digits = f"[+-]?[0-9]{{1,15}}(?:{point}[0-9]{{0,15}})?"
-            return _matches(name, f"{digits}(?:[eE][+-]?[0-9]{{1,2}})?")
+            digits = f"[0-9]{{1,15}}(?:{point}[0-9]{{0,15}})?"
+            return _matches(name, _bare(column, f"{digits}(?:[eE][+-]?[0-9]{{1,2}})?"))
         case "boolean":
-            return _matches(name, _any_case(sorted(BOOLEAN_WORDS)))
+            return _matches(
+                name,
+                any_case(
+                    word for words in (column.true_values, column.false_values) for word in words
+                ),
+            )
         case "date" | "timestamp" if not column.layouts:
             shape = _DAY if column.kind == "date" else f"{_DAY}(?:[Tt ]{_TIME}{_ZONE}?)?"
-            return _matches(name, shape)
+            return _matches(name, shape if not column.cuts else shape.replace("{1,6}", "{1,9}"))
         case _:
             return f"{_moment(column, name)} is not null"
 
@@ -117,40 +137,60 @@ def _number(column: Column, whole: int) -> str:
     if column.group_char and groups:
         forms.append(f"[0-9]{{1,3}}{group}{{0,{groups - 1}}}")
         forms += [f"[0-9]{{1,{first}}}{group}{{{groups}}}"] if first else []
-    return f"[+-]?(?:{'|'.join(forms)})"
+    return f"(?:{'|'.join(forms)})"
+
+
+def _bare(column: Column, number: str) -> str:
+    """A pattern of a number with its sign, and with the signs that may stand around it."""
+    if column.bare_number:
+        return f"[+-]?{number}"
+    before, after = f"(?:{_UNIT} ?)?", f"(?: ?{_UNIT})?"
+    return f"(?:[+-]?{before}{number}{after}|[(]{before}{number}{after}[)])"
 
 
 def _moment(column: Column, name: str) -> str:
     """A value of one of the column's layouts as a timestamp; NULL for another."""
     # With every digit in its place, what the engine parses is in the calendar.
     branches = (
-        f"when {_matches(name, pattern.replace('[0-9]{4}', '[1-8][0-9]{3}'))}"
-        f" then {_parsed(layout, name)}"
+        f"when {_matches(name, f'(?:{_certain(layout, column)})')} then {_parsed(layout, column)}"
         for layout in column.layouts
-        for pattern in [format_pattern(layout).pattern]
     )
     return f"case {' '.join(branches)} end"
 
 
-def _parsed(layout: str, name: str) -> str:
+def _certain(layout: str, column: Column) -> str:
+    """A pattern of texts in a layout that are within the calendar if the engine parses them."""
+    if layout in SERIALS:
+        return _SERIALS[layout]
+    pattern = format_pattern(layout).pattern.replace("[0-9]{4}", "[1-8][0-9]{3}", 1)
+    pattern = pattern if column.cuts else pattern.replace("[0-9]{1,9}", "[0-9]{1,6}")
+    return pattern.replace(OFFSET, _OFFSET)
+
+
+def _parsed(layout: str, column: Column) -> str:
     """A value of this layout as a timestamp; NULL for what is not in the calendar."""
-    for token, directive in _DIRECTIVES.items():
-        layout = layout.replace(token, directive)
-    return f"try_strptime(trim({name}, ' '), {literal(layout)})"
+    name = identifier(column.name)
+    number = f"try_cast(regexp_extract({name}, '-?[0-9]+') as bigint)"
+    if layout == "excel":
+        return f"date '1899-12-30' + {number}::integer"
+    if layout in SERIALS:
+        return f"make_timestamp({number} * {1000 if layout == 'epoch_ms' else 1000000})"
+    text, parts = name, format_pattern(layout).groupindex
+    if "zone" in parts:
+        text = f"regexp_replace({name}, {literal(f'(?:{_ZONE}|[Gg][Mm][Tt]){_BLANKS}$')}, '')"
+    directives = LAYOUT.sub(lambda found: _DIRECTIVES.get(found[0], found[0]), layout)
+    moment = f"try_strptime(trim({text}, ' '), {literal(directives)})"
+    if "short_year" not in parts or column.pivot_year == PIVOT_YEAR:
+        return moment
+    # In another century; the judge looks at what depends on it.
+    if column.minimum or column.maximum:
+        return "null::timestamp"
+    return f"case when strftime({moment}, '%m%d') <> '0229' then {moment} end"
 
 
 def _matches(name: str, pattern: str) -> str:
     """Whether the stripped value has a shape that no blank is part of."""
     return f"regexp_full_match({name}, {literal(f'{_BLANKS}{pattern}{_BLANKS}')})"
-
-
-def _any_case(words: list[str]) -> str:
-    """A pattern of lowercase words in any ASCII case; (?i) would fold letters beyond ASCII too."""
-    spelled = (
-        "".join(f"[{c}{c.upper()}]" if "a" <= c <= "z" else _exactly(c) for c in word)
-        for word in words
-    )
-    return f"(?:{'|'.join(spelled)})"
 
 
 def _one_of(words: Iterable[str]) -> str:
@@ -179,6 +219,8 @@ def _bounds(column: Column, name: str) -> list[str]:
             for b in (low, high)
         )
         kind = "bigint" if column.kind == "integer" else f"decimal(38, {column.scale})"
+        if not column.bare_number:
+            name = f"translate(regexp_replace({name}, {literal(_UNIT)}, '', 'g'), '()', '-')"
         if column.group_char:
             name = f"replace({name}, {literal(column.group_char)}, '')"
         if column.decimal_char == ",":

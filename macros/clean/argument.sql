@@ -21,7 +21,7 @@
 {% macro text_argument(macro, column, cleaned) %}
     {#- The text that a cast starts from: the column cleaned here, or as it is if it has been already. -#}
     {% if cleaned is not boolean %}
-        {% do cti.refuse_argument(macro, 'cleaned', cleaned, 'true or false') %}
+        {% do cti.refuse_argument(macro, 'cleaned', cleaned, 'true or false (the form of a date is in the contract)') %}
     {% endif %}
     {%- set column = cti.column_argument(macro, column) -%}
     {{ return(column if cleaned else cti.clean_text(column)) }}

@@ -3,34 +3,21 @@
     engine applies, drops or refuses it differs between them.
 #}
 
-{% macro clean_timestamp(column, format=none, cleaned=false) %}
-    {#- A column of points in time as timestamp: ISO 8601, UTC where no zone is given, or a format of
-        YYYY, MM, DD, HH24, MI and, where it has them, SS. -#}
+{% macro clean_timestamp(column, cleaned=false) %}
+    {#- A column of points in time as timestamp: YYYY-MM-DD[(T| )HH:MM[:SS[.ffffff]][Z| UTC|±HH[[:]MM]]], UTC where
+        no zone is given. landed() gives other forms so. Most have no offset, and are cast as they are. -#}
     {%- set text = cti.text_argument('clean_timestamp', column, cleaned) -%}
-    {%- if format is none -%}
-        {{ cti.iso_timestamp(text) }}
-    {%- else -%}
-        {%- set required = ['YYYY', 'MM', 'DD', 'HH24', 'MI'] -%}
-        {%- set read = cti.date_format('clean_timestamp', format, required + ['SS'], required) -%}
-        {%- set iso = cti.iso_date(text, read.at) ~ " || ' ' || " ~ cti.iso_time(text, read.at) -%}
-    cast(
-        {{ cti.only_if(text, read.pattern, iso, 'a timestamp as ' ~ format) }} as timestamp
-    )
-    {%- endif -%}
-{%- endmacro %}
-
-
-{% macro iso_timestamp(text) %}
-    {#- YYYY-MM-DD[(T| )HH:MM[:SS[.ffffff]][Z|±HH[[:]MM]]], of cleaned and so lowercased text. Most have no
-        offset, and are cast as they are. -#}
     {%- set date = '[0-9]{4}-[0-9]{2}-[0-9]{2}' -%}
-    {%- set time = '([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{1,6})?)?' -%}
+    {#- Digits beyond the sixth are noughts. -#}
+    {%- set time = '([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.]' ~ cti.fraction(false) ~ ')?)?' -%}
     {%- set offset = '[+-]((0[0-9]|1[0-3])(:?[0-5][0-9])?|14(:?00)?)' -%}
     case
         when {{ text }} ~ '^{{ date }}([t ]{{ time }}z?)?$'
             then cast(replace(replace({{ text }}, 't', ' '), 'z', '') as timestamp)
         when {{ text }} ~ '^{{ date }}[t ]{{ time }}{{ offset }}$'
             then {{ adapter.dispatch('without_offset', 'cti')(text) }}
+        when {{ text }} ~ '^{{ date }}[t ]{{ time }} ?utc$'
+            then cast(replace(left({{ text }}, length({{ text }}) - 3), 't', ' ') as timestamp)
         else cast('not an ISO 8601 timestamp: ' || {{ text }} as timestamp)
     end
 {%- endmacro %}

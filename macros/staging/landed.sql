@@ -8,26 +8,30 @@
         A feed's landing table with the columns _file and _file_time beside _load_id, and with _record, the
         record's number in its file, which is NULL unless the contract says record_number: true. _file is
         NULL too where files share a load id, as those did that an early version of the loader brought
-        together. A value that is one of the contract's null_values is NULL; numbers have a decimal point and no
-        groups, whatever signs the contract names; dates of several forms are ISO 8601.
+        together. Values are as the casts read them, whatever the contract says of their form: NULL for one of
+        null_values, true and false, numbers with a decimal point and nothing around them, ISO 8601. A value that
+        the contract does not read is one that no cast takes.
     -#}
     {%- set landing, ledger = source(source_name, table_name), source('loader', '_loaded_files') -%}
     {#- By name: a table that has numbers keeps the column when the contract wants them no more. -#}
-    {%- set selected = [] -%}
+    {%- set prepared, selected, reads = [], [], [] -%}
     {%- if execute -%}
         {#- There is no graph in a unit test: its rows are read as they are, whatever the contract says. -#}
         {%- for node in graph.get('sources', {}).values() if node.relation_name == landing | string -%}
             {%- for name in node.columns if name not in ('_load_id', '_loaded_at', '_record') -%}
                 {%- set raw = 'landing.' ~ quoted(name) -%}
-                {%- set text = cti.by_contract(node, name, raw) -%}
-                {%- do selected.append(raw if text == raw else text ~ ' as ' ~ quoted(name)) -%}
+                {%- set text, read = cti.prepared_by_contract(node, name, raw), cti.read_by_contract(node, name, raw) -%}
+                {%- do prepared.append(raw if text == raw else text ~ ' as ' ~ quoted(name)) -%}
+                {%- do selected.append(raw if read == raw else read ~ ' as ' ~ quoted(name)) -%}
+                {%- do reads.extend([name] if read != raw else []) -%}
             {%- endfor -%}
-            {%- do selected.extend(['landing._load_id', 'landing._loaded_at']) -%}
-            {%- if node.config.meta.get('feed', {}).get('record_number') -%}
-                {%- do selected.append('landing._record') -%}
-            {%- endif -%}
+            {%- set own = ['landing._load_id', 'landing._loaded_at'] -%}
+            {%- do own.extend(['landing._record'] if node.config.meta.get('feed', {}).get('record_number') else []) -%}
+            {%- do prepared.extend(own) -%}
+            {%- do selected.extend(own) -%}
         {%- endfor -%}
     {%- endif -%}
+    {%- set selected = selected if reads else prepared -%}
     {%- if 'landing._record' not in selected -%}
         {%- set selected = (selected or ['landing.*']) + ['cast(null as bigint) as _record'] -%}
     {%- endif -%}
@@ -36,7 +40,7 @@
             {{ selected | join(',\n            ') }},
             files._file,
             files._file_time
-        from {{ landing }} as landing
+        from {{ '(select ' ~ prepared | join(', ') ~ ' from ' ~ landing ~ ' as landing)' if reads else landing }} as landing
         left join (
             select
                 load_id as _file_load_id,
@@ -51,19 +55,65 @@
 
 {% macro by_contract(node, name, text) %}
     {#- A raw column as staging reads it. node: the source table's. text: the column in SQL. -#}
-    {%- set markers = cti.null_values(node, name) -%}
+    {{ return(cti.read_by_contract(node, name, cti.prepared_by_contract(node, name, text))) }}
+{% endmacro %}
+
+
+{% macro prepared_by_contract(node, name, text) %}
+    {#- What is done to a column before a CASE looks at it: functions, which DuckDB works out once for equal values. -#}
+    {%- set markers, kind = cti.null_values(node, name), cti.contract_type(node, name) -%}
     {%- if markers -%}
         {%- set text = adapter.dispatch('without_null_values', 'cti')(text, markers) -%}
     {%- endif -%}
-    {%- set kind = cti.contract_word(node, name, 'type', '') | string | trim | lower -%}
-    {%- set whole, decimal = kind == 'integer', kind.startswith('decimal') -%}
-    {%- set decimal_char = cti.contract_word(node, name, 'decimal_char', '.') if decimal or kind == 'float' else '.' -%}
-    {%- set group_char = cti.contract_word(node, name, 'group_char', '') if whole or decimal else '' -%}
-    {%- set format = cti.contract_word(node, name, 'format', none) -%}
-    {%- if format is not none and format is not string -%}
-        {{ return(cti.iso_moment(text, kind, format)) }}
+    {%- set is_number = kind.startswith('decimal') or kind in ('integer', 'float') -%}
+    {%- set signs = cti.signs(node, name, kind) if is_number else {} -%}
+    {%- if cti.read_by_contract(node, name, text) == text -%}
+        {{ return('translate(' ~ text ~ ", ',.', '.,')" if signs.decimal == ',' else text) }}
+    {%- elif is_number -%}
+        {{ return(cti.with_plain_signs(cti.strip(text), signs)) }}
     {%- endif -%}
-    {{ return(cti.plain_number(text, decimal_char, group_char)) }}
+    {{ return('lower(' ~ cti.strip(text) ~ ')') }}
+{% endmacro %}
+
+
+{% macro read_by_contract(node, name, text) %}
+    {#- The rest, of a text that is prepared; the text as it is where the casts read it so. -#}
+    {%- set kind = cti.contract_type(node, name) -%}
+    {%- if kind in ('date', 'timestamp') -%}
+        {%- set format = cti.contract_word(node, name, 'format', none) -%}
+        {%- set cut = kind == 'timestamp' and cti.contract_word(node, name, 'excess_fraction', 'error') == 'cut' -%}
+        {%- if format is not none -%}
+            {%- set pivot_year = cti.contract_word(node, name, 'pivot_year', 1969) -%}
+            {{ return(cti.iso_moment(text, kind, [format] if format is string else format, pivot_year, cut)) }}
+        {%- elif cut -%}
+            {{ return(cti.cut_fraction(text)) }}
+        {%- endif -%}
+    {%- elif kind == 'boolean' -%}
+        {%- set true_values = cti.contract_word(node, name, 'true_values', none) -%}
+        {%- set false_values = cti.contract_word(node, name, 'false_values', none) -%}
+        {%- if true_values is not none or false_values is not none -%}
+            {{ return(cti.plain_boolean(text, true_values, false_values)) }}
+        {%- endif -%}
+    {%- elif kind.startswith('decimal') or kind in ('integer', 'float') -%}
+        {{ return(cti.plain_number(text, cti.signs(node, name, kind))) }}
+    {%- endif -%}
+    {{ return(text) }}
+{% endmacro %}
+
+
+{% macro contract_type(node, name) %}
+    {%- set own = (node.columns.get(name) or {}).get('config', {}).get('meta', {}) -%}
+    {{ return(own.get('type', 'text') | string | trim | lower) }}
+{% endmacro %}
+
+
+{% macro signs(node, name, kind) %}
+    {#- What the contract says of a column of numbers: the characters in them, and whether nothing else is there. -#}
+    {{ return({
+        'decimal': cti.contract_word(node, name, 'decimal_char', '.') if kind != 'integer' else '.',
+        'group': cti.contract_word(node, name, 'group_char', '') if kind != 'float' else '',
+        'bare': cti.contract_word(node, name, 'bare_number', true),
+    }) }}
 {% endmacro %}
 
 
@@ -113,40 +163,91 @@
 {% endmacro %}
 
 
-{% macro plain_number(text, decimal_char, group_char) %}
+{% macro with_plain_signs(text, signs) %}
     {#-
-        A text of a number with a decimal point and without groups, for the casts. What is no number by these
-        signs gets a comma or a low line, of which no cast makes a number: 1.5 is 1,5 where commas are decimal.
-        The signs become ASCII before an expression looks at them.
+        A number with signs that are ASCII, so that no other is part of an expression: a point, a low line for the
+        group character and, where it is not bare, blanks and # for units. What is no number by its signs gets a
+        comma or a low line, of which no cast makes a number: 1.5 is 1,5 where commas are decimal.
     -#}
-    {%- if not group_char -%}
-        {{ return('translate(' ~ text ~ ", ',.', '.,')" if decimal_char == ',' else text) }}
+    {%- set plain = {} if signs.bare else {'#': '?', '\u00a0': ' ', '\u202f': ' '} -%}
+    {%- if not signs.bare -%}
+        {%- for unit in '$\u20ac\u00a3\u00a5\u20b9\u20a9\u20bd\u20ba\u20b4%' -%}{%- do plain.update({unit: '#'}) -%}{%- endfor -%}
     {%- endif -%}
-    {%- set signs = {decimal_char: '.', group_char: '_'} -%}
-    {%- set signs = dict({'.': ',', '_': ','}, **signs) -%}
-    {%- set signed = (
-        'translate(' ~ cti.strip(text) ~ ', ' ~ text_literal(signs.keys() | join) ~ ', '
-        ~ text_literal(signs.values() | join) ~ ')'
-    ) -%}
+    {%- do plain.update({'.': ',', '_': ','}) -%}
+    {%- do plain.update({signs.decimal: '.'}) -%}
+    {%- do plain.update({signs.group: '_'} if signs.group else {}) -%}
+    {%- set text = text if signs.bare else 'lower(' ~ text ~ ')' -%}
+    {%- set text = 'translate(' ~ text ~ ', ' ~ text_literal(plain.keys() | join) ~ ', ' ~ text_literal(plain.values() | join) ~ ')' -%}
+    {%- if signs.bare -%}
+        {{ return(text) }}
+    {%- endif -%}
+    {%- set codes = 'usd|eur|gbp|jpy|cny|chf|aud|cad|nzd|hkd|sgd|sek|nok|dkk|pln|czk|huf|ron|inr|brl|mxn|zar|krw|try|rub|uah' -%}
+    {{ return(adapter.dispatch('replace_all', 'cti')(text, codes, '#')) }}
+{% endmacro %}
+
+
+{% macro default__replace_all(text, pattern, by) %}
+    {{ return("regexp_replace(" ~ text ~ ", '" ~ pattern ~ "', '" ~ by ~ "')") }}
+{% endmacro %}
+
+
+{% macro duckdb__replace_all(text, pattern, by) %}
+    {{ return("regexp_replace(" ~ text ~ ", '" ~ pattern ~ "', '" ~ by ~ "', 'g')") }}
+{% endmacro %}
+
+
+{% macro plain_number(text, signs) %}
+    {#- A text with plain signs as the casts take it: without groups and what stands around the number. -#}
+    {%- set number = text if signs.bare else cti.bare_number(text, signs.group in (' ', '\u00a0', '\u202f')) -%}
+    {%- if not signs.group -%}
+        {{ return(number) }}
+    {%- endif -%}
     {{ return(
-        "case when " ~ signed ~ " ~ '^[+-]?[0-9]{1,3}(_[0-9]{3})+([.][0-9]*)?$' then replace(" ~ signed
-        ~ ", '_', '') else " ~ signed ~ ' end'
+        "case when " ~ number ~ " ~ '^[+-]?[0-9]{1,3}(_[0-9]{3})+([.][0-9]*)?$' then replace(" ~ number
+        ~ ", '_', '') else " ~ number ~ ' end'
     ) }}
 {% endmacro %}
 
 
-{% macro iso_moment(text, kind, formats) %}
-    {#- A text of a date or a timestamp in one of several forms as ISO 8601; any other text as it is. -#}
-    {%- set required = ['YYYY', 'MM', 'DD'] + (['HH24', 'MI'] if kind == 'timestamp' else []) -%}
-    {%- set tokens = required + (['SS'] if kind == 'timestamp' else []) -%}
-    {#- A T between date and time is a small one in what date_format reads. -#}
-    {%- set stripped, branches = 'lower(' ~ cti.strip(text) ~ ')', [] -%}
-    {%- for format in formats -%}
-        {%- set read = cti.date_format('landed', format, tokens, required) -%}
-        {%- set time = " || ' ' || " ~ cti.iso_time(stripped, read.at) if kind == 'timestamp' else '' -%}
-        {%- do branches.append(
-            'when ' ~ stripped ~ " ~ '^" ~ read.pattern ~ "$' then " ~ cti.iso_date(stripped, read.at) ~ time
-        ) -%}
+{% macro bare_number(text, has_blank_groups) %}
+    {#- loader/contract/text.py says the same in Python. -#}
+    {%- set blank = '[ _]*' if has_blank_groups else ' *' -%}
+    {%- set number = '[0-9.,]([0-9.,_]*[0-9.,])?(e[+-]?[0-9]+)?' -%}
+    {%- set pattern = (
+        '(([+-]~)?(#~)?|#~[+-]~)N(~#)?|(#~)?N((~#)?~-|~-~#)|(#~)?[(]~(#~)?N(~#)?~[)](~#)?'
+    ) | replace('~', blank) | replace('N', number) -%}
+    {%- set blanks = ' _' if has_blank_groups else ' ' -%}
+    {%- set sign = "case when " ~ text ~ " ~ '(^[^0-9.,]*[-(]|-[#" ~ blanks ~ "]*$)' then '-' else '' end" -%}
+    {%- set around = "'#()+-" ~ blanks ~ "'" -%}
+    {{ return(
+        "case when " ~ text ~ " ~ '^(" ~ pattern ~ ")$' then " ~ sign ~ ' || ltrim(rtrim(' ~ text ~ ', ' ~ around ~ '), '
+        ~ around ~ ') else ' ~ text ~ ' end'
+    ) }}
+{% endmacro %}
+
+
+{% macro plain_boolean(text, true_values, false_values) %}
+    {#- A stripped text in lower case by words of one's own; what is none of them is a sentence that no cast takes. -#}
+    {%- set cases = [] -%}
+    {%- for said, words in [
+        ('true', true_values or ['true', 't', 'yes', 'y', '1']),
+        ('false', false_values or ['false', 'f', 'no', 'n', '0']),
+    ] -%}
+        {%- set lowered = [] -%}
+        {%- for word in text_literals(words | map('trim') | list) -%}{%- do lowered.append('lower(' ~ word ~ ')') -%}{%- endfor -%}
+        {%- do cases.append('when ' ~ text ~ ' in (' ~ lowered | join(', ') ~ ") then '" ~ said ~ "'") -%}
     {%- endfor -%}
-    {{ return('case ' ~ branches | join(' ') ~ ' else ' ~ text ~ ' end') }}
+    {{ return(
+        'case ' ~ cases | join(' ') ~ ' when ' ~ text ~ " <> '' then 'not in true_values or false_values: ' || " ~ text ~ ' end'
+    ) }}
+{% endmacro %}
+
+
+{% macro cut_fraction(text) %}
+    {#- ISO 8601 in lower case with at most six digits of fraction, which begin at the 21st character. -#}
+    {{ return(
+        'case when ' ~ text ~ " ~ '^[0-9-]{10}[t ][0-9:]{8}[.][0-9]{7,9}([^0-9]|$)' then left(" ~ text
+        ~ ', 26) || ltrim(substring(' ~ text ~ ", 27, 3), '0123456789') || substring(" ~ text ~ ', 30, 65535) else '
+        ~ text ~ ' end'
+    ) }}
 {% endmacro %}

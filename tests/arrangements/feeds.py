@@ -153,7 +153,7 @@ sources:
 select
     {{ clean_text('branch') }} as branch,
     {{ clean_integer('order_id') }} as order_id,
-    {{ clean_date('"ordered on"', 'DD/MM/YYYY') }} as ordered_on,
+    {{ clean_date('"ordered on"') }} as ordered_on,
     {{ clean_decimal('amount', 12, 2) }} as amount,
     _load_id,
     _file,

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from e2e.engines import on_both_engines
 
-from loader.contract import text
+from loader.contract import moments, text
 
 if TYPE_CHECKING:
     from conftest import Loader
@@ -74,9 +74,9 @@ select
     {{ clean_decimal('big', 38, 10) }} as big,
     {{ clean_boolean('paid') }} as paid,
     {{ clean_date('"day"') }} as ordered_on,
-    {{ clean_date('due', 'DD/MM/YYYY') }} as due_on,
+    {{ clean_date('due') }} as due_on,
     {{ clean_timestamp('"at"') }} as ordered_at,
-    {{ clean_timestamp('sent', 'YYYYMMDD HH24.MI.SS') }} as sent_at,
+    {{ clean_timestamp('sent') }} as sent_at,
     {{ clean_text('size') }} as size,
     _load_id,
     _file,
@@ -131,10 +131,12 @@ PARSERS: dict[str, Callable[[str], Any]] = {
     "amount": lambda value: text.parse_decimal(value, 9, 2),
     "big": lambda value: text.parse_decimal(value, 38, 10),
     "paid": text.parse_boolean,
-    "day": text.parse_date,
-    "due": lambda value: text.parse_date(value, "DD/MM/YYYY"),
-    "at": lambda value: text.parse_timestamp(value).replace(tzinfo=None),
-    "sent": lambda value: text.parse_timestamp(value, "YYYYMMDD HH24.MI.SS").replace(tzinfo=None),
+    "day": moments.parse_date,
+    "due": lambda value: moments.parse_date(value, "DD/MM/YYYY"),
+    "at": lambda value: moments.parse_timestamp(value).replace(tzinfo=None),
+    "sent": lambda value: moments.parse_timestamp(value, "YYYYMMDD HH24.MI.SS").replace(
+        tzinfo=None
+    ),
     "size": text.simple_lower,
 }
 

@@ -106,10 +106,10 @@ select
     {{ clean_float('ratio') }} as ratio,
     {{ clean_boolean('flag') }} as flag,
     {{ clean_date('day') }} as day,
-    {{ clean_date('day_dmy', 'DD/MM/YYYY') }} as day_dmy,
+    {{ clean_date('day_dmy') }} as day_dmy,
     {{ clean_date('day_any') }} as day_any,
     {{ clean_timestamp('seen_at') }} as seen_at,
-    {{ clean_timestamp('logged_at', 'DD.MM.YYYY HH24:MI:SS') }} as logged_at,
+    {{ clean_timestamp('logged_at') }} as logged_at,
     _load_id,
     _file,
     _file_time

@@ -55,6 +55,9 @@ _ANSWERS: dict[str, Any] = {
     # DATEADD, DATEDIFF, LAST_DAY, EXTRACT, DATE_TRUNC, CONVERT_TIMEZONE
     "dateadd(month, 18, '2008-02-28'::date)": datetime.datetime(2009, 8, 28),
     "dateadd(month, 1, '2024-01-31'::timestamp)": datetime.datetime(2024, 2, 29),
+    "dateadd(microsecond, -1, '2024-01-31'::timestamp)": datetime.datetime(
+        2024, 1, 30, 23, 59, 59, 999999
+    ),
     "datediff(week, '2009-01-01', '2009-12-31')": 52,
     "datediff(qtr, '1998-07-01'::date, '2009-07-01'::date)": 44,
     "datediff(day, '2008-06-01 23:59:59'::timestamp, '2008-06-02 00:00:00'::timestamp)": 1,

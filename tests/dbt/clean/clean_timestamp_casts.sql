@@ -24,10 +24,13 @@
 with cases as (
 
     {% for format, landed, expected in cases %}
+    {% set text = "'" ~ landed ~ "'" %}
+    {% set prepared = 'lower(' ~ cti.strip(text) ~ ')' %}
+    {% set read = cti.iso_moment(prepared, 'timestamp', [format], 1969, false) if format else text %}
     select
         '{{ format }}' as layout,
         '{{ landed }}' as landed,
-        {{ clean_timestamp("'" ~ landed ~ "'", format) }} as actual,
+        {{ clean_timestamp(read) }} as actual,
         {{ "cast('" ~ expected ~ "' as timestamp)" if expected else 'cast(null as timestamp)' }} as expected
     {{ 'union all' if not loop.last }}
     {% endfor %}

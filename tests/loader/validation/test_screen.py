@@ -142,6 +142,44 @@ RULES: dict[str, dict[str, Any]] = {
         "format": ["YYYYMMDDHH24MISS", "YYYY-MM-DDTHH24:MI"],
         "required": True,
     },
+    "date loose": {"type": "date", "format": ["D/M/YYYY", "D-MON-YY", "MONTH D, YYYY", "excel"]},
+    "date pivot": {"type": "date", "format": ["D/M/YY", "D-MON-YY"], "pivot_year": 2050},
+    "date pivot bounds": {
+        "type": "date",
+        "format": "D/M/YY",
+        "pivot_year": 1950,
+        "minimum": "1/3/50",
+        "maximum": "1/3/24",
+    },
+    "date loose bounds": {
+        "type": "date",
+        "format": ["D/M/YY", "excel"],
+        "minimum": "29/2/00",
+        "maximum": "45000",
+    },
+    "timestamp loose": {
+        "type": "timestamp",
+        "format": ["D/M/YYYY H12:MI AM", "DD/MON/YYYY:HH24:MI:SS TZ", "YYYYMMDDTHH24MISS.FF"],
+    },
+    "timestamp cut": {
+        "type": "timestamp",
+        "format": "YYYY-MM-DD HH24:MI:SS.FFTZ",
+        "excess_fraction": "cut",
+        "maximum": "2024-02-29 13:45:07.1Z",
+    },
+    "timestamp iso cut": {"type": "timestamp", "excess_fraction": "cut"},
+    "timestamp epoch": {"type": "timestamp", "format": "epoch", "minimum": "1700000000"},
+    "timestamp epoch_ms": {"type": "timestamp", "format": "epoch_ms", "maximum": "1700000000000"},
+    "integer framed": {"type": "integer", "bare_number": False, "group_char": " ", "maximum": 5},
+    "decimal framed": {
+        "type": "decimal(7,2)",
+        "bare_number": False,
+        "group_char": ",",
+        "minimum": "-1250.5",
+        "maximum": 1000,
+    },
+    "float framed": {"type": "float", "bare_number": False, "minimum": -1.5, "required": True},
+    "boolean words": {"type": "boolean", "true_values": ["Ja", "x", "*"], "false_values": ["nö"]},
     "date format bounds": {
         "type": "date",
         "format": "DD/MM/YYYY",
@@ -172,10 +210,22 @@ true TRUE t yes ye\u017f fal\u017fe no on off y n
 2019-12-31T23:59-00:01 20240229235959 20230229235959 20240229246000
 ok OK o\u212a \u212a K k \u0130 i i\u0307 \u0131 STRASSE straße STRAẞE it's pad abc ABC a bx ab1
 (*) \\N NULL #N/A n.a. οδος οδοσ ΟΔΟΣ é e\u0301 💸 \U0001f1e9\U0001f1ea \uff57\uff49 a\u200b \ufeff1
+1/3/2024 29/2/23 29/2/00 29/2/50 28/2/50 1/3/49 31/4/24 0/1/24 1/13/24 5-JAN-24 29-feb-00 5-Jany-24
+45000 45001 61 60 59 0061 45000.0 45000.5 2958465 2958466 1/1/2024 1/1/24 1/1/202
+20240229T134507.1234567 20240229T134507.1234560 20240229T134507. 2024-02-29T13:45:07.1234567Z
+1700000000 1699999999 1700000000.1234567 -1 -1.5 -9999999999 -10000000000 253402300799 253402300800
+1700000000000 1700000000001 -9999999999999 -10000000000000 253402300799999 99999999999999 1e9
+$5 $6 -$5 $-6 (5) (6) ($1,250.50) ($1,250.51) $1,250.50 5% 6% 5- (5)- -(5) ((5)) €5EUR 1.5USD ₺1 £ $
+$$5 5USDx (-5) +(5) 5eur JA ja X * nö NÖ nein 5#
 xxxx xxxxx éé ééé \\ ' " % _
 """
 SEEDS = [
     *WORDS.split(),
+    *("29/02/2024 1:45 PM", "29/2/2024 12:00 am", "29/2/2024 13:00 am", "29/2/2024 0:10 pm"),
+    *("29/Feb/2024:13:45:07 +0100", "29/FEB/2024:13:45:07 utc", "29/Feb/2023:13:45:07 GMT"),
+    *("2024-02-29 13:45:07.123456789+02", "2024-02-29 13:45:07.1Z", "2024-03-02 13:45:07.1gmt"),
+    *("2024-05-31 13:45 UTC", "2024-05-31 13:45:07.1234567 utc", "February 29, 2024"),
+    *("may 1, 2024", "$ 5", "- 5", "USD 1 234", "1 234 %", "( 5 )", "$ (5)", "5 -", "1  5"),
     *("", " ok ", " pad ", "a\n", "b\nc", "k\n", "2024-05-31 13:45:07", "2024-01-01 BC", "1 000"),
     *(
         "1\u00a0234",
@@ -269,6 +319,21 @@ def test_bounds_are_the_same_in_both_lanes(
             {"type": "date", "format": ["DD/MM/YYYY", "YYYYMMDD"], "minimum": "01/01/2000"},
             ["31/12/2024", "20240229"],
         ),
+        ({"type": "date", "format": "D/M/YY", "minimum": "1/1/70"}, ["1/3/24", "31/12/99"]),
+        ({"type": "date", "format": ["D-MON-YY", "excel"]}, ["1-JAN-24", "45000"]),
+        ({"type": "timestamp", "format": "MM/DD/YYYY HH12:MI AM"}, ["02/29/2024 11:59 PM"]),
+        (
+            {"type": "timestamp", "format": "YYYY-MM-DD HH24:MI:SS.FFTZ", "excess_fraction": "cut"},
+            ["2024-02-29 23:59:59.123456789Z", "2024-02-29 23:59:59.1+02:00"],
+        ),
+        ({"type": "timestamp", "format": "epoch", "minimum": "0"}, ["1700000000", "1700000000.5"]),
+        ({"type": "timestamp", "format": "epoch_ms"}, ["1700000000000", "-1"]),
+        ({"type": "timestamp"}, ["2024-02-29 13:45:07 UTC"]),
+        (
+            {"type": "decimal(9,2)", "group_char": ",", "bare_number": False, "minimum": -5000},
+            ["$1,250.50", "(1,250.50)", "-12 EUR", "5%"],
+        ),
+        ({"type": "boolean", "true_values": ["ja"], "false_values": ["nein"]}, ["JA", "nein"]),
         ({"type": "float", "minimum": -90, "maximum": 90}, ["-6.08168983451", "45.391998291E0"]),
         ({"type": "integer", "minimum": 0, "null_values": ["-9999"]}, [" -9999", "7", ""]),
         ({"pattern": "[a-z]+", "null_values": ["N/A", "\\N"]}, ["N/A", "a", "\\N\t"]),

@@ -273,7 +273,7 @@ end $$;
 create function pg_catalog.dateadd(part text, amount bigint, start timestamp) returns timestamp
 immutable strict language plpgsql as $$
 declare
-    name text := rig_hidden.date_part_name(part);
+    name text := case when lower(part) = 'microsecond' then part else rig_hidden.date_part_name(part) end;
 begin
     if name = 'quarter' then
         return start + amount * 3 * interval '1 month';
