@@ -1,5 +1,5 @@
--- Dates in ISO 8601, and in forms that the contract names, are cast to the day they say, whatever the engine's own
--- idea of day and month.
+-- Dates in ISO 8601, and in forms that the contract names, are cast to the day they say, whatever the
+-- engine's own idea of day and month.
 {% set cases = [
     (none, '2026-01-02', '2026-01-02'),
     (none, ' 2024-02-29\n', '2024-02-29'),

@@ -342,7 +342,7 @@ def test_a_contract_without_the_newest_words_has_the_fingerprint_that_it_had(
     make_feed: MakeFeed,
 ) -> None:
     # Quarantined records keep it: with another one, all would seem to be of other rules.
-    columns = {
+    columns: dict[str, dict[str, Any]] = {
         "a": {"type": "integer", "required": True},
         "b": {"type": "date", "format": ["DD/MM/YYYY", "YYYYMMDD"]},
         "c": {"type": "timestamp"},
@@ -351,13 +351,14 @@ def test_a_contract_without_the_newest_words_has_the_fingerprint_that_it_had(
     }
     feed = make_feed(columns)
     assert feed.fingerprint == "faa6475dd2aa159dc48cf561d5223045883495bbc8cd71033fb7e83b7ece2112"
-    for column, word, value in (
+    words: list[tuple[str, str, Any]] = [
         ("b", "pivot_year", 1950),
         ("c", "excess_fraction", "cut"),
         ("d", "true_values", ["ja"]),
         ("d", "false_values", ["nein"]),
         ("e", "bare_number", False),
-    ):
+    ]
+    for column, word, value in words:
         changed = columns | {column: {**columns[column], word: value}}
         assert make_feed(changed).fingerprint != feed.fingerprint
         # AND said of the feed, it holds for the columns of its type.
