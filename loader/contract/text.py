@@ -63,8 +63,8 @@ def bare_number(text: str, group_char: str = "") -> str:
     Parentheses around it and a minus behind it make it negative. Anything else stays as it is.
     """
     blanks = " " + (group_char if group_char.isspace() else "")
-    signs = ("#\u00a0\u202f" + UNITS).replace(group_char or "#", "#")
-    plain = str.maketrans(signs, "?  ".ljust(len(signs), "#"))
+    plain = dict.fromkeys(map(ord, UNITS), "#") | {ord("#"): "?", 0xA0: " ", 0x202F: " "}
+    plain.pop(ord(group_char or " "), None)
     written = _CODES.sub("#", text.translate(plain))
     number = rf"[0-9.,](?:[0-9.,{group_char}]*[0-9.,])?(?:[eE][+-]?[0-9]+)?"
     pattern = (

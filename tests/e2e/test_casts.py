@@ -74,6 +74,8 @@ REFUSED = {
             "++1",
         ),
     ],
+    # Infinite.
+    ("clean_float('landed')", ""): ["1e309", "-1e999", "9" * 310],
     ("clean_boolean('landed')", "not a boolean"): ["on", "2", "tru", "\u0661"],
 }
 CASES = [(cast, said, text) for (cast, said), texts in REFUSED.items() for text in texts]

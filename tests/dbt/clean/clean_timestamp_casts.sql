@@ -1,5 +1,5 @@
--- Timestamps are cast to the moment they say: in forms that the contract names, and in ISO 8601 with an offset and
--- without. More forms of ISO 8601 are with the unit tests of staging.
+-- Timestamps are cast to the moment they say: in forms that the contract names, and in ISO 8601 with an
+-- offset and without. More forms of ISO 8601 are with the unit tests of staging.
 {% set cases = [
     (none, '\u3000 2026-01-02T03:04:05.25+05:45\r\n', '2026-01-01 21:19:05.25'),
     (none, ' \t', none),
