@@ -158,6 +158,28 @@ def measurements(seed: int, count: int) -> bytes:
         "logged_at": lambda rng: (
             f"{'.'.join(reversed(_day(rng).split('-')))} {_clock(rng)}:{rng.randrange(60):02}"
         ),
+        "billed": lambda rng: rng.choice(
+            ("{}", "-{}", "$ {}", "({})", "{} EUR", "€{}", "{}-", "(USD {})", "{}%")
+        ).format(_grouped(_decimal(rng, 9, 3).lstrip("+-"), ",")),
+        "done": lambda rng: _cased_at_random(rng, rng.choice(("ja", "x", "nein", "-"))),
+        "polled_at": lambda rng: rng.choice(
+            (
+                str(rng.randrange(-(10**10) + 1, 2 * 10**11)),
+                f"{rng.randrange(10**9)}.{rng.randrange(10**6)}",
+                f"{rng.randrange(1, 29)}/{rng.randrange(1, 13)}/{rng.randrange(100):02}"
+                f" {rng.randrange(1, 13)}:{rng.randrange(60):02} {rng.choice(('am', 'PM'))}",
+            )
+        ),
+        "sent_at": lambda rng: (
+            f"{_day(rng)}T{_clock(rng)}:00.{rng.randrange(10**9):09}{rng.choice(('', 'Z', '-03:30'))}"
+        ),
+        "born": lambda rng: rng.choice(
+            (
+                str(rng.randrange(61, 2958466)),
+                f"{rng.randrange(1, 29)}-{rng.choice(('Jan', 'MAY', 'dec'))}"
+                f"-{rng.randrange(100):02}",
+            )
+        ),
     }
     rows: list[Record] = []
     for number in range(count):
@@ -242,6 +264,23 @@ _ENDS = {
     "logged_at": (
         "29.02.2024 23:59:59", "31.12.9999 00:00:00", "29.02.2023 00:00:00",
         "01.01.2024 24:00:00", "01.01.2024 00:00", "01.01.2024T00:00:00",
+    ),
+    "billed": (
+        "$1,250.50", "(1,250.50)", "1250.5-", "-(5)", "$", "5 000", "1,25", "(5", "5$%", "EUR-5.5",
+    ),
+    "done": ("JA", "x", "true", "1", "nein", "-", "--"),
+    "polled_at": (
+        "0", "-1", "-1.5", "253402300799", "253402300800", "-9999999999", "-10000000000", "1.5.5",
+        "1700000000.123456", "1700000000.1234567", "1/2/68 12:00 AM", "1/2/69 12:00 PM", "1e9",
+        "29/2/23 1:00 am", "1/2/24 13:00 pm",
+    ),
+    "sent_at": (
+        "2024-01-01T00:00:00.1234567", "2024-01-01T00:00:00.999999999Z", "2024-01-01 00:00 UTC",
+        "2024-01-01 00:00:00.1234567 UTC", "2024-01-01", "2024-01-01T00:00:00.1234567890",
+        "2024-01-01T00:00:00.1234567+05:30",
+    ),
+    "born": (
+        "59", "60", "61", "2958465", "2958466", "1-Jan-20", "31-DEC-19", "29-Feb-00", "1-1-20",
     ),
     # Exactly the bytes of the column, and one more.
     "note": (

@@ -30,6 +30,11 @@ MEASUREMENTS = (
     "day_any",
     "seen_at",
     "logged_at",
+    "billed",
+    "done",
+    "polled_at",
+    "sent_at",
+    "born",
 )
 
 _FOLDER = Path("models/staging/lab")
@@ -77,6 +82,21 @@ sources:
           - name: logged_at
             data_type: varchar(96)
             config: {meta: {type: timestamp, format: 'DD.MM.YYYY HH24:MI:SS'}}
+          - name: billed
+            data_type: varchar(64)
+            config: {meta: {type: 'decimal(12,3)', group_char: ',', bare_number: false}}
+          - name: done
+            data_type: varchar(32)
+            config: {meta: {type: boolean, true_values: [ja, X], false_values: [nein, '-']}}
+          - name: polled_at
+            data_type: varchar(64)
+            config: {meta: {type: timestamp, format: [epoch, 'D/M/YY H12:MI AM']}}
+          - name: sent_at
+            data_type: varchar(64)
+            config: {meta: {type: timestamp, excess_fraction: cut}}
+          - name: born
+            data_type: varchar(64)
+            config: {meta: {type: date, format: [D-MON-YY, excel], pivot_year: 1920}}
       - name: prices
         config:
           meta:
@@ -110,6 +130,11 @@ select
     {{ clean_date('day_any') }} as day_any,
     {{ clean_timestamp('seen_at') }} as seen_at,
     {{ clean_timestamp('logged_at') }} as logged_at,
+    {{ clean_decimal('billed', 12, 3) }} as billed,
+    {{ clean_boolean('done') }} as done,
+    {{ clean_timestamp('polled_at') }} as polled_at,
+    {{ clean_timestamp('sent_at') }} as sent_at,
+    {{ clean_date('born') }} as born,
     _load_id,
     _file,
     _file_time
@@ -119,14 +144,7 @@ from {{ landed('lab', 'measurements') }}
     "stg_lab__prices.sql": """
 {{ config(bind=false) }}
 
-select
-    {{ clean_text('article') }} as article,
-    {{ clean_decimal('price', 8, 2) }} as price,
-    _load_id,
-    _file,
-    _file_time
-
-from {{ landed('lab', 'prices') }}
+{{ typed('lab', 'prices') }}
 """,
 }
 

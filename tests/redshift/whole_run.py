@@ -28,7 +28,7 @@ TARGETS = ("redshift", "duckdb")
 _FEED_COLUMNS = "indicator, indicator_type, source, confidence, first_seen, last_seen, description"
 _MEASURES = (
     "quantity, amount, wide, rain, price, visits, ratio, flag, day, day_dmy, day_any, seen_at,"
-    " logged_at"
+    " logged_at, billed, done, polled_at, sent_at, born"
 )
 # What is compared. All but the times of loading; load ids are the same, since the order is.
 TABLES = {
