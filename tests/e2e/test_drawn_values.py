@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import csv
 import random
+import re
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from e2e.conftest import Dbt
     from e2e.engines import Tables
 
+ROOT = Path(__file__).resolve().parents[2]
 _NAMES = list(COLUMNS)
 # In which a digit, a sign or a letter is made another one.
 _SIGNS = "0123456789+-.,:/() TZzeE$%#_\u20ac\u00a0\u202f\u0664aAmMjn"
@@ -159,6 +162,39 @@ def test_one_macro_writes_the_whole_select(
     ends = "_load_id, _loaded_at, _record, _file, _file_time"
     (end,) = tables.rows(f"select distinct {ends} from analytics.stg_forms__written")
     assert (end[0], end[2], end[3]) == (1, None, "forms/a.csv")
+
+
+@on_both_engines
+def test_the_line_of_the_page_writes_what_its_model_says(
+    loader: Loader, dbt: Dbt, project: Path, tables: Tables
+) -> None:
+    # GIVEN the feed of the page, as it is shown there
+    page = (ROOT / "docs/your-own-feed.md").read_text()
+    (contract,) = re.findall(r"^```yaml\n# (models/staging/\S+)\n(.*?)^```$", page, re.M | re.S)
+    (model,) = re.findall(r"^```sql\n-- (models/staging/\S+)\n(.*?)^```$", page, re.M | re.S)
+    (line,) = re.findall(r"^```sql\n(\{\{ typed\(.*?\) \}\})\n```$", page, re.M)
+    (records,) = re.findall(r"^```csv\n(.*?)^```$", page, re.M | re.S)
+    (project / contract[0]).parent.mkdir()
+    (project / contract[0]).write_text(contract[1])
+    (project / "data/orders").mkdir(parents=True)
+    (project / "data/orders/2026-05-31.csv").write_text(records)
+    loader("load", "--select", "orders")
+    rows = []
+    for text, names in (
+        (model[1], "order_id, ordered_on, amount"),
+        (line, 'order_id, "ordered on", amount'),
+    ):
+        # WHEN it is staged by the model, and by the line
+        (project / model[0]).write_text("{{ config(bind=false) }}\n" + text)
+        dbt("run", "--select", Path(model[0]).stem)
+        columns = f"{names}, _load_id, _file, _file_time, _record"
+        rows.append(tables.rows(f"select {columns} from analytics.stg_shop__orders order by 1"))
+    # THEN both have the same
+    assert rows[0] == rows[1]
+    assert [row[:3] for row in rows[1]] == [
+        (17, date(2026, 5, 31), Decimal("12.50")),
+        (18, date(2026, 5, 31), None),
+    ]
 
 
 def _accepted(rng: random.Random, name: str) -> Drawn:

@@ -17,7 +17,10 @@ import sys
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -275,6 +278,29 @@ def test_every_feed_on_the_contracts_page_is_one() -> None:
     feeds = [FeedOptions.model_validate(yaml.safe_load(block)["feed"]) for block in blocks]
     said = {word for feed in feeds for word in feed.model_fields_set}
     assert said >= {"encoding", "comment", "escape", "double_quote", "skip_initial_space"}
+
+
+def test_every_example_of_the_contract_reads_what_the_page_says() -> None:
+    from loader.contract.feed import parse_feed
+
+    columns = dict[str, Any]()
+    for example in re.findall(r"^```yaml\n(- .*?)^```$", PAGES["docs/contract.md"], re.M | re.S):
+        columns |= {column["name"]: column for column in yaml.safe_load(example)}
+    options = {"location": "data/*.csv"}
+    node = {"source_name": "shop", "name": "orders", "original_file_path": "contract.md"}
+    feed = parse_feed({**node, "config": {"meta": {"feed": options}}, "columns": columns})
+    by_name = {column.name: column for column in feed.columns}
+    moment = datetime(1990, 2, 1, 13, 45, tzinfo=UTC)
+    assert (
+        by_name["Posted"].parse("2/1/90 1:45 pm") == by_name["Posted"].parse("633879900") == moment
+    )
+    amounts = {"$1,250.50": "1250.5", "(1,250.50)": "-1250.5", "EUR -3": "-3"}
+    amounts |= {"12.5 %": "12.5", "7.00-": "-7"}
+    for text, amount in amounts.items():
+        assert f"`{text}`" in PAGES["docs/contract.md"]
+        assert by_name["Amount"].parse(text) == Decimal(amount)
+    assert by_name["Paid"].parse("JA")
+    assert not by_name["Paid"].parse("-")
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/commands.md"])

@@ -171,7 +171,8 @@ def measurements(seed: int, count: int) -> bytes:
             )
         ),
         "sent_at": lambda rng: (
-            f"{_day(rng)}T{_clock(rng)}:00.{rng.randrange(10**9):09}{rng.choice(('', 'Z', '-03:30'))}"
+            f"{_day(rng)}T{_clock(rng)}:00.{rng.randrange(10**9):09}"
+            + rng.choice(("", "Z", "-03:30"))
         ),
         "born": lambda rng: rng.choice(
             (
