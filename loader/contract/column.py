@@ -29,6 +29,7 @@ from loader.contract.words import (
     Year,
     layout_tokens,
     listed,
+    newer,
     scalar_text,
 )
 
@@ -126,32 +127,21 @@ class Column(Frozen):
     precision: int = 0
     scale: int = 0
     format: Annotated[str | tuple[str, ...], BeforeValidator(_check_formats)] | None = None
-    # Not in the fingerprint of a contract without them, nor are those behind the bounds.
-    pivot_year: Year = Field(
-        default=moments.PIVOT_YEAR, exclude_if=lambda year: year == moments.PIVOT_YEAR
-    )
-    excess_fraction: Literal["error", "cut"] = Field(
-        default="error", exclude_if=lambda policy: policy == "error"
-    )
+    pivot_year: Year = newer(moments.PIVOT_YEAR)
+    excess_fraction: Literal["error", "cut"] = newer("error")
     required: bool = False
     accepted_values: tuple[Text, ...] | None = Field(default=None, min_length=1)
     pattern: Annotated[str, Field(min_length=1), AfterValidator(_check_pattern)] | None = None
     minimum: Annotated[Text, AfterValidator(_check_bound)] | None = None
     maximum: Annotated[Text, AfterValidator(_check_bound)] | None = None
-    unicode: Literal["nfc"] | None = Field(default=None, exclude_if=lambda form: form is None)
-    header: Annotated[tuple[_HeaderName, ...], BeforeValidator(listed)] = Field(
-        default=(), exclude_if=lambda names: not names
-    )
-    null_values: Words = Field(default=(), exclude_if=lambda markers: not markers)
-    decimal_char: DecimalChar = Field(default=".", exclude_if=lambda char: char == ".")
-    group_char: GroupChar = Field(default="", exclude_if=lambda char: not char)
-    bare_number: bool = Field(default=True, strict=True, exclude_if=bool)
-    true_values: Words = Field(
-        default=text.TRUE_WORDS, exclude_if=lambda words: words == text.TRUE_WORDS
-    )
-    false_values: Words = Field(
-        default=text.FALSE_WORDS, exclude_if=lambda words: words == text.FALSE_WORDS
-    )
+    unicode: Literal["nfc"] | None = newer(None)
+    header: Annotated[tuple[_HeaderName, ...], BeforeValidator(listed)] = newer(())
+    null_values: Words = newer(())
+    decimal_char: DecimalChar = newer(".")
+    group_char: GroupChar = newer("")
+    bare_number: Annotated[bool, Field(strict=True)] = newer(True)
+    true_values: Annotated[Words, Field(min_length=1)] = newer(text.TRUE_WORDS)
+    false_values: Annotated[Words, Field(min_length=1)] = newer(text.FALSE_WORDS)
 
     @field_validator(*FOR_COLUMNS)
     @classmethod
@@ -166,8 +156,6 @@ class Column(Frozen):
     @field_validator("true_values", "false_values")
     @classmethod
     def _in_lower_case(cls, words: tuple[str, ...]) -> tuple[str, ...]:
-        if not words:
-            raise ValueError("needs at least one word")
         return tuple(map(text.simple_lower, words))
 
     @model_validator(mode="after")

@@ -5,6 +5,7 @@ The macros in macros/staging/forms.sql say the same in SQL; the tests hold the t
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from itertools import pairwise, product
@@ -172,19 +173,19 @@ def _check_parts(layout: str, parts: set[str]) -> None:
     for several in ({"year", "short_year"}, {"month", "name"}, {"hour", "hour12"}):
         if several <= parts:
             raise ValueError("has two tokens for one thing")
+    found = LAYOUT.findall(layout)
     if ("hour12" in parts) != ("half" in parts):
         raise ValueError("has one of HH12 and AM without the other")
     if "f" in parts and "second" not in parts:
         raise ValueError("has FF without SS")
-    found = LAYOUT.findall(layout)
+    if "zone" in parts and found[-1][0] != "TZ":
+        raise ValueError("has TZ before its end")
+    if "name" in parts and "T" in separators(layout):
+        raise ValueError("has T beside the name of a month")
     for (token, *_), (after, *_) in pairwise(found):
-        if token == "TZ":  # noqa: S105
-            raise ValueError("has TZ before its end")
         wide = [name for name in (token, after) if name and len({*map(len, _TOKENS[name][2])}) > 1]
         if token and after and after != "TZ" and wide:
             raise ValueError(f"has no separator between {token} and {after}; see {wide[0]}")
-    if "name" in parts and "T" in separators(layout):
-        raise ValueError("has T beside the name of a month")
 
 
 @cache
@@ -211,25 +212,28 @@ def readings(layout: str) -> dict[str, tuple[str, ...]]:
 
 def unlike(text: str, kind: str, layouts: tuple[str, ...]) -> str:
     """What is wrong with a text that has none of the layouts, and which others would read it."""
-    said = f"is not a {kind} in the form {layouts[0]}" if layouts else ""
+    said = "is not an ISO 8601 timestamp such as 2024-05-31 13:45:00+02:00"
+    if layouts:
+        said = f"is not a {kind} in the form {layouts[0]}"
     if len(layouts) > 1:
         said = f"is in none of the forms {', '.join(layouts)}"
-    said = said or "is not an ISO 8601 timestamp such as 2024-05-31 13:45:00+02:00"
-    begun = [day for day in _DAYS if format_pattern(day).match(text)]
-    serials = ["excel"] if kind == "date" else ["epoch", "epoch_ms"]
-    whole = begun if kind == "date" else [day + time for day in begun for time in _TIMES]
-    fitting = [form for form in whole + serials if _reads(form, text, kind)]
-    day_first = [form for form in fitting if form.find("D") < form.find("M")]
-    if any(layout.find("D") < layout.find("M") for layout in layouts):
-        fitting = day_first or fitting
-    elif layouts:
-        fitting = [form for form in fitting if form not in day_first] or fitting
+    forms = [day for day in _DAYS if format_pattern(day).match(text)]
+    if kind == "timestamp":
+        forms = [day + time for day in forms for time in _TIMES]
+    forms += ["excel"] if kind == "date" else ["epoch", "epoch_ms"]
+    fitting = [form for form in forms if _reads(form, text, kind)]
+    # The order of day and month is the contract's, if a text has both.
+    orders = {_day_first(layout) for layout in layouts}
+    fitting = [form for form in fitting if _day_first(form) in orders] or fitting
     return said + (f"; the form {' or '.join(fitting[:2])} reads it" if fitting else "")
 
 
+def _day_first(layout: str) -> bool:
+    return layout.find("D") < layout.find("M")
+
+
 def _reads(layout: str, text: str, kind: str) -> bool:
-    try:
-        parse = parse_date if kind == "date" else parse_timestamp
+    parse = parse_date if kind == "date" else parse_timestamp
+    with suppress(ValueError):
         return bool(format_pattern(layout).fullmatch(text) and parse(text, layout))
-    except ValueError:
-        return False
+    return False

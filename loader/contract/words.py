@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -21,6 +21,11 @@ class Frozen(BaseModel):
 def scalar_text(value: object) -> object:
     """YAML reads 2024-01-01 as a date and 5 as a number; a bound or an accepted value is text."""
     return str(value) if value is not None and not isinstance(value, (list, dict, bool)) else value
+
+
+def newer(default: Any) -> Any:
+    """A field of a later version: it is not in the fingerprint of a contract without the word."""
+    return Field(default=default, exclude_if=lambda value: value == default)
 
 
 Text = Annotated[str, BeforeValidator(scalar_text)]

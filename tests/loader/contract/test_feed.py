@@ -212,7 +212,8 @@ def test_a_feed_that_is_no_mapping(make_feed: MakeFeed, value: object) -> None:
         ({"type": "timestamp", "excess_fraction": "round"}, ["'error' or 'cut'"]),
         ({"bare_number": False}, ["key bare_number: only for type integer or decimal or float"]),
         ({"type": "float", "bare_number": "no"}, ["key bare_number", "got 'no'"]),
-        ({"type": "boolean", "true_values": []}, ["key true_values: needs at least one word"]),
+        ({"type": "boolean", "true_values": "ja"}, ["key true_values", "got 'ja'"]),
+        ({"type": "boolean", "false_values": []}, ["key false_values", "at least 1 item"]),
         ({"type": "boolean", "true_values": [True]}, ["key true_values.0", "YAML reads True"]),
         ({"true_values": ["ja"]}, ["key true_values: only for type boolean; this is text"]),
         (

@@ -162,3 +162,53 @@ def test_a_dot_in_a_layout_is_a_dot() -> None:
 def test_mistakes_in_a_layout_are_named(layout: str, problem: str) -> None:
     with pytest.raises(ValueError, match=f"^{problem}"):
         moments.format_pattern(layout)
+
+
+@pytest.mark.parametrize(
+    ("value", "layouts", "said"),
+    [
+        ("3/4/2024", ["DD/MM/YYYY"], "DD/MM/YYYY; the form D/M/YYYY reads it"),
+        ("3/4/2024", ["MM/DD/YYYY"], "MM/DD/YYYY; the form M/D/YYYY reads it"),
+        ("31/12/2024", ["MM/DD/YYYY"], "MM/DD/YYYY; the form D/M/YYYY reads it"),
+        ("3.4.24", ["DD/MM/YYYY", "YYYYMMDD"], "YYYYMMDD; the form D.M.YY or M.D.YY reads it"),
+        ("5-Jan-24", ["YYYY-MM-DD"], "; the form D-MON-YY reads it"),
+        ("05JAN2024", ["YYYY-MM-DD"], "; the form DDMONYYYY reads it"),
+        ("January 5, 2024", ["YYYY-MM-DD"], "; the form MONTH D, YYYY reads it"),
+        ("45000", ["YYYY-MM-DD"], "; the form excel reads it"),
+        ("yesterday", ["DD/MM/YYYY"], "is not a date in the form DD/MM/YYYY"),
+    ],
+)
+def test_the_form_that_reads_a_day_is_named(value: str, layouts: list[str], said: str) -> None:
+    message = moments.unlike(value, "date", tuple(layouts))
+    assert message.endswith(said)
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("3/4/2024 9:05", "the form D/M/YYYY H24:MI or M/D/YYYY H24:MI reads it"),
+        ("3/14/2024 9:05 PM", "the form M/D/YYYY H12:MI AM reads it"),
+        ("10/Oct/2000:13:55:36 -0700", "the form D/MON/YYYY:H24:MI:SS TZ reads it"),
+        ("2024/05/31 13:45:07.5", "the form YYYY/M/D H24:MI:SS.FF reads it"),
+        ("1717163107", "the form epoch or epoch_ms reads it"),
+        ("1717163107000", "the form epoch_ms reads it"),
+        ("tomorrow", "13:45:00+02:00"),
+    ],
+)
+def test_the_form_that_reads_a_moment_is_named(value: str, said: str) -> None:
+    with pytest.raises(ValueError, match=r"^is not an ISO 8601 timestamp") as caught:
+        moments.parse_timestamp(value)
+    assert str(caught.value).endswith(said)
+
+
+@pytest.mark.parametrize(
+    ("value", "layout", "said"),
+    [
+        ("60", "excel", "is a day before 1900-03-01"),
+        ("2958466", "excel", "is not a day of the calendar"),
+        ("29-FEB-23", "D-MON-YY", "is not a day of the calendar"),
+    ],
+)
+def test_what_is_no_day_in_its_form(value: str, layout: str, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        moments.parse_date(value, layout)

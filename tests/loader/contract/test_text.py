@@ -244,3 +244,38 @@ def test_booleans(value: str) -> None:
 def test_what_is_no_boolean(value: str) -> None:
     with pytest.raises(ValueError, match="is not a boolean"):
         text.parse_boolean(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (
+            "$1,250.50",
+            "signs around the number: bare_number false and groups of digits: group_char ','",
+        ),
+        ("(1250.50)", "has signs around the number: bare_number false in the contract reads it"),
+        ("1.250,50 €", "a decimal comma: decimal_char ',' and groups of digits: group_char '.'"),
+        ("1,250.50", "has groups of digits: group_char ',' in the contract reads it"),
+        ("12,5", "has a decimal comma: decimal_char ',' in the contract reads it"),
+    ],
+)
+def test_the_words_that_read_a_number_are_named(value: str, words: str) -> None:
+    with pytest.raises(ValueError, match=r"^has ") as caught:
+        text.parse_decimal(value, 9, 2)
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("value", "number"),
+    [
+        ("$5", "5"), ("-$5", "-5"), ("$-5", "-5"), ("$ - 5", "-5"), ("(5)", "-5"), ("($5)", "-5"),
+        ("$ (5)", "-5"), ("(5) usd", "-5"), ("5-", "-5"), ("5 -", "-5"), ("5- EUR", "-5"),
+        ("5 EUR -", "-5"), ("+5%", "5"), ("12.5 %", "12.5"), ("%5", "5"), ("$5 USD", "5"),
+        ("\u20ac\u00a05", "5"), ("5\u202f\u20ac", "5"), ("-5", "-5"), ("5", "5"),
+        ("-(5)", None), ("(-5)", None), ("-5-", None), ("+5-", None), ("(5", None), ("5)", None),
+        ("((5))", None), ("$", None), ("()", None), ("$$5", None), ("5 5", None), ("5usd5", None),
+        ("#5", None), ("5 kg", None), ("USDX 5", None), ("", None),
+    ],
+)  # fmt: skip
+def test_what_may_stand_around_a_number(value: str, number: str | None) -> None:
+    assert text.bare_number(value) == (value if number is None else number)
