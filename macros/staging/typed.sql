@@ -13,6 +13,10 @@
                 {%- set value = cti.clean_decimal(column, precision, scale) -%}
             {%- elif kind == 'text' -%}
                 {%- set value = cti.clean_text(column, case=case) -%}
+            {%- elif kind in ('date', 'timestamp') -%}
+                {#- What has a form is NULL or clean once landed has read it. -#}
+                {%- set has_form = cti.contract_word(node, name, 'format', none) is not none -%}
+                {%- set value = cti['clean_' ~ kind](column, cleaned=has_form) -%}
             {%- else -%}
                 {%- set value = cti['clean_' ~ kind](column) -%}
             {%- endif -%}
