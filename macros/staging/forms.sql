@@ -53,10 +53,11 @@
             {%- set separator = found | lower -%}
             {%- do seen.update({separator: seen.get(separator, 1) + 1}) -%}
             {%- do parts[-1].update({'after': separator}) -%}
-            {%- do parts.append({'before': separator, 'number': seen[separator], 'tokens': 0, 'begin': read.position + 1}) -%}
+            {%- set part = {'before': separator, 'number': seen[separator], 'tokens': 0, 'begin': read.position + 1} -%}
+            {%- do parts.append(part) -%}
             {%- set read.pattern, read.position = read.pattern ~ '[' ~ separator ~ ']', read.position + 1 -%}
         {%- else -%}
-            {%- do cti.refuse_argument('landed', 'format', format, 'a form that docs/contract.md has; see ' ~ found) -%}
+            {%- do cti.refuse_argument('landed', 'format', format, 'one of docs/contract.md, without ' ~ found) -%}
         {%- endif -%}
     {%- endfor -%}
     {%- set required = [['year', 'short_year'], ['month', 'name'], ['day']] -%}
@@ -152,7 +153,8 @@
     {%- else -%}
         {{ return(none) }}
     {%- endif -%}
-    {{ return({'pattern': pattern, 'iso': adapter.dispatch('iso_of_micros', 'cti')('cast(' ~ micros ~ ' as bigint)')}) }}
+    {%- set iso = adapter.dispatch('iso_of_micros', 'cti')('cast(' ~ micros ~ ' as bigint)') -%}
+    {{ return({'pattern': pattern, 'iso': iso}) }}
 {% endmacro %}
 
 

@@ -20,18 +20,26 @@
         {%- for node in graph.get('sources', {}).values() if node.relation_name == landing | string -%}
             {%- for name in node.columns if name not in ('_load_id', '_loaded_at', '_record') -%}
                 {%- set raw = 'landing.' ~ quoted(name) -%}
-                {%- set text, read = cti.prepared_by_contract(node, name, raw), cti.read_by_contract(node, name, raw) -%}
+                {%- set text = cti.prepared_by_contract(node, name, raw) -%}
+                {%- set read = cti.read_by_contract(node, name, raw) -%}
                 {%- do prepared.append(raw if text == raw else text ~ ' as ' ~ quoted(name)) -%}
                 {%- do selected.append(raw if read == raw else read ~ ' as ' ~ quoted(name)) -%}
                 {%- do reads.extend([name] if read != raw else []) -%}
             {%- endfor -%}
-            {%- set own = ['landing._load_id', 'landing._loaded_at'] -%}
-            {%- do own.extend(['landing._record'] if node.config.meta.get('feed', {}).get('record_number') else []) -%}
-            {%- do prepared.extend(own) -%}
-            {%- do selected.extend(own) -%}
+            {%- set has_numbers = node.config.meta.get('feed', {}).get('record_number') -%}
+            {%- for name in ['_load_id', '_loaded_at'] + (['_record'] if has_numbers else []) -%}
+                {%- do prepared.append('landing.' ~ name) -%}
+                {%- do selected.append('landing.' ~ name) -%}
+            {%- endfor -%}
         {%- endfor -%}
     {%- endif -%}
-    {%- set selected = selected if reads else prepared -%}
+    {%- set table = landing -%}
+    {%- if reads -%}
+        {#- Functions in a subquery, which DuckDB works out once for equal values; a CASE outside. -#}
+        {%- set table = '(select ' ~ prepared | join(', ') ~ ' from ' ~ landing ~ ' as landing)' -%}
+    {%- else -%}
+        {%- set selected = prepared -%}
+    {%- endif -%}
     {%- if 'landing._record' not in selected -%}
         {%- set selected = (selected or ['landing.*']) + ['cast(null as bigint) as _record'] -%}
     {%- endif -%}
@@ -40,7 +48,7 @@
             {{ selected | join(',\n            ') }},
             files._file,
             files._file_time
-        from {{ '(select ' ~ prepared | join(', ') ~ ' from ' ~ landing ~ ' as landing)' if reads else landing }} as landing
+        from {{ table }} as landing
         left join (
             select
                 load_id as _file_load_id,
@@ -60,7 +68,7 @@
 
 
 {% macro prepared_by_contract(node, name, text) %}
-    {#- What is done to a column before a CASE looks at it: functions, which DuckDB works out once for equal values. -#}
+    {#- What is done to a column before a CASE looks at it. -#}
     {%- set markers, kind = cti.null_values(node, name), cti.contract_type(node, name) -%}
     {%- if markers -%}
         {%- set text = adapter.dispatch('without_null_values', 'cti')(text, markers) -%}
@@ -169,20 +177,25 @@
         group character and, where it is not bare, blanks and # for units. What is no number by its signs gets a
         comma or a low line, of which no cast makes a number: 1.5 is 1,5 where commas are decimal.
     -#}
-    {%- set plain = {} if signs.bare else {'#': '?', '\u00a0': ' ', '\u202f': ' '} -%}
+    {%- set plain = {'.': ',', '_': ','} -%}
     {%- if not signs.bare -%}
-        {%- for unit in '$\u20ac\u00a3\u00a5\u20b9\u20a9\u20bd\u20ba\u20b4%' -%}{%- do plain.update({unit: '#'}) -%}{%- endfor -%}
+        {%- do plain.update({'#': '?', '\u00a0': ' ', '\u202f': ' '}) -%}
+        {%- for unit in '$\u20ac\u00a3\u00a5\u20b9\u20a9\u20bd\u20ba\u20b4%' -%}
+            {%- do plain.update({unit: '#'}) -%}
+        {%- endfor -%}
     {%- endif -%}
-    {%- do plain.update({'.': ',', '_': ','}) -%}
     {%- do plain.update({signs.decimal: '.'}) -%}
     {%- do plain.update({signs.group: '_'} if signs.group else {}) -%}
-    {%- set text = text if signs.bare else 'lower(' ~ text ~ ')' -%}
-    {%- set text = 'translate(' ~ text ~ ', ' ~ text_literal(plain.keys() | join) ~ ', ' ~ text_literal(plain.values() | join) ~ ')' -%}
+    {%- set written = text_literal(plain.keys() | join) ~ ', ' ~ text_literal(plain.values() | join) -%}
     {%- if signs.bare -%}
-        {{ return(text) }}
+        {{ return('translate(' ~ text ~ ', ' ~ written ~ ')') }}
     {%- endif -%}
-    {%- set codes = 'usd|eur|gbp|jpy|cny|chf|aud|cad|nzd|hkd|sgd|sek|nok|dkk|pln|czk|huf|ron|inr|brl|mxn|zar|krw|try|rub|uah' -%}
-    {{ return(adapter.dispatch('replace_all', 'cti')(text, codes, '#')) }}
+    {%- set codes = (
+        'usd|eur|gbp|jpy|cny|chf|aud|cad|nzd|hkd|sgd|sek|nok|dkk|pln|czk|huf|ron|inr|brl|mxn|zar|krw|try|rub|uah'
+    ) -%}
+    {{ return(
+        adapter.dispatch('replace_all', 'cti')('translate(lower(' ~ text ~ '), ' ~ written ~ ')', codes, '#')
+    ) }}
 {% endmacro %}
 
 
@@ -219,10 +232,8 @@
     {%- set blanks = ' _' if has_blank_groups else ' ' -%}
     {%- set sign = "case when " ~ text ~ " ~ '(^[^0-9.,]*[-(]|-[#" ~ blanks ~ "]*$)' then '-' else '' end" -%}
     {%- set around = "'#()+-" ~ blanks ~ "'" -%}
-    {{ return(
-        "case when " ~ text ~ " ~ '^(" ~ pattern ~ ")$' then " ~ sign ~ ' || ltrim(rtrim(' ~ text ~ ', ' ~ around ~ '), '
-        ~ around ~ ') else ' ~ text ~ ' end'
-    ) }}
+    {%- set number = sign ~ ' || ltrim(rtrim(' ~ text ~ ', ' ~ around ~ '), ' ~ around ~ ')' -%}
+    {{ return("case when " ~ text ~ " ~ '^(" ~ pattern ~ ")$' then " ~ number ~ ' else ' ~ text ~ ' end') }}
 {% endmacro %}
 
 
@@ -233,13 +244,12 @@
         ('true', true_values or ['true', 't', 'yes', 'y', '1']),
         ('false', false_values or ['false', 'f', 'no', 'n', '0']),
     ] -%}
-        {%- set lowered = [] -%}
-        {%- for word in text_literals(words | map('trim') | list) -%}{%- do lowered.append('lower(' ~ word ~ ')') -%}{%- endfor -%}
-        {%- do cases.append('when ' ~ text ~ ' in (' ~ lowered | join(', ') ~ ") then '" ~ said ~ "'") -%}
+        {#- The engine's lower case, which the text has too. -#}
+        {%- set words = 'lower(' ~ text_literals(words | map('trim') | list) | join('), lower(') ~ ')' -%}
+        {%- do cases.append('when ' ~ text ~ ' in (' ~ words ~ ") then '" ~ said ~ "'") -%}
     {%- endfor -%}
-    {{ return(
-        'case ' ~ cases | join(' ') ~ ' when ' ~ text ~ " <> '' then 'not in true_values or false_values: ' || " ~ text ~ ' end'
-    ) }}
+    {%- set sentence = "'not in true_values or false_values: ' || " ~ text -%}
+    {{ return('case ' ~ cases | join(' ') ~ ' when ' ~ text ~ " <> '' then " ~ sentence ~ ' end') }}
 {% endmacro %}
 
 

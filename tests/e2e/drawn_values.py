@@ -16,6 +16,46 @@ from typing import Any
 __all__ = ["COLUMNS", "Drawn", "draw"]
 
 _MONTHS = "January February March April May June July August September October November December"
+_UNITS = [
+    "$",
+    "€",
+    "£",
+    "¥",
+    "₹",
+    "₩",
+    "₽",
+    "₺",
+    "₴",
+    "%",
+    "$",
+    "%",
+    "USD",
+    "EUR",
+    "GBP",
+    "JPY",
+    "CNY",
+    "CHF",
+    "AUD",
+    "CAD",
+    "NZD",
+    "HKD",
+    "SGD",
+    "SEK",
+    "NOK",
+    "DKK",
+    "PLN",
+    "CZK",
+    "HUF",
+    "RON",
+    "INR",
+    "BRL",
+    "MXN",
+    "ZAR",
+    "KRW",
+    "TRY",
+    "RUB",
+    "UAH",
+]
 BLANKS = ("", "", "", " ", "\t", "\u3000", "\u00a0 ")
 # Each column's rules, as the YAML has them.
 COLUMNS: Mapping[str, Mapping[str, Any]] = {
@@ -154,7 +194,8 @@ def _number(rng: random.Random, column: str, rules: Mapping[str, Any]) -> Drawn:
     if kind == "float" and rng.random() < 0.3:
         exponent = rng.randrange(-30, 30)
         number, text = number.scaleb(exponent), f"{text}{rng.choice('eE')}{exponent:+}"
-    unit, blank = rng.choice(("$", "€", "£", "USD", "eur", "Chf", "₺", "%")), rng.choice(("", " "))
+    unit, blank = rng.choice(_UNITS), rng.choice(("", " "))
+    unit = rng.choice((unit, unit.lower(), unit.title()))
     negative = rng.random() < 0.5
     frames = {
         True: ["-N", "- N", "U-N", "-U_N", "(N)", "(U_N)", "( N )", "(N_U)", "U_(N)", "N-", "N_U-",
