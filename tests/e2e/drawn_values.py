@@ -235,9 +235,9 @@ def _day(rng: random.Random, form: str, rules: Mapping[str, Any]) -> date:
     elif "YYYY" not in form:
         pivot = rules.get("pivot_year", 1969)
         first, last = date(pivot, 1, 1), date(pivot + 99, 12, 31)
-    near = first <= date(2024, 2, 20) <= last and rng.random() < 0.2
-    if near:
-        return date(2024, 2, 20) + timedelta(days=rng.randrange(20))
+    near = date(2024, 2, 20) if form != "excel" else date(1900, 2, 20)
+    if first <= near <= last and rng.random() < 0.2:
+        return near + timedelta(days=rng.randrange(20))
     return first + timedelta(days=rng.randrange((last - first).days + 1))
 
 
