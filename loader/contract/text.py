@@ -62,19 +62,26 @@ def bare_number(text: str, group_char: str = "") -> str:
 
     Parentheses around it and a minus behind it make it negative. Anything else stays as it is.
     """
-    blanks = " " + (group_char if group_char.isspace() else "")
-    plain = dict.fromkeys(map(ord, UNITS), "#") | {ord("#"): "?", 0xA0: " ", 0x202F: " "}
-    plain.pop(ord(group_char or " "), None)
+    group, blanks = ("_", " _") if group_char.isspace() else (group_char, " ")
+    plain = dict.fromkeys(map(ord, UNITS), "#")
+    plain |= {
+        ord("#"): "?",
+        ord("_"): "?",
+        0xA0: " ",
+        0x202F: " ",
+        ord(group_char or "_"): group or "?",
+    }
     written = _CODES.sub("#", text.translate(plain))
-    number = rf"[0-9.,](?:[0-9.,{group_char}]*[0-9.,])?(?:[eE][+-]?[0-9]+)?"
+    number = rf"[0-9.,](?:[0-9.,{group}]*[0-9.,])?(?:[eE][+-]?[0-9]+)?"
     pattern = (
-        rf"(?:([+-]_)?(#_)?|#_[+-]_){number}(_#)?|(#_)?{number}((_#)?_-|_-_#)"
-        rf"|(#_)?\(_(#_)?{number}(_#)?_\)(_#)?"
+        rf"(?:([+-]~)?(#~)?|#~[+-]~){number}(~#)?|(#~)?{number}((~#)?~-|~-~#)"
+        rf"|(#~)?\(~(#~)?{number}(~#)?~\)(~#)?"
     )
-    if not re.fullmatch(pattern.replace("_", f"[{blanks}]*"), written):
+    if not re.fullmatch(pattern.replace("~", f"[{blanks}]*"), written):
         return text
     negative = re.search(rf"^[^0-9.,]*[-(]|-[#{blanks}]*$", written)
-    return ("-" if negative else "") + written.strip(f"#()+-{blanks}")
+    bare = written.strip(f"#()+-{blanks}")
+    return ("-" if negative else "") + bare.replace(group or " ", group_char)
 
 
 def plain_number(text: str, decimal_char: str, group_char: str) -> str:

@@ -279,3 +279,18 @@ def test_the_words_that_read_a_number_are_named(value: str, words: str) -> None:
 )  # fmt: skip
 def test_what_may_stand_around_a_number(value: str, number: str | None) -> None:
     assert text.bare_number(value) == (value if number is None else number)
+
+
+@pytest.mark.parametrize(
+    ("value", "group_char", "number"),
+    [
+        ("$ 1 234", " ", "1 234"), ("1 234 $", " ", "1 234"), ("1\u00a0234 $", " ", None),
+        ("1 234\u00a0$", " ", "1 234"), ("1\u202f234 \u20ac", "\u202f", "1\u202f234"),
+        ("$ 1\u00a0234", "\u00a0", "1\u00a0234"), ("1_234 $", " ", None), ("$1_234", "", None),
+        ("$.5", ".", ".5"), ("$1'234-", "'", "-1'234"),
+    ],
+)  # fmt: skip
+def test_only_its_own_character_parts_the_thousands_of_a_number(
+    value: str, group_char: str, number: str | None
+) -> None:
+    assert text.bare_number(value, group_char) == (value if number is None else number)
