@@ -26,8 +26,8 @@ _MONTHS = (
     *("october", "november", "december"),
 )
 _SHORT = tuple(name[:3] for name in _MONTHS)
-OFFSET = "(?P<sign>[+-])(?P<hours>[0-9]{2})(?::?(?P<minutes>[0-9]{2}))?"
-_ZONE = f"(?:[Zz]|{any_case(['utc', 'gmt'])}|{OFFSET})"
+_OFFSET = "(?P<sign>[+-])(?P<hours>[0-9]{2})(?::?(?P<minutes>[0-9]{2}))?"
+_ZONE = f"(?:[Zz]|{any_case(['utc', 'gmt'])}|{_OFFSET})"
 _ZONES = (sign + rest for sign in "+-" for rest in ("00", "0000", "00:00"))
 # Each token with the part of a moment that it is, its pattern, and the shapes of its texts.
 _TOKENS: dict[str, tuple[str, str, tuple[str, ...]]] = {
@@ -57,7 +57,7 @@ _TIMESTAMP = re.compile(
     r"(?P<year>[0-9]{4})-(?P<month>[0-9]{2})-(?P<day>[0-9]{2})"
     r"(?:[Tt ](?P<hour>[0-9]{2}):(?P<minute>[0-9]{2})"
     r"(?::(?P<second>[0-9]{2})(?:\.(?P<f>[0-9]{1,9}))?)?"
-    rf"(?:[Zz]| ?{any_case(['utc'])}|{OFFSET})?)?"
+    rf"(?:[Zz]| ?{any_case(['utc'])}|{_OFFSET})?)?"
 )
 # What a text may be that is in none of the contract's forms, for the message.
 _DAYS = [

@@ -11,7 +11,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from loader.contract.column import Column
-from loader.contract.moments import LAYOUT, OFFSET, PIVOT_YEAR, SERIALS, format_pattern
+from loader.contract.moments import LAYOUT, PIVOT_YEAR, SERIALS, format_pattern
 from loader.contract.text import CURRENCIES, STRIP_CHARACTERS, UNITS, any_case
 from loader.records.engine import identifier, literal
 
@@ -30,8 +30,7 @@ _DAY = (
     f")|{_LEAP_YEAR}-02-29)"
 )
 _TIME = "(?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:\\.[0-9]{1,6})?)?"
-_OFFSET = "[+-](?:(?:0[0-9]|1[0-3])(?::?[0-5][0-9])?|14(?::?00)?)"
-_ZONE = f"(?:[Zz]| ?[Uu][Tt][Cc]|{_OFFSET})"
+_ZONE = "(?:[Zz]| ?[Uu][Tt][Cc]|[+-](?:(?:0[0-9]|1[0-3])(?::?[0-5][0-9])?|14(?::?00)?))"
 
 # The engine's own tokens, by which it reads a text whose form has been looked at.
 _DIRECTIVES = {
@@ -117,12 +116,7 @@ def _typed(column: Column, name: str) -> str:
             digits = f"[0-9]{{1,15}}(?:{point}[0-9]{{0,15}})?"
             return _matches(name, _bare(column, f"{digits}(?:[eE][+-]?[0-9]{{1,2}})?"))
         case "boolean":
-            return _matches(
-                name,
-                any_case(
-                    word for words in (column.true_values, column.false_values) for word in words
-                ),
-            )
+            return _matches(name, any_case(column.true_values + column.false_values))
         case "date" | "timestamp" if not column.layouts:
             shape = _DAY if column.kind == "date" else f"{_DAY}(?:[Tt ]{_TIME}{_ZONE}?)?"
             return _matches(name, shape if not column.cuts else shape.replace("{1,6}", "{1,9}"))
@@ -163,8 +157,7 @@ def _certain(layout: str, column: Column) -> str:
     if layout in SERIALS:
         return _SERIALS[layout]
     pattern = format_pattern(layout).pattern.replace("[0-9]{4}", "[1-8][0-9]{3}", 1)
-    pattern = pattern if column.cuts else pattern.replace("[0-9]{1,9}", "[0-9]{1,6}")
-    return pattern.replace(OFFSET, _OFFSET)
+    return pattern if column.cuts else pattern.replace("[0-9]{1,9}", "[0-9]{1,6}")
 
 
 def _parsed(layout: str, column: Column) -> str:
