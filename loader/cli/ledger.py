@@ -45,12 +45,14 @@ def history(settings: Settings) -> None:
 @command(
     select_option,
     click.option("--full", is_flag=True, help="Also run all data tests, on all history."),
+    click.option("--rules", is_flag=True, help="Also judge what is landed by today's rules."),
 )
-def check(settings: Settings, full: bool) -> None:
+def check(settings: Settings, full: bool, rules: bool) -> None:
     """Count anew whether anything was lost: ledger, landing table, quarantine and marts.
 
     A mart that waits for its next build is only a notice. The tests in `run` look at what is new;
-    those of --full at everything, which is meant for once a week.
+    those of --full at everything, which is meant for once a week. After a rule was changed, --rules
+    counts the landed records that it would reject.
 
     \b
     Example: python -m loader check --full
@@ -58,7 +60,8 @@ def check(settings: Settings, full: bool) -> None:
     from loader.jobs.check import checks
 
     failed = []
-    for feed, findings in checks(settings.project, settings.feeds(), full, settings.as_json):
+    what = settings.project, settings.feeds(), full, settings.as_json, rules
+    for feed, findings in checks(*what):
         failed += [finding for finding in findings if finding.state == "differs"]
         if settings.as_json:
             output.print_json(*(finding.to_json() for finding in findings))

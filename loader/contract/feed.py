@@ -23,6 +23,8 @@ from loader.records.dialect import Dialect
 
 # The number of a record in its file, in the landing table of a feed with record_number.
 RECORD = "_record"
+# What a file has beyond the contract, as a JSON object, in that of a feed that keeps it.
+EXTRA = "_extra"
 # Written by the loader beside the feed's own columns in every landing table.
 LOAD_COLUMNS = ("_load_id", "_loaded_at", RECORD)
 # What a column of a file cannot be called: also what is staged and what staging models read.
@@ -35,7 +37,10 @@ _Model = TypeVar("_Model", bound=BaseModel)
 
 
 class Feed(Frozen):
-    """A feed: where its files are, and what each record of them must satisfy."""
+    """A feed: where its files are, and what each record of them must satisfy.
+
+    columns: the last is EXTRA if the feed keeps that.
+    """
 
     source_name: str
     table_name: str
@@ -77,8 +82,23 @@ class Feed(Frozen):
 
     @cached_property
     def column_names(self) -> tuple[str, ...]:
-        """The file's columns, in the contract's order."""
+        """The columns that are judged, in the contract's order."""
         return tuple(column.name for column in self.columns)
+
+    @property
+    def keeps_extra(self) -> bool:
+        """Whether columns that the contract does not name are landed, together in EXTRA."""
+        return self.options.columns.extra == "keep"
+
+    @property
+    def file_columns(self) -> tuple[Column, ...]:
+        """The columns that a file may have, in the contract's order."""
+        return self.columns[:-1] if self.keeps_extra else self.columns
+
+    @property
+    def file_names(self) -> tuple[str, ...]:
+        """What these are called."""
+        return tuple(column.name for column in self.file_columns)
 
     @property
     def landed_names(self) -> tuple[str, ...]:
@@ -115,11 +135,13 @@ def parse_feed(node: Mapping[str, Any]) -> Feed:
     place = f"{node['original_file_path']}: source table {node['source_name']}.{node['name']}"
     options = _parse(FeedOptions, node["config"]["meta"]["feed"], f"{place}, config.meta.feed")
     defaults = {name: getattr(options, name) for name in FOR_COLUMNS}
+    kept = [EXTRA] if options.columns.extra == "keep" else []
     columns = [
         _parse_column(column, f"{place}, column {column['name']}", defaults)
         for column in node["columns"].values()
-        if column["name"] not in LOAD_COLUMNS
+        if column["name"] not in (*LOAD_COLUMNS, *kept)
     ]
+    columns += [Column(name=name, max_bytes=_VARCHAR_MAX) for name in kept if columns]
     if not columns:
         raise ConfigError(f"{place}: no columns. List the file's columns under `columns:`.")
     for name, times in Counter(column.name.strip().lower() for column in columns).items():

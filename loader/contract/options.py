@@ -71,7 +71,7 @@ class ColumnPolicy(Frozen):
     What is newer than the others is not in the fingerprint of a contract without it.
     """
 
-    extra: Literal["error", "ignore"] = "error"
+    extra: Literal["error", "ignore", "keep"] = "error"
     missing: Literal["error", "ignore"] = "ignore"
     blank: Literal["error", "ignore"] = Field(default="error", exclude_if=_is_error)
     repeated: Literal["error", "number"] = Field(default="error", exclude_if=_is_error)

@@ -42,14 +42,20 @@ class Finding:
 
 
 def checks(
-    project: Project, feeds: Sequence[Feed], full: bool, quiet: bool
+    project: Project, feeds: Sequence[Feed], full: bool, quiet: bool, rules: bool = False
 ) -> Iterator[tuple[Feed, list[Finding]]]:
-    """What check_feed finds of each feed and then, if full, what run_all_tests does."""
+    """What check_feed finds of each feed; if full, then what run_all_tests does.
+
+    rules: whether also to judge all landed records by the rules of today.
+    """
     found: list[tuple[Feed, list[Finding]]] = []
     with project.warehouse(create=False) as warehouse:
         warehouse.refuse_outdated()
         for feed in feeds:
-            found.append((feed, check_feed(project, feed, warehouse)))
+            findings = check_feed(project, feed, warehouse)
+            if rules and findings and findings[0].check != "tables":
+                findings.append(_check_rules(feed, warehouse.of(feed)))
+            found.append((feed, findings))
             yield found[-1]
     for feed, findings in found if full else ():
         # dbt would make a table that is gone anew, which nobody would notice then.
@@ -102,6 +108,21 @@ def run_all_tests(
     advice = "The compiled SQL of a test, in target/compiled, shows the rows that fail it."
     found = partial(Finding, feed.name, "tests", what=f"{what} on all history", lines=failed)
     return found("differs", advice=advice) if failed else found("holds")
+
+
+def _check_rules(feed: Feed, tables: Warehouse) -> Finding:
+    """Which landed records today's rules would reject. Raises as judge_landed."""
+    # Here, since other checks need nothing of what it imports.
+    from loader.jobs.judge_landed import judge_landed
+
+    records, rejected, broken = judge_landed(feed, tables)
+    what = f"{rejected:,} of {records:,} landed records break the rules of today"
+    if not rejected:
+        return Finding(feed.name, "rules", "holds", what)
+    found = [{"column": c, "rule": r, "records": n} for (c, r), n in broken.most_common()]
+    lines = [f"{row['column']}: {row['rule']}: {row['records']:,} records" for row in found]
+    advice = "They stay as they are. To have them judged, roll their loads back and reload files."
+    return Finding(feed.name, "rules", "differs", what, found, lines, advice)
 
 
 def _case(

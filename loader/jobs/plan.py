@@ -42,7 +42,8 @@ class LoadPlan:
     rolled_back, refused: those that are not for this one, the latter by the contract of today.
     status: of every version that the ledger has of the new files, by uri and ETag or version,
     without those not landed that are to be loaded again.
-    excluded: how many files of the location are no data, by reason, see LeftOut.
+    excluded: how many files of the location are no data, by reason, see LeftOut. changes: the
+    statements by which the landing table follows its contract first.
     """
 
     ledger: State
@@ -53,6 +54,7 @@ class LoadPlan:
     refused: list[FileVersion] = field(default_factory=list)
     status: Status = field(default_factory=dict)
     excluded: dict[str, int] = field(default_factory=dict)
+    changes: list[str] = field(default_factory=list)
 
     def status_of(self, file: FileVersion) -> str | None:
         """The status of a new file, None if the ledger does not have this version of it.
@@ -88,7 +90,7 @@ def make_plan(feed: Feed, store: Store, tables: Warehouse, choice: Choice) -> Lo
         raise ConfigError("--shard is for Redshift; DuckDB has a single writer, so leave it out.")
     plan = LoadPlan(tables.rows("ledger_state")[0] if tables.exist("ledger") else EMPTY)
     known = plan.ledger["rows_of_feed"] > 0
-    check_tables(feed, tables, known)
+    plan.changes = check_tables(feed, tables, known)
     reloads = frozenset(filter(choice.allows, map(store.name, choice.reloads)))
     listing = (file for file in store.find() if choice.allows(file.uri))
     new, gone = dict[str, FileVersion](), set(reloads)
@@ -178,7 +180,7 @@ def plan_load(
     plan.new, plan.left = plan.new[:most], len(plan.new[most:])
     outdated = tables.ddl(create=False)
     if not plan.new:
-        return plan, outdated, {}, frozenset()
+        return plan, [*outdated, *plan.changes], {}, frozenset()
     restores = choice.reloads and plan.ledger["archived"]
     ids, ddl = {"load_id": 1, "batch_id": 1, "run_id": None}, tables.ddl()
     if tables.exist("ledger"):
@@ -196,7 +198,8 @@ def plan_load(
             path = f"<{file.uri}, rewritten>" if rewritten else store.path(file)
             copied |= set() if rewritten else {file.uri}
             kind = "none" if rewritten else kind
-            groups.append(replace(file_group(feed, path, names, 0, number), compression=kind))
+            columns = names if numbered else feed.file_names
+            groups.append(replace(file_group(feed, path, columns, 0, number), compression=kind))
     if lock and len(copied) < len(plan.new):
         parts = (f"{folder}<part>.csv.gz",)
         groups.append(CopyGroup(parts, (*names, NUMBER), 0, names, compression="gzip"))
@@ -204,6 +207,7 @@ def plan_load(
     rows = [ledger_row(ids, n, f, Verdict(f.uri), "loaded") for n, f in enumerate(plan.new)]
     statements = [
         *(["begin", *ddl, "commit"] if ddl else []),
+        *plan.changes,
         *(statement for group in groups for statement in tables.sql("stage_files", group=group)),
         *(["begin", lock] if lock else ["begin"]),
         tables.sql("next_ids"),

@@ -70,6 +70,15 @@ def pattern_error(pattern: str) -> str | None:
     return None
 
 
+class Extra(str):
+    """The name of a column of a file that the contract does not have, and that is kept."""
+
+
+def is_named(column: str | None) -> bool:
+    """Whether a column of a file is one of the contract's."""
+    return column is not None and not isinstance(column, Extra)
+
+
 def unnamed(place: int) -> str:
     """What a column of a file is called by its place. No contract has such a name."""
     return f"_loader_x{place}"
@@ -84,18 +93,24 @@ def select_text(
 ) -> str:
     """SQL that reads well-formed texts with a header: the named columns, as they came.
 
-    file_columns: from left to right; those without a name follow the named ones. A named column
-    that the files lack is NULL, and so is an empty field. numbers: of the texts, to be told of each
-    record as _number. The paths must not hold characters of a glob.
+    file_columns: from left to right; those without a name follow the named ones, and so does what
+    is Extra, of which also the column _extra is made. Any other that they lack is NULL, and so is
+    an empty field. numbers: of the texts, to be told of each record as _number. The paths must not
+    hold characters of a glob.
     """
     files = ", ".join(literal(str(path)) for path in paths)
     # Read by place, not by name: the file may have any names in its header.
     inner = [unnamed(place) for place in range(len(file_columns))]
     types = ", ".join(f"'{column}': 'VARCHAR'" for column in inner)
-    found = {name: inner[place] for place, name in enumerate(file_columns) if name is not None}
+    extra = {place: name for place, name in enumerate(file_columns) if isinstance(name, Extra)}
+    others = [place for place, name in enumerate(file_columns) if not is_named(name)]
+    found = {str(name): inner[n] for n, name in enumerate(file_columns) if is_named(name)}
+    if extra:
+        members = ", ".join(f"{literal(name)}, {inner[place]}" for place, name in extra.items())
+        found["_extra"] = f"json_object({members})::varchar"
     quote = literal(chr(dialect.quote))
     selected = [f"{found.get(name, 'null::varchar')} as {identifier(name)}" for name in names]
-    selected += [inner[place] for place, name in enumerate(file_columns) if name is None]
+    selected += [inner[place] for place in others]
     if numbers:
         # file_index is the reader's own: the place of the file in the list.
         listed = ", ".join(map(str, numbers))

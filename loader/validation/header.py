@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from loader.contract.feed import Feed
 from loader.contract.text import simple_lower
 from loader.errors import DataRefused
+from loader.records.engine import Extra
 from loader.validation.rules import listed
 
 # A table of Redshift has up to 1,600 columns; of more than these the engine has no room for rows.
@@ -18,9 +19,10 @@ def match_header(
 ) -> tuple[str | None, ...]:
     """Find the contract's column for each header cell, by name, without regard to blanks or case.
 
-    The column is None for a cell that the contract lets pass unread. next_lines: the lines after
-    the header, among which the real header may be. Raises DataRefused that says how the header
-    differs from the contract.
+    The column is None for a cell that the contract lets pass unread, and Extra for one that it
+    keeps, which is called as names are compared. next_lines: the lines after the header, among
+    which the real header may be. Raises DataRefused that says how the header differs from the
+    contract.
     """
     if len(fields) > _MAX_CELLS:
         raise DataRefused(f"the header has {len(fields):,} cells; {_MAX_CELLS:,} are allowed")
@@ -30,30 +32,34 @@ def match_header(
     if policy.repeated == "number":
         names = _numbered(names)
     columns = [known.get(name) for name in names]
-    counts = Counter(column for column in columns if column)
     unknown = [name for name, column in zip(names, columns, strict=True) if not column]
     if policy.blank == "ignore":
         unknown = [name for name in unknown if name]
+    if policy.extra == "keep":
+        kept = (Extra(name) if name else None for name in names)
+        columns = [known.get(name) or extra for name, extra in zip(names, kept, strict=True)]
+        unknown = [name for name in unknown if not name]
+    counts = Counter(column for column in columns if column)
     missing = [
         column.name
-        for column in feed.columns
+        for column in feed.file_columns
         if column.name not in counts and (column.required or policy.missing == "error")
     ]
     repeated = [name for name, count in counts.items() if count > 1]
     problems = [f"column {listed(repeated)} stands in it twice"] if repeated else []
     if missing:
         problems.append(f"missing: {listed(missing)}")
-    if unknown and policy.extra == "error":
+    if unknown and policy.extra != "ignore":
         problems.append(f"unknown: {listed([*map(repr, unknown)])}")
     if problems:
-        hint = "" if counts else _hint(fields, set(known), feed, next_lines)
+        hint = "" if known.keys() & set(names) else _hint(fields, set(known), feed, next_lines)
         if repeated and policy.repeated == "error":
             hint += " `columns.repeated: number` tells columns of one name apart."
-        if "" in unknown and policy.extra == "error":
+        if "" in unknown and policy.extra != "ignore":
             hint += " `columns.blank: ignore` leaves out columns without a name."
         raise DataRefused(
             f"the header does not fit the contract of {feed.name}; {'; '.join(problems)}."
-            f" Expected: {listed(feed.column_names)}.{hint}"
+            f" Expected: {listed(feed.file_names)}.{hint}"
         )
     return tuple(columns)
 
@@ -62,7 +68,7 @@ def known_names(feed: Feed) -> dict[str, str]:
     """Each column's name by what may stand for it in a header, as names are compared."""
     return {
         simple_lower(name.strip()): column.name
-        for column in feed.columns
+        for column in feed.file_columns
         for name in (column.name, *column.header)
     }
 
@@ -75,7 +81,7 @@ def is_header(fields: Sequence[str], feed: Feed) -> bool:
         names = _numbered(names)
     named = {known.get(name) for name in names} - {None}
     required = {column.name for column in feed.columns if column.required}
-    return len(named) >= min(2, len(feed.columns)) and named >= required
+    return len(named) >= min(2, len(feed.file_columns)) and named >= required
 
 
 def _numbered(names: Sequence[str]) -> list[str]:

@@ -1,5 +1,6 @@
 """A file while it is validated: its header, its blocks of records, and whether it is one table."""
 
+import json
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
@@ -26,7 +27,8 @@ class Reading:
     """A file that is being validated.
 
     stem: begins the names of what is written to the spool for it. columns: those of the file, from
-    left to right; None for one that the contract lets pass unread. rejects: the validator writes
+    left to right; None for one that the contract lets pass unread, Extra for one that it keeps
+    without a column of its own. rejects: the validator writes
     them. The totals are of the blocks read so far: records, value_bytes, has_crlf and has_empty,
     and end, where the last record ends.
     """
@@ -45,6 +47,7 @@ class Reading:
         self.columns = match_header(self.header.fields, feed, lines)
         places = {column: place for place, column in enumerate(self.columns)}
         self._places = [places.get(name) for name in feed.column_names]
+        self._extra = {c: n for n, c in enumerate(self.columns) if isinstance(c, engine.Extra)}
 
     def blocks(self, utf8: bool = True) -> Iterator[Block]:
         """All blocks, added up anew. Raises DataRefused where the file is not one table.
@@ -78,7 +81,12 @@ class Reading:
     def values(self, raw: bytes) -> tuple[str | None, ...]:
         """The values of a well-formed record by the contract's columns, None for what is empty."""
         values = read_fields(raw, self.feed.dialect)
-        return tuple(None if place is None else values[place] or None for place in self._places)
+        found = [None if place is None else values[place] or None for place in self._places]
+        if self._extra:
+            # As the engine writes it; the two may differ in the case of an escape.
+            kept = {name: values[place] or None for name, place in self._extra.items()}
+            found[-1] = json.dumps(kept, ensure_ascii=False, separators=(",", ":"))
+        return tuple(found)
 
     def verdict(self, text: Path | None = None) -> Verdict:
         """What was found, once all blocks were read.
@@ -95,7 +103,7 @@ class Reading:
             plain=text is None and self.is_plain(),
             header=self.header.raw.decode(),
             skipped=self.origin.skipped,
-            missing=tuple(name for name in self.feed.column_names if name not in self.columns),
+            missing=tuple(name for name in self.feed.file_names if name not in self.columns),
             ignored=self._ignored(),
         )
 

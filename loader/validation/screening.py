@@ -155,7 +155,7 @@ def reconcile(name: str, seen: Seen, expected: Seen) -> None:
 def _size(reading: Reading) -> str:
     """SQL of the bytes of a record's values, NULL if it has none."""
     columns = (
-        engine.unnamed(place) if name is None else engine.identifier(name)
+        engine.identifier(str(name)) if engine.is_named(name) else engine.unnamed(place)
         for place, name in enumerate(reading.columns)
     )
     # The engine takes a chain of additions to be nested, and allows 1,000 levels.

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from loader.contract.feed import RECORD, Feed
+from loader.contract.feed import Feed
 from loader.errors import DataRefused, LoaderError
 from loader.files.archives import plain_text
 from loader.files.kinds import head_of, no_text
@@ -80,7 +80,7 @@ class Validator(AbstractContextManager["Validator"]):
             if not target.exists():
                 feed, named = self._feed, partial(is_header, feed=self._feed)
                 try:
-                    write_canonical(text, target, form, feed.dialect, feed.column_names, named)
+                    write_canonical(text, target, form, feed.dialect, feed.file_names, named)
                 except DataRefused as error:
                     target.unlink()
                     raise _refusal(text, error) from None
@@ -102,7 +102,7 @@ class Validator(AbstractContextManager["Validator"]):
             with self._reading(name, path, advance) as reading:
                 large = path.stat().st_size >= _TRIED_BYTES
                 if not large or self._begins_clean(reading):
-                    if large and self._leave and None not in reading.columns:
+                    if large and self._leave and all(map(engine.is_named, reading.columns)):
                         return reading.unread()
                     if verdict := self._screening.as_it_is(reading):
                         return verdict
@@ -160,12 +160,15 @@ class Validator(AbstractContextManager["Validator"]):
             yield reading
 
     def numbered(self, verdict: Verdict, records: Sequence[int] | None = None) -> Verdict:
-        """The verdict with each accepted record's number in its text, if the feed keeps it.
+        """The verdict with what else the feed keeps of each accepted record in its text.
 
-        records: these numbers, in order; without them the records are those of the file, less the
-        rejected ones. Raises StorageError, ReconciliationError.
+        That is its number, and what the contract has no column for. records: these numbers, in
+        order; without them the records are those of the file, less the rejected ones. Raises
+        StorageError, ReconciliationError.
         """
-        if not self._feed.options.record_number or verdict.text is None:
+        counted = self._feed.options.record_number
+        kept = any(isinstance(name, engine.Extra) for name in verdict.columns)
+        if not (counted or kept) or verdict.text is None:
             return verdict
         if records is None:
             rejected = sorted({int(row[0]) for row in verdict.rejects.rows()})
@@ -178,11 +181,15 @@ class Validator(AbstractContextManager["Validator"]):
         self._connection.register("jumps", {"first": first, "shift": shift})
         read = engine.select_text([verdict.text], verdict.columns, names, self._feed.dialect)
         query = (
-            "select text.* exclude (_record), text._record + jumps.shift as _record"
-            f" from (select *, row_number() over () as _record from ({read})) as text"
-            " asof join jumps on text._record >= jumps.first"
+            read
+            if not counted
+            else (
+                "select text.* exclude (_record), text._record + jumps.shift as _record"
+                f" from (select *, row_number() over () as _record from ({read})) as text"
+                " asof join jumps on text._record >= jumps.first"
+            )
         )
-        dialect, columns = self._feed.dialect, (*names, RECORD)
+        dialect, columns = self._feed.dialect, self._feed.landed_names
         quote = engine.literal(chr(dialect.quote))
         options = f", delimiter {engine.literal(chr(dialect.delimiter))}"
         options += f", quote {quote}, escape {quote}"

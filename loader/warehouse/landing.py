@@ -20,6 +20,7 @@ from loader.warehouse.connection import Warehouse
 from loader.warehouse.copy_source import CopyGroup, Files, copy_groups, merged
 from loader.warehouse.ledger import LedgerRow, State
 from loader.warehouse.quarantine import write_rejected
+from loader.warehouse.standing import follow_contract
 from loader.warehouse.work import WorkFolder
 
 # How many bytes of names the ledger keeps of a file, less than its column takes.
@@ -49,6 +50,7 @@ def load_of(
     # Not in the load's transaction, in which the lock has to come first: what it reads must be
     # newer than any load that committed before the lock was given.
     tables.bring_up_to_date()
+    follow_contract(feed, tables)
     with _staged(tables, feed, files, spool, parallel) as groups, tables.locked():
         if planned is not None:
             _check_still_true(tables, feed, planned, files)

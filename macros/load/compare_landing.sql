@@ -21,32 +21,72 @@ order by ordinal_position
 
 {% macro landing_changes(tables, source, found) %}
     {#-
-        The statements that make a landing table what the contract says; none if it is that. Columns that
-        the contract does not name may stay as long as they can be left empty. source: the node of the
-        source table. found: rows of landing_columns.
+        What makes a landing table what the contract says. source: the node of the source table. found: rows
+        of landing_columns. Returns lists of statements: `follow`, each of which loses nothing and may be run
+        by itself and again, and `cure`, which a person has to run first. Columns that the contract does not
+        name may stay as long as they can be left empty. If it names new ones as well, `renamed` has those
+        of them that have values of the newest load: they may be the same under another name.
     -#}
-    {% set table, changes, left = tables.landing.include(database=false), [], {} %}
+    {% set table, left = tables.landing.include(database=false), {} %}
+    {% set added, extra, follow, cure, renamed = [], [], [], [], [] %}
     {% for column in found if column.column_name not in ('_load_id', '_loaded_at', '_record') %}
         {% do left.update({column.column_name | lower: column}) %}
     {% endfor %}
-    {% for column in source.columns.values() if column.name not in ('_load_id', '_loaded_at', '_record') %}
-        {% set there = left.pop(column.name | lower, none) %}
+    {% for name, data_type in cti.text_columns(source).items() %}
+        {% set there = left.pop(name | lower, none) %}
+        {% set max_bytes = modules.re.sub('[^0-9]', '', data_type) | int %}
         {% if there is none %}
-            {% do changes.append('alter table ' ~ table ~ ' add column ' ~ quoted(column.name) ~ ' ' ~ column.data_type) %}
+            {% do added.append('alter table ' ~ table ~ ' add column ' ~ quoted(name) ~ ' ' ~ data_type) %}
+            {% do extra.extend(added[-1:] if name == '_extra' else []) %}
+        {% elif adapter.dispatch('column_changes')(table, there, max_bytes) %}
+            {% do cure.extend(adapter.dispatch('column_changes')(table, there, max_bytes)) %}
         {% else %}
-            {% set max_bytes = modules.re.sub('[^0-9]', '', column.data_type) | int %}
-            {% do changes.extend(adapter.dispatch('column_changes')(table, there, max_bytes)) %}
+            {% do follow.extend(adapter.dispatch('widened')(table, there, max_bytes)) %}
         {% endif %}
     {% endfor %}
     {% for column in left.values() if column.is_nullable == 'NO' %}
-        {% do changes.extend(adapter.dispatch('allow_null')(table, column)) %}
+        {% do cure.extend(adapter.dispatch('allow_null')(table, column)) %}
     {% endfor %}
-    {{ return(changes) }}
+    {#- What a contract keeps without a name gets one some day, or had one; that is no other name. -#}
+    {% set names = left.values() | map(attribute='column_name') | reject('equalto', '_extra') | list %}
+    {% if names and added | reject('in', extra) | list %}
+        {% set counts = run_query(cti.newest_values(table, names)).rows[0] %}
+        {% for name in names %}
+            {% do renamed.extend([name] if counts[loop.index0] else []) %}
+        {% endfor %}
+    {% endif %}
+    {{ return({'follow': added + follow, 'cure': cure, 'added': added, 'renamed': renamed}) }}
+{% endmacro %}
+
+
+{% macro text_columns(source) %}
+    {#- The columns of text in the landing table of a feed: types by name. -#}
+    {% set columns = {} %}
+    {% for column in source.columns.values() if column.name not in ('_load_id', '_loaded_at', '_record') %}
+        {% do columns.update({column.name: column.data_type}) %}
+    {% endfor %}
+    {% if source.config.meta.get('feed', {}).get('columns', {}).get('extra') == 'keep' %}
+        {#- What files have beyond the contract, as a JSON object. -#}
+        {% do columns.update({'_extra': 'varchar(65535)'}) %}
+    {% endif %}
+    {{ return(columns) }}
+{% endmacro %}
+
+
+{% macro newest_values(table, names) %}
+    {#- The query for how many values these columns have of the newest load: one row, in their order. -#}
+    {%- set counts = [] -%}
+    {%- for name in names -%}
+        {%- do counts.append('count(' ~ quoted(name) ~ ') as values_' ~ loop.index0) -%}
+    {%- endfor -%}
+    {{ return(
+        'select ' ~ counts | join(', ') ~ ' from ' ~ table ~ ' where _load_id = (select max(_load_id) from '
+        ~ table ~ ')'
+    ) }}
 {% endmacro %}
 
 
 {% macro default__column_changes(table, found, max_bytes) %}
-    {#- DuckDB's text has no length. -#}
     {% set changes = [] %}
     {% if found.data_type != 'VARCHAR' %}
         {% do changes.append('alter table ' ~ table ~ ' alter column ' ~ quoted(found.column_name) ~ ' type varchar') %}
@@ -62,12 +102,25 @@ order by ordinal_position
     {#- AWS, "ALTER TABLE": only the size of VARCHAR can be altered, and NOT NULL stays. -#}
     {% if found.data_type != 'character varying' or found.is_nullable == 'NO' %}
         {{ return(new_column(table, found.column_name, 'varchar(' ~ max_bytes ~ ')')) }}
-    {% elif found.character_maximum_length < max_bytes %}
-        {{ return([
-            'alter table ' ~ table ~ ' alter column ' ~ quoted(found.column_name) ~ ' type varchar(' ~ max_bytes ~ ')'
-        ]) }}
     {% endif %}
     {{ return([]) }}
+{% endmacro %}
+
+
+{% macro default__widened(table, found, max_bytes) %}
+    {#- DuckDB's text has no length. -#}
+    {{ return([]) }}
+{% endmacro %}
+
+
+{% macro redshift__widened(table, found, max_bytes) %}
+    {#- A column that is wider than the contract says stays so; the rule for values is the contract's. -#}
+    {% if found.character_maximum_length >= max_bytes %}
+        {{ return([]) }}
+    {% endif %}
+    {{ return([
+        'alter table ' ~ table ~ ' alter column ' ~ quoted(found.column_name) ~ ' type varchar(' ~ max_bytes ~ ')'
+    ]) }}
 {% endmacro %}
 
 

@@ -1,24 +1,43 @@
 {#
     The landing tables, made from the contract alone: the columns that the sources' YAML lists, with
     the types it gives. They exist before the first load, so a build on an empty warehouse works. The
-    loader's own columns come to a table that was made by an earlier version of it.
+    loader's own columns come to a table that was made by an earlier version of it, and a feed's to one that
+    was made by an earlier contract.
 #}
 
 {% macro create_landing_tables() %}
     {#-
         Creates whatever landing and loader tables a build needs and are missing, and whatever column of the
-        loader's; dbt runs it before every build.
+        loader's; has the landing tables follow their contracts, as a load does, where no person is needed.
+        dbt runs it before every build.
     -#}
     {% if execute %}
-        {% set feeds = cti.selected_feeds() %}
+        {% set feeds, asked, changes = cti.selected_feeds(), [], [] %}
         {% for source in graph.sources.values() if source.source_name == 'loader' or source.unique_id in feeds %}
+            {% do cti.refuse_unwritten(source) %}
+            {% do asked.append(source) %}
+        {% endfor %}
+        {% for source in asked %}
             {% set there = adapter.get_relation(source.database, source.schema, source.identifier) %}
             {% for statement in landing_ddl(source, there is not none) %}
                 {% do run_query(statement) %}
             {% endfor %}
+            {% if there and source.source_name != 'loader' %}
+                {% set tables = {'landing': there} %}
+                {% set found = run_query(landing_columns(tables)).rows %}
+                {% set todo = landing_changes(tables, source, found) %}
+                {% do changes.extend([] if todo.cure or todo.renamed else todo.follow) %}
+            {% endif %}
         {% endfor %}
-        {#- Looking for a relation begins a transaction that dbt would roll back after this hook. -#}
+        {#-
+            Looking for a relation begins a transaction that dbt would roll back after this hook, and in which
+            Redshift would widen no column.
+        -#}
         {% do adapter.commit() %}
+        {% for statement in changes %}
+            {% do log(statement, info=true) %}
+            {% do run_query(statement) %}
+        {% endfor %}
     {% endif %}
 {% endmacro %}
 
@@ -44,6 +63,19 @@
 {% endmacro %}
 
 
+{% macro refuse_unwritten(source) %}
+    {#- Refuses a feed with a column that the landing table would not keep as text, before it is created so. -#}
+    {% for name, data_type in cti.text_columns(source).items() if 'feed' in source.config.meta %}
+        {% if not modules.re.match('(?i)\\s*(varchar|character varying)\\s*[(]\\s*[0-9]+\\s*[)]\\s*$', data_type or '') %}
+            {{ exceptions.raise_compiler_error(
+                source.original_file_path ~ ': source table ' ~ source.source_name ~ '.' ~ source.name ~ ', column '
+                ~ name ~ ': write data_type: varchar(n); the landing table keeps text.'
+            ) }}
+        {% endif %}
+    {% endfor %}
+{% endmacro %}
+
+
 {% macro is_landing_table(source) %}
     {#- Whether a source table is the loader's to create: a feed's, or one of its own. -#}
     {{ return(source.source_name == 'loader' or 'feed' in source.config.meta) }}
@@ -65,13 +97,13 @@
     {% if feed and feed.record_number %}
         {% do own.update({'_record': 'bigint'}) %}
     {% endif %}
-    {% set columns = [] %}
-    {% for column in source.columns.values() if not (feed and column.name in ('_load_id', '_loaded_at', '_record')) %}
-        {% do columns.append(quoted(column.name) ~ ' ' ~ column.data_type) %}
-        {% if not feed %}
-            {% do own.update({column.name: column.data_type}) %}
-        {% endif %}
+    {% set columns, of_source = [], cti.text_columns(source) %}
+    {% for name, data_type in of_source.items() %}
+        {% do columns.append(quoted(name) ~ ' ' ~ data_type) %}
     {% endfor %}
+    {% if not feed %}
+        {% do own.update(of_source) %}
+    {% endif %}
     {% if exists %}
         {{ return(cti.add_columns(relation, own)) }}
     {% endif %}

@@ -193,6 +193,8 @@ where _loader_place = 1
         the key would be there twice. And DuckDB's MERGE rewrites every part of the table that it updates.
     -#}
     {%- set target, key = arguments.target_relation, arguments.unique_key -%}
+    {#- dbt widens no column of a model whose contract is enforced. -#}
+    {%- do adapter.expand_target_column_types(from_relation=arguments.temp_relation, to_relation=target) -%}
     {%- set names = [] -%}
     {%- for column in arguments.dest_columns -%}
         {%- do names.append(adapter.quote(column.name)) -%}

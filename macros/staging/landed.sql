@@ -18,7 +18,7 @@
     {%- if execute -%}
         {#- There is no graph in a unit test: its rows are read as they are, whatever the contract says. -#}
         {%- for node in graph.get('sources', {}).values() if node.relation_name == landing | string -%}
-            {%- for name in node.columns if name not in ('_load_id', '_loaded_at', '_record') -%}
+            {%- for name in cti.text_columns(node) -%}
                 {%- set raw = 'landing.' ~ quoted(name) -%}
                 {%- set text = cti.prepared_by_contract(node, name, raw) -%}
                 {%- set read = cti.read_by_contract(node, name, raw) -%}

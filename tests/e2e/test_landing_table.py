@@ -78,12 +78,6 @@ def test_numbers_where_the_contract_has_text(loader: Loader, orders: Path, table
 
 
 @on_both_engines
-def test_a_column_that_the_table_lacks(loader: Loader, orders: Path, tables: Tables) -> None:
-    created(tables, f'"Order ID" varchar(8), {OWN}')
-    assert_cured(loader, tables, 'add column "amount" varchar(16);')
-
-
-@on_both_engines
 def test_columns_that_may_not_be_empty(
     loader: Loader, orders: Path, tables: Tables, target: str
 ) -> None:
@@ -102,33 +96,6 @@ def test_what_a_load_fits_is_no_difference(loader: Loader, orders: Path, tables:
     created(tables, f'note integer, amount varchar(99), {OWN}, "Order ID" varchar(8)')
     loader("load", "--select", "orders")
     assert tables.rows('select "Order ID", amount from raw.orders') == [("007", "5.6")]
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("target", ["redshift"], indirect=True)
-def test_a_column_that_is_too_short(loader: Loader, orders: Path, tables: Tables) -> None:
-    # GIVEN a contract that was widened after a load
-    loader("load", "--select", "orders")
-    path = orders.parent / "models/staging/shop/_shop__sources.yml"
-    path.write_text(SOURCES.replace("varchar(16)", "VARCHAR ( 32 )"))
-    (orders / "b.csv").write_text(f"Order ID,amount\n8,{'1' * 32}\n")
-    # THEN the statement that widens the table is shown, and no COPY fails
-    error = loader("load", "--select", "orders", code=2).stderr
-    assert statements(error) == [
-        'alter table "raw"."orders" alter column "amount" type varchar(32);'
-    ]
-    tables.rows(statements(error)[0])
-    loader("load", "--select", "orders")
-    assert tables.count("raw.orders") == 2
-
-
-@pytest.mark.slow
-def test_duckdb_has_no_length(loader: Loader, orders: Path) -> None:
-    loader("load", "--select", "orders")
-    path = orders.parent / "models/staging/shop/_shop__sources.yml"
-    path.write_text(SOURCES.replace("varchar(16)", "varchar(32)"))
-    (orders / "b.csv").write_text(f"Order ID,amount\n8,{'1' * 32}\n")
-    loader("load", "--select", "orders")
 
 
 @pytest.mark.slow

@@ -123,7 +123,7 @@ def run_everything(site: Site) -> WholeRun:
     _on_both(run, "freshness", [["dbt", "source", "freshness"]], ("redshift",))
     _on_both(run, "docs", [["dbt", "docs", "generate"]], ("redshift",))
     _on_both(run, "history", [["loader", "history", "--json"]], ("redshift",))
-    _on_both(run, "check", [["loader", "check", "--json"]])
+    _on_both(run, "check", [["loader", "check", "--rules", "--json"]])
     _refused_by_copy(run)
     _on_both(
         run,

@@ -227,6 +227,26 @@ def test_late_binding_views_follow_names(redshift_database: RedshiftDatabase) ->
     query("drop view v")
 
 
+def test_a_column_is_widened_under_late_binding_views(redshift_database: RedshiftDatabase) -> None:
+    # AWS, "ALTER TABLE": only the size of a VARCHAR, and not in a transaction block.
+    query = redshift_database.query
+    query("create table t (a varchar(2))")
+    query("create view v as select a, 1 as one from t with no schema binding")
+    query("create view w as select a from v with no schema binding")
+    connection = redshift_database.connect()
+    with pytest.raises(redshift_connector.error.Error) as caught:
+        connection.cursor().execute("alter table t alter column a type varchar(5)")
+    assert fields(caught)["M"] == "ALTER TABLE cannot run inside a transaction block"
+    connection.rollback()
+    query('alter table t alter column "a" type varchar(5)')
+    query("insert into t values ('abcde')")
+    query("create table copied as select a from w")
+    query("insert into copied values ('12345')")
+    assert query("select a from w") == [["abcde"]]
+    with pytest.raises(Exception, match="value too long"):
+        query("insert into copied values ('123456')")
+
+
 def test_many_connections_at_once(redshift_database: RedshiftDatabase) -> None:
     # Four threads of dbt and eight loaders share one cluster.
     redshift_database.query("create table t (worker int, n int)")

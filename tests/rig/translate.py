@@ -8,6 +8,7 @@ not imitate ..." (0A000) marks what Redshift takes and the rig does not.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from rig import commands, dml
 from rig.copy_command import parse_copy
@@ -187,7 +188,12 @@ def _alter(statement: Statement) -> Translation:
     appends = any(statement.words(i, "append", "from") for i in range(2, len(statement)))
     if not appends:
         check_alter_table(statement, 2)
-        return finish(statement)
+        done, (_, after) = finish(statement), statement.name_at(2)
+        if not statement.words(after, "alter", "column"):
+            return done
+        # "ALTER TABLE": "You can't alter columns inside a multi-statement block (BEGIN...END)".
+        altered = f"select rig_hidden.alter_column_type({literal(done.sql)})"
+        return replace(done, sql="", procedure=altered, tag="ALTER TABLE", outside_transaction=True)
     # "ALTER TABLE APPEND": it cannot run inside a transaction block, as it commits. Outside one the
     # session says that the rig does not imitate it.
     return Translation("append", "", outside_transaction=True)

@@ -81,7 +81,7 @@ def refusal(make_feed: MakeFeed, columns: dict[str, Any], /, **options: Any) -> 
             {"columns": {"extras": "ignore"}},
             ["key columns.extras: unknown", "did you mean extra?", "extra, missing"],
         ),
-        ({"columns": {"extra": "drop"}}, ["key columns.extra", "'error' or 'ignore'"]),
+        ({"columns": {"extra": "drop"}}, ["key columns.extra", "'error', 'ignore' or 'keep'"]),
         ({"columns": {"missing": "drop"}}, ["key columns.missing", "'error' or 'ignore'"]),
         ({"null_values": "NULL"}, ["key null_values", "got 'NULL'"]),
         ({"decimal_char": ";"}, ["key decimal_char", "'.' or ','", "got ';'"]),

@@ -202,3 +202,35 @@ def test_a_header_that_fits_may_look_like_something_else(
     assert judge_bytes(fits, data).verdict.accepted == 1
     refused = judge_bytes(make_feed({"a": {}}), data).verdict.refused
     assert (refused or "").startswith("this is ")
+
+
+def test_columns_that_are_kept_have_a_name_and_only_one(
+    make_feed: MakeFeed, judge_bytes: JudgeBytes
+) -> None:
+    # GIVEN a feed that keeps what its contract does not name
+    kept = make_feed(COLUMNS, columns={"extra": "keep"})
+    judged = judge_bytes(kept, b'Zone,id,amount,"a""b"\n" z\xc3\xa9 ",i,1,\n')
+    assert judged.accepted == (
+        b'Id,amount,note,_extra\ni,1,,"{""zone"":"" z\xc3\xa9 "",""a\\""b"":null}"\n'
+    )
+    # THEN two of one name would be one, and one without a name could not be found again
+    with pytest.raises(DataRefused, match=r"column zone stands in it twice.*repeated: number"):
+        match_header(("id", "amount", "zone", "Zone"), kept)
+    with pytest.raises(DataRefused, match=r"unknown: ''.*columns.blank: ignore"):
+        match_header(("id", "amount", ""), kept)
+    with pytest.raises(DataRefused, match=r"missing: amount\. Expected: Id, amount, note\."):
+        match_header(("id", "zone"), kept)
+    with pytest.raises(DataRefused, match="delimited by ';'"):
+        match_header(("id;amount;zone",), kept)
+
+
+def test_an_object_as_long_as_its_column_is_kept(
+    make_feed: MakeFeed, judge_bytes: JudgeBytes
+) -> None:
+    # Whatever JSON has to escape: the judge counts what the engine writes.
+    feed = make_feed({"id": {}}, columns={"extra": "keep"}, rejects={"max_rows": 9})
+    escaped = "\x01\x1f\x7f\\/\t\u2028\U0001f600"
+    size = len('{"x":""}') + len("\\u0001\\u001F\x7f\\\\/\\t\u2028\U0001f600".encode())
+    rows = "".join(f"{n},{escaped}{'y' * (65_535 - size + n)}\n" for n in range(2))
+    judged = judge_bytes(feed, f"id,x\n{rows}".encode())
+    assert [(r.record, r.column, r.rule) for r in judged.rejects] == [(2, "_extra", "max_bytes")]

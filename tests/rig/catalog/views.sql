@@ -176,13 +176,16 @@ where false;
 -- does that. Unlike on Redshift, the tables have to exist when the view is made.
 create sequence rig_hidden.view_numbers;
 grant usage on sequence rig_hidden.view_numbers to public;
+create table rig_hidden.late_views (number bigint, made oid, name text, columns text, query text);
+grant select, insert, delete on rig_hidden.late_views to public;
 grant create on schema rig_hidden to public;
 create function rig_hidden.create_late_binding_view(
     view_name text, columns text, query text, replaces boolean
 ) returns void language plpgsql as $$
 declare
     body text := 'begin return query execute ' || quote_literal(query) || '; end';
-    function_name text := 'rig_hidden.view_' || rig_hidden.nextval('rig_hidden.view_numbers');
+    view_number bigint := rig_hidden.nextval('rig_hidden.view_numbers');
+    function_name text := 'rig_hidden.view_' || view_number;
     definition text;
 begin
     execute 'create temporary view rig_probe ' || columns || ' as ' || query;
@@ -195,6 +198,23 @@ begin
         || '() returns setof record stable language plpgsql as ' || quote_literal(body);
     execute 'create ' || case when replaces then 'or replace ' else '' end || 'view ' || view_name
         || ' as select * from ' || function_name || '() as t(' || definition || ')';
+    delete from rig_hidden.late_views where made = view_name::regclass;
+    insert into rig_hidden.late_views values (view_number, view_name::regclass, view_name, columns, query);
+end $$;
+
+-- ALTER COLUMN TYPE: such a view has the new size at once, so each is made anew, with what it is made of.
+create function rig_hidden.alter_column_type(statement text) returns void language plpgsql as $$
+declare
+    late record;
+begin
+    execute statement;
+    for late in
+        select v.made::regclass::text as name, v.columns, v.query from rig_hidden.late_views v
+        where exists (select from pg_class where oid = v.made) order by v.number
+    loop
+        execute 'drop view ' || late.name;
+        perform rig_hidden.create_late_binding_view(late.name, late.columns, late.query, false);
+    end loop;
 end $$;
 
 -- PG_GET_LATE_BINDING_VIEW_COLS function: late-binding views are listed with the others here
