@@ -71,8 +71,12 @@ def has_own_line_ends(path: Path) -> bool:
 
 
 def _returns_twice(head: bytes) -> bool:
-    """Whether the first line ends in CR CR LF, as where Windows wrote CRLF to a file of text."""
-    return head[: head.find(b"\n") + 1].endswith(b"\r\r\n")
+    """Whether lines end in CR CR LF, as where Windows wrote CRLF to a file of text.
+
+    The first does, or all others, as where the header comes from another program.
+    """
+    first, *others = head[:_NEAR_BYTES].split(b"\n")[:-1] or [b""]
+    return first.endswith(b"\r\r") or (bool(others) and all(x.endswith(b"\r\r") for x in others))
 
 
 @dataclass

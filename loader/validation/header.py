@@ -74,14 +74,19 @@ def known_names(feed: Feed) -> dict[str, str]:
 
 
 def is_header(fields: Sequence[str], feed: Feed) -> bool:
-    """Whether the cells of a line are the feed's header: two of its names or, if it has one, it."""
+    """Whether the cells of a line are the feed's header: two of its names or, if it has one, it.
+
+    Of a feed without headers half of the names: values may be called as columns are.
+    """
     known = known_names(feed)
     names = [simple_lower(field.strip()) for field in fields]
     if feed.options.columns.repeated == "number":
         names = _numbered(names)
     named = {known.get(name) for name in names} - {None}
     required = {column.name for column in feed.columns if column.required}
-    return len(named) >= min(2, len(feed.file_columns)) and named >= required
+    count = len(feed.file_columns)
+    least = 2 if feed.options.header else max(2, count // 2)
+    return len(named) >= min(least, count) and named >= required
 
 
 def _numbered(names: Sequence[str]) -> list[str]:

@@ -123,6 +123,7 @@ def test_a_reject_says_which_field_is_at_fault(
         ({**TEXT, "header_rows": 2}, b"i,n,n\nd,ame,ote\n1,b,c\n"),
         ({**TEXT, "header": False}, b"1,b,c\n"),
         ({}, b"id,name,note\r\r\n1,b,c\r\r\n"),
+        ({}, b"id,name,note\n1,b,c\r\r\n"),
         ({"comment": "#"}, b"#\r\r\nid,name,note\r\r\n#\r\r\n1,b,c\r\r\n"),
         ({**BARS, "columns": {"blank": "ignore"}}, b"id||name||note||\n1||b||c||\n"),
         ({**BARS, "record_number": True}, b"id||name||note\n1||b||c\n"),

@@ -174,6 +174,14 @@ def test_a_reject_has_its_own_line_and_number(make_feed: MakeFeed, judge_bytes: 
     assert reject.raw == b"2026-01-01,b"
 
 
+def test_values_may_be_called_as_columns_are(make_feed: MakeFeed, judge_bytes: JudgeBytes) -> None:
+    names = ("id", "place", "country", "code", "state", "n")
+    feed = make_feed({name: {} for name in names}, header=False)
+    judged = judge_bytes(feed, b"1,Place,Country,A,x,2\n")
+    assert judged.accepted == b"id,place,country,code,state,n\n1,Place,Country,A,x,2\n"
+    assert judge_bytes(feed, b"1,Place,Country,Code,x,2\n").verdict.refused
+
+
 def test_a_byte_that_the_encoding_has_not_rejects_its_record(
     make_feed: MakeFeed, judge_bytes: JudgeBytes
 ) -> None:
