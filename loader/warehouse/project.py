@@ -100,7 +100,7 @@ class Project:
 
     def feed(self, name: str) -> Feed:
         """The feed of a name, with or without its source. Raises ConfigError."""
-        found = [f for n, f in self.contracts.items() if name in (n, n.partition(".")[2])]
+        found = [f for n, f in self.contracts.items() if n == name or n.endswith(f".{name}")]
         if len(found) == 1:
             if isinstance(found[0], ConfigError):
                 raise found[0]
