@@ -113,6 +113,7 @@ def loads(
 
 
 @on_both_engines
+@pytest.mark.slow
 def test_what_is_archived_still_counts(loader: Loader, tables: Tables, loads: Path) -> None:
     before, mart = state(tables), tables.rows(MART)
     # WHEN nobody says yes THEN the loads are shown and nothing is done
@@ -158,6 +159,7 @@ def test_what_is_archived_still_counts(loader: Loader, tables: Tables, loads: Pa
 
 
 @on_both_engines
+@pytest.mark.slow
 def test_a_rebuild_waits_for_what_is_archived(
     loader: Loader, dbt: Dbt, tables: Tables, project: Path, loads: Path
 ) -> None:

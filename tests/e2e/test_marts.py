@@ -107,6 +107,7 @@ def test_the_mart_is_short() -> None:
 
 @pytest.mark.usefixtures("artifacts")
 @on_both_engines
+@pytest.mark.slow
 def test_a_key_with_a_null_that_new_rows_touch_is_compared(
     loader: Loader, dbt: Dbt, project: Path, stalls: Path, tables: Tables
 ) -> None:
@@ -146,6 +147,7 @@ def test_a_null_in_a_key_is_one_key(loader: Loader, stalls: Path, tables: Tables
 
 
 @on_both_engines
+@pytest.mark.slow
 def test_only_keys_that_lost_records_are_made_anew(
     loader: Loader, stalls: Path, project: Path, tables: Tables
 ) -> None:
@@ -255,6 +257,7 @@ def test_a_mart_without_yaml_is_refused_by_name(
 
 
 @on_both_engines
+@pytest.mark.slow
 def test_urls_that_only_the_case_of_their_path_tells_apart(
     loader: Loader, project: Path, feed_folder: Path, tables: Tables, dbt: Dbt
 ) -> None:

@@ -49,6 +49,7 @@ def built(loader: Loader, feed_folder: Path, begin_with: BeginWith) -> Path:
 
 
 @on_both_engines
+@pytest.mark.slow
 def test_an_alias_that_is_added_is_enough(
     loader: Loader, project: Path, feed_folder: Path, tables: Tables
 ) -> None:

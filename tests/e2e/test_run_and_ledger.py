@@ -111,6 +111,7 @@ def test_a_hook_that_fails(loader: Loader, project: Path, feed_folder: Path) -> 
     assert_told(loader, 2, "no build today")
 
 
+@pytest.mark.slow
 def test_a_rolled_back_load_is_in_the_ledger(loader: Loader, feed_folder: Path) -> None:
     write(feed_folder, "a", 3)
     loader("run")

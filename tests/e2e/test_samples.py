@@ -67,6 +67,7 @@ def unit_tests_of_the_last_build() -> list[str]:
 
 @pytest.mark.usefixtures("artifacts")
 @on_both_engines
+@pytest.mark.slow
 def test_the_models_unit_tests_are_run_by_dbt_and_not_by_the_loader(
     loader: Loader, tables: Tables, dbt: Dbt
 ) -> None:

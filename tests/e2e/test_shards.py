@@ -41,6 +41,7 @@ def test_what_cannot_be_shared_is_refused(
     tables.assert_nothing_loaded()
 
 
+@pytest.mark.slow
 def test_loads_with_one_run_id_are_one_load_to_a_person(
     loader: Loader, feed_folder: Path, contract: Path, tables: Tables, tmp_path: Path
 ) -> None:

@@ -113,6 +113,7 @@ def replay(loader: Loader, records: int) -> None:
 
 
 @on_both_engines
+@pytest.mark.slow
 def test_it_is_altered_by_a_load_and_by_nothing_that_only_reads(
     loader: Loader, dbt: Dbt, tables: Tables, older: Path
 ) -> None:

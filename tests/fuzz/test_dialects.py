@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def test_files_in_drawn_dialects_are_read_as_by_characters(run_cases: RunCases) -> None:
-    run_cases(DialectCases, usual=300)
+    run_cases(DialectCases, usual=200)
 
 
 def test_the_dialects_are_drawn_in_every_way() -> None:

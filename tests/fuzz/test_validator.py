@@ -25,7 +25,7 @@ REFUSALS = {"the header does not fit", "never closed", "another table"}
 
 
 def test_hostile_files_are_judged_record_by_record(run_cases: RunCases) -> None:
-    run_cases(ValidatorCases, usual=1200)
+    run_cases(ValidatorCases, usual=700)
 
 
 def test_the_files_are_hostile_in_every_way() -> None:

@@ -95,7 +95,7 @@ def told(
     return seen, list(verdict.rejects.read()), target.read_bytes()
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(st.lists(FILE, min_size=2, max_size=12))
 def test_verdicts_are_those_of_files_judged_one_by_one(
     make_feed: MakeFeed, contents: list[bytes]
@@ -110,7 +110,7 @@ def test_verdicts_are_those_of_files_judged_one_by_one(
     assert found == expected
 
 
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(
     st.lists(
         st.lists(st.sampled_from([b"a", b"", b'""', b"x,y", b"long"])).map(b"\n".join), min_size=2
