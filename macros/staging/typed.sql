@@ -1,14 +1,18 @@
 {% macro typed(source_name, table_name, case='lower') %}
     {#-
         A whole staging select: every column of a feed under its own name, cast by the type that its contract gives
-        it, and _load_id, _loaded_at, _record, _file and _file_time. case: of texts, as in clean_text. In a unit test,
-        which knows no contract, all columns as they are given.
+        it, and _load_id, _loaded_at, _record, _file and _file_time. case: of texts, as in clean_text; _extra, where
+        the feed keeps that, is JSON, and stays as it is. In a unit test, which knows no contract, all columns as they
+        are given.
     -#}
     {%- set landing, columns = source(source_name, table_name) | string, [] -%}
     {%- for node in graph.get('sources', {}).values() if execute and node.relation_name == landing -%}
-        {%- for name in node.columns if name not in ('_load_id', '_loaded_at', '_record') -%}
+        {%- set keeps = node.config.meta.get('feed', {}).get('columns', {}).get('extra') == 'keep' -%}
+        {%- for name in cti.text_columns(node) -%}
             {%- set kind, column = cti.contract_type(node, name), quoted(name) -%}
-            {%- if kind.startswith('decimal') -%}
+            {%- if keeps and name == '_extra' -%}
+                {%- set value = column -%}
+            {%- elif kind.startswith('decimal') -%}
                 {%- set precision, scale = modules.re.findall('[0-9]+', kind) | map('int') -%}
                 {%- set value = cti.clean_decimal(column, precision, scale) -%}
             {%- elif kind == 'text' -%}
