@@ -17,7 +17,15 @@ from loader.files.store import Store, open_store
 from loader.files.version import FileVersion
 from loader.validation.rejects import Verdict
 from loader.warehouse.connection import Warehouse
-from loader.warehouse.copy_source import NUMBER, READ_AS_IS, CopyGroup, as_is, file_group, merged
+from loader.warehouse.copy_source import (
+    NUMBER,
+    READ_AS_IS,
+    CopyGroup,
+    as_is,
+    file_group,
+    is_rewritten,
+    merged,
+)
 from loader.warehouse.landing import emptied, ledger_row, load_statements, loading_time
 from loader.warehouse.ledger import EMPTY, State
 from loader.warehouse.project import Project
@@ -194,7 +202,7 @@ def plan_load(
     for number, file in enumerate(plan.new):
         kind = feed.options.compression or named_compression(file.uri)
         if not lock or as_is(feed, file, kind, settings):
-            rewritten = numbered or kind not in READ_AS_IS
+            rewritten = is_rewritten(feed) or kind not in READ_AS_IS
             path = f"<{file.uri}, rewritten>" if rewritten else store.path(file)
             copied |= set() if rewritten else {file.uri}
             kind = "none" if rewritten else kind

@@ -78,7 +78,12 @@ def as_is(
     with others in rewritten parts, since a COPY takes its time however little it reads.
     """
     fit = file.bytes >= settings["as_is_bytes"] and kind in READ_AS_IS
-    return file.uri.startswith("s3://") and fit and not feed.options.record_number
+    return file.uri.startswith("s3://") and fit and not is_rewritten(feed)
+
+
+def is_rewritten(feed: Feed) -> bool:
+    """Whether every file of a feed is, by its contract."""
+    return feed.options.record_number or feed.options.form is not None
 
 
 def merged(feed: Feed, groups: Iterable[CopyGroup], folder: str = "") -> list[CopyGroup]:

@@ -61,6 +61,9 @@ def test_what_the_contract_says_of_a_file_holds_to_the_quarantine_and_back(
     # GIVEN a file in another encoding, without a header, with lines that are no records
     (files / "1.txt").write_bytes(FILE)
     of_feed = ("--select", "watch.addresses")
+    # WHEN it is planned THEN it is told that no engine reads it as it is
+    (planned,) = map(json.loads, loader("plan", *of_feed, "--json").stdout.splitlines())
+    assert [file["read"] for file in planned["new"]] == ["rewritten"]
     # WHEN it is loaded
     said = loader("load", *of_feed).stdout
     # THEN its records are in the table as text, and what was skipped is told

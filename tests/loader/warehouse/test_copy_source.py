@@ -12,7 +12,7 @@ import pytest
 from loader.files.kinds import Compression
 from loader.files.version import FileVersion
 from loader.validation.rejects import Reject, RejectLog, Verdict
-from loader.warehouse.copy_source import CopyGroup, copy_groups, merged
+from loader.warehouse.copy_source import CopyGroup, as_is, copy_groups, merged
 from loader.warehouse.quarantine import write_rejected
 from loader.warehouse.work import WorkFolder
 
@@ -120,6 +120,12 @@ def test_copy_reads_an_object_itself_only_if_it_is_large_and_cannot_be_misread(
     assert gzip.decompress(part.read_bytes()).decode() == f"a,b,_number\n{kept},1\n"
     assert (group.names, group.columns, group.numbers) == (A_B, (*A_B, "_number"), ())
     assert group.compression == "gzip"
+
+
+def test_copy_reads_no_file_that_is_written_in_another_way(make_feed: MakeFeed) -> None:
+    file = FileVersion("s3://raw/a.csv", 8, "e")
+    assert as_is(make_feed({"a": {}}), file, "none", SETTINGS)
+    assert not as_is(make_feed({"a": {}}, encoding="latin-1"), file, "none", SETTINGS)
 
 
 def test_rejected_records_are_a_group_of_their_own(
