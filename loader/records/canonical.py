@@ -15,14 +15,15 @@ from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from io import BytesIO
-from itertools import chain, islice, zip_longest
+from itertools import chain, islice, takewhile, zip_longest
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
+import numpy.typing as npt
 
 from loader.errors import DataRefused
-from loader.records.cut import CR, cut_records
+from loader.records.cut import CR, Cut, cut_records
 from loader.records.dialect import Dialect, Form
 from loader.records.encoding import as_utf8
 from loader.records.reader import read_fields
@@ -97,6 +98,8 @@ class _Writer:
         self._pattern = self.form.skipped(self.dialect)
         self._reshapes = self.form.drop_trailing or self.form.pad_short
         self._width: int | None = None
+        # Blank cells at the end of the header.
+        self._nameless = 0
         self._row, self._header = b"", list[str]()
         self._keeps_bytes = codecs.lookup(self.form.encoding).name == "utf-8"
 
@@ -204,7 +207,8 @@ class _Writer:
         if header:
             cells = self._fields(header)
             self._pattern = self.form.skipped(self.dialect, cells)
-            self._width, self._header = len(cells), list(map(str.lower, cells))
+            self._width, self._nameless = len(cells), _blanks_at_end(cells)
+            self._header = list(map(str.lower, cells))
             self._write(header)
             self._written += 1
             self._shift()
@@ -340,24 +344,62 @@ class _Writer:
         cut = cut_records(text, self.dialect, final=True)
         if not len(cut.starts):
             return text
-        self._width = self._width or int(cut.fields[0])
+        if self._width is None:
+            self._width = int(cut.fields[0])
+            self._nameless = _blanks_at_end(self._read_fields(text[cut.starts[0] : cut.ends[0]]))
         data = np.frombuffer(text, np.uint8)
         usable = (cut.ends > cut.starts) & ~np.isin(cut.starts, list(cut.malformed_starts))
         missing = np.where(usable, self._width - cut.fields, 0)
         added = dropped = np.zeros(0, np.int64)
-        if self.form.pad_short:
-            added = np.repeat(cut.ends, np.maximum(missing, 0))
-            self.skipped.update({"columns.short": n} if (n := int((missing > 0).sum())) else {})
+        shifted = usable & False
         if self.form.drop_trailing:
-            one_more = (missing == -1) & (data[cut.ends - 1] == self.dialect.delimiter)
+            shifted = self._shifted(text, cut, usable)
+            one_more = (missing == -1) & (data[cut.ends - 1] == self.dialect.delimiter) & ~shifted
             # Without it a carriage return would end the line.
             one_more &= data[cut.ends - 2] != CR
             dropped = cut.ends[one_more] - 1
+            # One more field makes it too wide for the strict reader.
+            added = cut.ends[shifted & (missing == 0)]
+        if self.form.pad_short:
+            short = np.where(shifted, 0, np.maximum(missing, 0))
+            added = np.sort(np.concatenate((added, np.repeat(cut.ends, short))))
+            self.skipped.update({"columns.short": n} if (n := int((short > 0).sum())) else {})
         if not len(added) + len(dropped):
             return text
         dropped += added.searchsorted(dropped, side="right")
         padded = np.insert(data, added, self.dialect.delimiter)
         return np.delete(padded, dropped).tobytes()
+
+    def _shifted(
+        self, text: bytes, cut: Cut, usable: npt.NDArray[np.bool_]
+    ) -> npt.NDArray[np.bool_]:
+        """Which records have a value below the blank cells at the end of the header, or behind it.
+
+        So does one in which a delimiter that is part of a value is not quoted; without its last
+        values it would be another record.
+        """
+        data, delimiter, quote = (
+            np.frombuffer(text, np.uint8),
+            self.dialect.delimiter,
+            self.dialect.quote,
+        )
+        beyond = np.clip(cut.fields - ((self._width or 0) - self._nameless), 0, self._nameless + 1)
+        shifted = usable & (beyond > 0)
+        for count in np.unique(beyond[shifted]).tolist():
+            for empty in (bytes([delimiter]), bytes([delimiter, quote, quote])):
+                ends = np.flatnonzero(shifted & (beyond == count))
+                tail = np.frombuffer(empty * count, np.uint8)
+                fits = np.ones(len(ends), np.bool_)
+                for place, byte in enumerate(tail[::-1].tolist(), start=1):
+                    fits &= data[cut.ends[ends] - place] == byte
+                shifted[ends[fits]] = False
+        for index in np.flatnonzero(shifted).tolist():
+            fields = self._read_fields(text[cut.starts[index] : cut.ends[index]])
+            shifted[index] = _blanks_at_end(fields) < beyond[index]
+        return shifted
+
+    def _read_fields(self, record: bytes) -> Sequence[str]:
+        return read_fields(record.decode("utf-8", "replace").encode(), self.dialect)
 
     def _swapped_back(self, text: bytes) -> bytes:
         """The text with line feeds at the ends of records alone, as it came within quotes."""
@@ -373,3 +415,8 @@ class _Writer:
         back = np.frombuffer(text[:end].translate(_SWAPPED), np.uint8).copy()
         back[nexts - 1] = np.frombuffer(text, np.uint8)[nexts - 1]
         return back.tobytes() + text[end:]
+
+
+def _blanks_at_end(cells: Sequence[str]) -> int:
+    """How many of a record's last cells are blank."""
+    return sum(1 for _ in takewhile(lambda cell: not cell.strip(), reversed(cells)))

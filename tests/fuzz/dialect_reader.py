@@ -418,12 +418,15 @@ def _fate(
     policy = policy.get("columns", {})
     is_empty = cells == ("",) and record.plain == (True,) and not record.malformed
     width, found, padded = len(header), len(cells), False
+    named = max((n for n, cell in enumerate(header, start=1) if cell.strip()), default=0)
+    ignores = policy.get("blank") == "ignore"
+    shifted = ignores and any(cell.strip() for cell in cells[named : width + 1])
     if not record.malformed and not (is_empty and not record.bare_return):
-        if policy.get("short") == "null" and found < width:
+        if policy.get("short") == "null" and found < width and not shifted:
             verdict.skipped["columns.short"] += 1
             cells += ("",) * (width - found)
             padded = record.bare_return
-        one_more = policy.get("blank") == "ignore" and found == width + 1
+        one_more = ignores and found == width + 1 and not shifted
         if one_more and not cells[-1] and record.plain[-1]:
             cells = cells[:-1]
     began = raw.lstrip(dialect.blanks) if dialect.blanks else raw
@@ -437,7 +440,7 @@ def _fate(
             "not_utf8": _surrogates(raw),
             "bare_carriage_return": record.bare_return,
             "too_few_fields": len(cells) < width,
-            "too_many_fields": len(cells) > width,
+            "too_many_fields": len(cells) > width or (shifted and found == width),
         }
         rules = frozenset(rule for rule, is_broken in broken.items() if is_broken)
         rules = rules - WIDTH_RULES or rules
