@@ -169,7 +169,8 @@ _options = (
         "reloads",
         multiple=True,
         metavar="FILE",
-        help="Load this file though rolled back or archived, named as in `history`; repeatable.",
+        help="Load this file though rolled back, archived or refused, as `history` names it;"
+        " repeatable.",
     ),
     click.option(
         "--max-files", type=click.IntRange(1), metavar="N", help="Load the oldest N of each feed."
