@@ -59,16 +59,18 @@ def check(settings: Settings, full: bool, rules: bool) -> None:
     """
     from loader.jobs.check import checks
 
-    failed = []
-    what = settings.project, settings.feeds(), full, settings.as_json, rules
-    for feed, findings in checks(*what):
-        failed += [finding for finding in findings if finding.state == "differs"]
-        if settings.as_json:
-            output.print_json(*(finding.to_json() for finding in findings))
-        else:
-            output.print_findings(feed.name, findings)
-    if failed:
-        raise DataRefused(f"{len(failed)} checks do not hold; see above")
+    def check_one(feed: Feed) -> None:
+        failed = 0
+        for findings in checks(settings.project, feed, full, settings.as_json, rules):
+            failed += sum(finding.state == "differs" for finding in findings)
+            if settings.as_json:
+                output.print_json(*(finding.to_json() for finding in findings))
+            else:
+                output.print_findings(feed.name, findings)
+        if failed:
+            raise DataRefused(f"{feed.name}: {failed} checks do not hold; see above")
+
+    for_each(settings.each(), check_one)
 
 
 @command(

@@ -42,25 +42,22 @@ class Finding:
 
 
 def checks(
-    project: Project, feeds: Sequence[Feed], full: bool, quiet: bool, rules: bool = False
-) -> Iterator[tuple[Feed, list[Finding]]]:
-    """What check_feed finds of each feed; if full, then what run_all_tests does.
+    project: Project, feed: Feed, full: bool, quiet: bool, rules: bool = False
+) -> Iterator[list[Finding]]:
+    """What check_feed finds; if full, then what run_all_tests does.
 
     rules: whether also to judge all landed records by the rules of today.
     """
-    found: list[tuple[Feed, list[Finding]]] = []
     with project.warehouse(create=False) as warehouse:
         warehouse.refuse_outdated()
-        for feed in feeds:
-            findings = check_feed(project, feed, warehouse)
-            if rules and findings and findings[0].check != "tables":
-                findings.append(_check_rules(feed, warehouse.of(feed)))
-            found.append((feed, findings))
-            yield found[-1]
-    for feed, findings in found if full else ():
-        # dbt would make a table that is gone anew, which nobody would notice then.
-        if findings and findings[0].check != "tables":
-            yield feed, [run_all_tests(project, feed, findings, quiet)]
+        findings = check_feed(project, feed, warehouse)
+        is_whole = bool(findings) and findings[0].check != "tables"
+        if rules and is_whole:
+            findings.append(_check_rules(feed, warehouse.of(feed)))
+        yield findings
+    # dbt would make a table that is gone anew, which nobody would notice then.
+    if full and is_whole:
+        yield [run_all_tests(project, feed, findings, quiet)]
 
 
 def check_feed(

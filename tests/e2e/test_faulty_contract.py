@@ -71,6 +71,10 @@ def test_what_is_wrong_with_one_feed_is_told_once_the_others_are_loaded(
     assert "1 of 3 feeds failed" in done.stderr
     assert tables.count("raw.orders") == 2
     assert tables.count("raw.returns") == 0
+    # AND the others are counted, too
+    counted = loader("check", code=2)
+    assert "shop.orders: holds: 2 records of 1 loads are landed" in counted.stdout
+    assert told in counted.stderr
     # WHEN another is asked for by name THEN nothing is wrong; nor can that one be loaded
     assert "nothing new" in loader("load", "--select", "orders").stdout
     assert told in loader("load", "--select", "shop.returns", code=2).stderr
