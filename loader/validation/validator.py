@@ -286,5 +286,9 @@ def _refusal(path: Path, error: DataRefused) -> DataRefused:
 
 
 def _column(names: Sequence[str | None], fault: Fault) -> str | None:
-    """The name of the column at fault; None for none, or beyond the header's last."""
-    return None if fault.column is None or fault.column >= len(names) else names[fault.column]
+    """The contract's name of the column at fault; None for none, or for one that it does not name.
+
+    What a file calls such a column may be longer than the quarantine's column, or be no text.
+    """
+    name = None if fault.column is None or fault.column >= len(names) else names[fault.column]
+    return name if engine.is_named(name) else None

@@ -224,6 +224,17 @@ def test_columns_that_are_kept_have_a_name_and_only_one(
         match_header(("id;amount;zone",), kept)
 
 
+def test_a_reject_names_no_column_that_the_contract_does_not(
+    make_feed: MakeFeed, judge_bytes: JudgeBytes
+) -> None:
+    # The quarantine's column has room for a name of the contract, and none for a NUL byte.
+    kept = make_feed(COLUMNS, columns={"extra": "keep"}, rejects={"max_rows": 9})
+    for name in ("x" * 1025, "a\0b"):
+        data = f'{name},id,amount\n5" x,i,1\n,i,5" x\n'.encode()
+        rejects = judge_bytes(kept, data).rejects
+        assert [(r.column, r.value) for r in rejects] == [(None, '5" x'), ("amount", '5" x')]
+
+
 def test_an_object_as_long_as_its_column_is_kept(
     make_feed: MakeFeed, judge_bytes: JudgeBytes
 ) -> None:
