@@ -136,6 +136,12 @@ def parse_feed(node: Mapping[str, Any]) -> Feed:
     options = _parse(FeedOptions, node["config"]["meta"]["feed"], f"{place}, config.meta.feed")
     defaults = {name: getattr(options, name) for name in FOR_COLUMNS}
     kept = [EXTRA] if options.columns.extra == "keep" else []
+    for name in kept:
+        if node["columns"].get(name, {}).get("config", {}).get("meta"):
+            raise ConfigError(
+                f"{place}, column {name}, config.meta: the loader writes this column, so it has no"
+                " rules. Take them out, or name what they are for as a column of its own."
+            )
     columns = [
         _parse_column(column, f"{place}, column {column['name']}", defaults)
         for column in node["columns"].values()

@@ -105,9 +105,7 @@ class FeedOptions(Frozen):
     encoding: str = Field(default="utf-8", exclude_if=lambda name: name == "utf-8")
     header: bool = Field(default=True, strict=True, exclude_if=bool)
     header_rows: int = Field(default=1, ge=1, le=9, strict=True, exclude_if=lambda n: n == 1)
-    skip_rows: Annotated[int, Field(ge=0, le=1000, strict=True)] | Literal["to_header"] = Field(
-        default=0, exclude_if=lambda n: n == 0
-    )
+    skip_rows: int | Literal["to_header"] = Field(default=0, exclude_if=lambda n: n == 0)
     comment: str | None = Field(default=None, min_length=1, exclude_if=lambda mark: mark is None)
     skip_lines: Annotated[tuple[Text, ...], BeforeValidator(listed)] = Field(
         default=(), exclude_if=lambda lines: not lines
@@ -151,6 +149,13 @@ class FeedOptions(Frozen):
                 raise ValueError(f"{one} (got {value!r})")
             if not value.strip() or re.search(r"[^\W_]|[\0\r\n]", value):
                 raise ValueError(f"{one}, or several such signs (got {value!r})")
+        return value
+
+    @field_validator("skip_rows", mode="before")
+    @classmethod
+    def _lines_or_to_header(cls, value: object) -> object:
+        if value != "to_header" and not (type(value) is int and 0 <= value <= 1000):
+            raise ValueError(f"must be a number of lines up to 1000, or to_header (got {value!r})")
         return value
 
     @field_validator("encoding")

@@ -59,6 +59,10 @@ def refusal(make_feed: MakeFeed, columns: dict[str, Any], /, **options: Any) -> 
         ({"escape": "\\\\"}, ["key escape", "one ASCII character"]),
         ({"double_quote": "no"}, ["key double_quote", "valid boolean"]),
         ({"skip_initial_space": 1}, ["key skip_initial_space", "valid boolean"]),
+        *(
+            ({"skip_rows": n}, ["key skip_rows: must be a number of lines", "to_header", f"{n!r}"])
+            for n in ("header", -1, 1001, True)
+        ),
         ({"compression": "rar"}, ["key compression", "'none', 'gzip', 'zstd'", "got 'rar'"]),
         ({"unreadable": "skip"}, ["key unreadable", "'refuse' or 'set_aside'"]),
         (
@@ -303,6 +307,13 @@ def test_column_names_that_differ_only_beyond_ascii_case(make_feed: MakeFeed) ->
 def test_the_loaders_own_columns_are_not_the_files(make_feed: MakeFeed) -> None:
     feed = make_feed({"id": {}, "_load_id": {"data_type": "bigint"}, "_loaded_at": {}})
     assert feed.column_names == ("id",)
+
+
+def test_what_the_loader_keeps_in_a_column_of_its_own_has_no_rules(make_feed: MakeFeed) -> None:
+    kept = {"columns": {"extra": "keep"}}
+    assert make_feed({"id": {}, "_extra": {}}, **kept).column_names == ("id", "_extra")
+    for rules in ({"type": "date", "format": "D/M/YYYY"}, {"requierd": True}):
+        assert "_extra, config.meta: the loader" in refusal(make_feed, {"_extra": rules}, **kept)
 
 
 def test_defaults_refuse_everything_unexpected(make_feed: MakeFeed) -> None:
