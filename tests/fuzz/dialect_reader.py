@@ -80,7 +80,9 @@ class _Dialect:
         if options.get("skip_initial_space"):
             self.blanks = " " if canonical == "\t" else " \t"
         first, _, _ = text.partition("\n")
+        others = text.split("\n")[1:-1]
         self.twice = "\n" in text and first.endswith("\r\r")
+        self.twice |= bool(others) and all(line.endswith("\r\r") for line in others)
 
     def line_end(self, at: int) -> int:
         """How many characters of a line end begin here."""
