@@ -234,6 +234,14 @@ class _Writer:
         for place, line in enumerate(lines[:_MAX_PREAMBLE]):
             if self.is_header(self._cells(line)):
                 return place
+        for place, line in enumerate(lines[:_MAX_PREAMBLE], start=1):
+            names = line.lstrip(b"#;!%/* ")
+            if self.is_header(self._cells(names)):
+                mark = line[: len(line) - len(names)].decode().strip()
+                raise DataRefused(
+                    f"line {place} has the contract's names behind {mark!r}; `comment: {mark!r}`"
+                    " beside `skip_rows: to_header` reads them"
+                )
         raise DataRefused(
             f"none of the first {min(len(lines), _MAX_PREAMBLE):,} lines has the contract's names,"
             " up to which `skip_rows: to_header` skips; correct the names or the delimiter"

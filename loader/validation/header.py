@@ -1,5 +1,6 @@
 """Which column of the contract stands at which place of a file."""
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 
@@ -11,6 +12,8 @@ from loader.validation.rules import listed
 
 # A table of Redshift has up to 1,600 columns; of more than these the engine has no room for rows.
 _MAX_CELLS = 3000
+# What a line that is a comment begins with.
+_MARK = re.compile("[#;!%/*]+")
 _USUAL_DELIMITERS = ("||", *",;\t|")
 
 
@@ -57,6 +60,16 @@ def match_header(
             hint += " `columns.repeated: number` tells columns of one name apart."
         if "" in unknown and policy.extra != "ignore":
             hint += " `columns.blank: ignore` leaves out columns without a name."
+        if missing and "" in names:
+            hint += (
+                " If columns without a name hold data, the contract can name all in their order:"
+                " `header: false`, with `skip_rows` for the lines of the header."
+            )
+        if any(unknown) and policy.extra != "ignore" and not hint:
+            hint = (
+                " The key `header` of a column gives it the other names that it has in files;"
+                " `columns.extra: ignore` or `keep` lets further columns pass."
+            )
         raise DataRefused(
             f"the header does not fit the contract of {feed.name}; {'; '.join(problems)}."
             f" Expected: {listed(feed.file_names)}.{hint}"
@@ -111,9 +124,13 @@ def _hint(fields: tuple[str, ...], known: set[str], feed: Feed, next_lines: Sequ
             )
     for number, text in enumerate(next_lines, start=2):
         if len(_cells(text, expected) & known) > len(known) // 2:
+            mark = _MARK.match(text)
+            comment = (
+                f", with `comment: {mark[0]!r}` for what stands before the names," if mark else ""
+            )
             return (
-                f" Line {number} looks like the header: `skip_rows: to_header` skips what stands"
-                f" before it, which begins with {line[:120]!r}."
+                f" Line {number} looks like the header: `skip_rows: to_header`{comment} skips what"
+                f" stands before it, which begins with {line[:120]!r}."
             )
     return (
         f" No name of the contract is in the first line, {line[:120]!r}: is there a header? If not,"
