@@ -1,6 +1,6 @@
 """The validator's own DuckDB, and the quoting of what goes into its SQL."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -52,11 +52,16 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def pattern_matches(connection: duckdb.DuckDBPyConnection, value: str, pattern: str) -> bool:
-    """Whether the whole value matches an RE2 expression, by the engine that screens with it."""
-    query = connection.execute("select regexp_full_match(?, ?)", [value, pattern])
+def matching(
+    connection: duckdb.DuckDBPyConnection, values: Iterable[str], pattern: str
+) -> set[str]:
+    """Those values that match an RE2 expression as a whole, by the engine that screens with it."""
+    query = connection.execute(
+        "select v from (select unnest(?::varchar[]) as v) where regexp_full_match(v, ?)",
+        [list(values), pattern],
+    )
     # All rows: an unread result would keep the connection from other work.
-    return bool(query.fetchall()[0][0])
+    return {row[0] for row in query.fetchall()}
 
 
 @cache
@@ -64,7 +69,7 @@ def pattern_error(pattern: str) -> str | None:
     """Why the text is no RE2 expression, or None if it is one."""
     with connect() as connection:
         try:
-            pattern_matches(connection, "", pattern)
+            matching(connection, [""], pattern)
         except duckdb.Error as error:
             return str(error).removeprefix("Invalid Input Error: ")
     return None

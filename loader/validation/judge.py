@@ -1,8 +1,9 @@
 """The contract as a Pydantic type: the judge of a single record."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime
 from decimal import Decimal
+from itertools import islice
 from types import GenericAlias
 from typing import Annotated, Any
 from unicodedata import is_normalized
@@ -26,25 +27,43 @@ _TYPES = {
     "timestamp": datetime,
 }
 
+# The engine is asked for the patterns of so many records at once: a query takes as long as the rest
+# of the judging of some dozens of records.
+_TOGETHER = 1000
+
+Values = tuple[str | None, ...]
+
 
 class Judge:
     """Judges records of one feed.
 
-    matches: whether a value matches an RE2 expression as a whole, asked of the engine that the
+    matching: which of some values match an RE2 expression as a whole, asked of the engine that the
     screen runs on, so that both lanes read a pattern alike.
     """
 
-    def __init__(self, feed: Feed, matches: Callable[[str, str], bool]) -> None:
-        self._columns = feed.columns
-        record: Any = GenericAlias(tuple, tuple(_typed(c, matches) for c in feed.columns))
+    def __init__(self, feed: Feed, matching: Callable[[Iterable[str], str], set[str]]) -> None:
+        self._columns, self._matching = feed.columns, matching
+        # Values of each column that match its pattern.
+        self._matched: list[set[str]] = [set() for _ in feed.columns]
+        record: Any = GenericAlias(tuple, tuple(map(_typed, feed.columns, self._matched)))
         self._record = TypeAdapter[Any](record)
 
-    def faults(self, values: tuple[str | None, ...]) -> list[Fault]:
-        """What is wrong with a record, at most one fault a column, in the contract's order.
+    def faults(self, records: Iterable[Values]) -> Iterator[list[Fault]]:
+        """What is wrong with each record, at most one fault a column, in the contract's order.
 
-        values: its raw text, one for each column of the contract, None where empty or missing. A
-        fault's column is the position in the contract.
+        records: their raw text, one for each column of the contract, None where empty or missing.
+        A fault's column is the position in the contract.
         """
+        remaining = iter(records)
+        while together := list(islice(remaining, _TOGETHER)):
+            for place, column in enumerate(self._columns):
+                if column.pattern:
+                    texts = {(values[place] or "").strip() for values in together}
+                    self._matched[place].clear()
+                    self._matched[place].update(self._matching(texts, column.pattern))
+            yield from map(self._faults, together)
+
+    def _faults(self, values: Values) -> list[Fault]:
         try:
             self._record.validate_python(values)
         except ValidationError as error:
@@ -63,8 +82,11 @@ class Judge:
         return rule.broken(place, values[place], column=column, **facts)
 
 
-def _typed(column: Column, matches: Callable[[str, str], bool]) -> Any:
-    """A column's part of the record: its typed value, checked in the order of the rules."""
+def _typed(column: Column, matched: set[str]) -> Any:
+    """A column's part of the record: its typed value, checked in the order of the rules.
+
+    matched: values that match its pattern, as they are when a record is judged.
+    """
 
     def value(raw: str | None) -> Any:
         size, text = len((raw or "").encode()), (raw or "").strip()
@@ -77,7 +99,7 @@ def _typed(column: Column, matches: Callable[[str, str], bool]) -> Any:
         parsed = column.parse(text)
         if column.accepted_values and simple_lower(text) not in column.accepted_words:
             raise PydanticCustomError("accepted_values", "is none of them")
-        if column.pattern and not matches(text, column.pattern):
+        if column.pattern and text not in matched:
             raise PydanticCustomError("pattern", "does not match")
         return parsed
 

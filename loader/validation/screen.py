@@ -108,12 +108,12 @@ def _typed(column: Column, name: str) -> str:
         case "decimal":
             whole, scale = column.precision - column.scale, column.scale
             point = _exactly(column.decimal_char)
-            fraction = f"(?:{point}[0-9]{{0,{scale}}})?" if scale else f"{point}?"
-            number = _bare(column, _number(column, whole) + fraction)
-            return _matches(name, number) if whole else "false"
+            number = _number(column, whole) + f"(?:{point}[0-9]{{0,{scale}}}0*)?"
+            fraction = f"|{point}[0-9]{{1,{scale}}}0*" if scale else ""
+            return _matches(name, _bare(column, f"(?:{number}{fraction})"))
         case "float":
             point = _exactly(column.decimal_char)
-            digits = f"[0-9]{{1,15}}(?:{point}[0-9]{{0,15}})?"
+            digits = f"(?:[0-9]{{1,15}}(?:{point}[0-9]{{0,15}})?|{point}[0-9]{{1,15}})"
             return _matches(name, _bare(column, f"{digits}(?:[eE][+-]?[0-9]{{1,2}})?"))
         case "boolean":
             return _matches(name, any_case(column.true_values + column.false_values))
@@ -126,7 +126,9 @@ def _typed(column: Column, name: str) -> str:
 
 def _number(column: Column, whole: int) -> str:
     """A pattern of so many digits at most, with or without groups of three."""
-    forms, group = [f"[0-9]{{1,{whole}}}"], f"(?:{_exactly(column.group_char)}[0-9]{{3}})"
+    # Noughts in front count for nothing.
+    forms = [f"0*[0-9]{{1,{whole}}}" if whole else "0+"]
+    group = f"(?:{_exactly(column.group_char)}[0-9]{{3}})"
     groups, first = divmod(whole, 3)
     if column.group_char and groups:
         forms.append(f"[0-9]{{1,3}}{group}{{0,{groups - 1}}}")
@@ -218,9 +220,9 @@ def _bounds(column: Column, name: str) -> list[str]:
             name = f"replace({name}, {literal(column.group_char)}, '')"
         if column.decimal_char == ",":
             name = f"replace({name}, ',', '.')"
-        # Blanks other than U+0020 make the cast fail. That there are only blanks around the digits
-        # is what the clause of the type asks for.
-        digits = f"regexp_extract({name}, '[+-]?[0-9][0-9.]*')"
+        # Blanks other than U+0020, and those behind a sign, make the cast fail. That the rest is
+        # blanks is what the clause of the type asks for.
+        digits = f"regexp_replace({name}, '[^0-9.+-]', '', 'g')"
         value = f"coalesce(try_cast({name} as {kind}), try_cast({digits} as {kind}))"
         if not exact:
             value = f"try_cast({name} as double)"

@@ -60,7 +60,7 @@ class Validator(AbstractContextManager["Validator"]):
         # What is left must come into the table whole, to be counted there.
         self._leave = leave and not feed.options.record_number
         self._connection = engine.connect(self._spool)
-        self._judge = Judge(feed, partial(engine.pattern_matches, self._connection))
+        self._judge = Judge(feed, partial(engine.matching, self._connection))
         # With a cursor of its own: it screens in another thread while the judge asks for patterns.
         self._screening = Screening(feed, self._connection.cursor())
         self._count = 0
@@ -256,12 +256,13 @@ class Validator(AbstractContextManager["Validator"]):
     def _rejects(self, reading: Reading, block: Block, unclear: list[int]) -> dict[int, Reject]:
         """The rejects of a block, by place, in order. unclear: which records are to be judged."""
         found: dict[int, Reject] = {}
+        judged = self._judge.faults(reading.values(block.raw(place)) for place in sorted(unclear))
         for place in sorted([*block.faults, *unclear]):
             raw = block.raw(place)
             if place in block.faults:
                 names, faults = reading.columns, [self._in_words(block.faults[place], raw)]
             else:
-                names, faults = self._feed.column_names, self._judge.faults(reading.values(raw))
+                names, faults = self._feed.column_names, next(judged)
             if not faults:
                 continue
             first, *others = faults

@@ -202,7 +202,8 @@ def test_patterns_are_checked_by_the_engine_that_uses_them(pattern: str, valid: 
 )
 def test_a_pattern_is_for_the_whole_value(pattern: str, value: str, matches: bool) -> None:
     with engine.connect() as connection:
-        assert engine.pattern_matches(connection, value, pattern) is matches
+        asked = [value, "no such value"]
+        assert (value in engine.matching(connection, asked, pattern)) is matches
 
 
 def test_the_engine_reaches_for_nothing_outside() -> None:

@@ -10,15 +10,17 @@ from loader.records import engine
 from loader.validation.judge import Judge
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from loader.conftest import MakeFeed
 
 
 def judge(make_feed: MakeFeed, *rules: dict[str, Any]) -> Judge:
-    def matches(value: str, pattern: str) -> bool:
+    def matching(values: Iterable[str], pattern: str) -> set[str]:
         with engine.connect() as connection:
-            return engine.pattern_matches(connection, value, pattern)
+            return engine.matching(connection, values, pattern)
 
-    return Judge(make_feed({f"c{n}": rule for n, rule in enumerate(rules, 1)}), matches)
+    return Judge(make_feed({f"c{n}": rule for n, rule in enumerate(rules, 1)}), matching)
 
 
 @pytest.mark.parametrize(
@@ -135,7 +137,7 @@ def judge(make_feed: MakeFeed, *rules: dict[str, Any]) -> Judge:
 def test_what_breaks_a_rule(
     make_feed: MakeFeed, rules: dict[str, Any], value: str | None, rule: str, message: str
 ) -> None:
-    faults = judge(make_feed, rules).faults((value,))
+    (faults,) = judge(make_feed, rules).faults([(value,)])
     assert [(f.column, f.rule.name, f.value) for f in faults] == [(0, rule, value)]
     assert faults[0].message.startswith(f"c1 {message}")
 
@@ -174,10 +176,28 @@ def test_what_breaks_a_rule(
     ],
 )
 def test_what_is_valid(make_feed: MakeFeed, rules: dict[str, Any], value: str | None) -> None:
-    assert judge(make_feed, rules).faults((value,)) == []
+    assert list(judge(make_feed, rules).faults([(value,)])) == [[]]
 
 
 def test_every_broken_column_is_found_in_the_contracts_order(make_feed: MakeFeed) -> None:
     rules: list[dict[str, Any]] = [{"type": "integer"}, {}, {"required": True}]
-    faults = judge(make_feed, *rules).faults(("x", "y", None))
+    (faults,) = judge(make_feed, *rules).faults([("x", "y", None)])
     assert [(f.column, f.rule.name) for f in faults] == [(0, "integer"), (2, "required")]
+
+
+def test_the_engine_is_asked_for_the_patterns_of_many_records_at_once(make_feed: MakeFeed) -> None:
+    # A query for each record takes a hundred times as long as the rest of its judging.
+    asked: list[str] = []
+    # GIVEN records of which every third breaks the first pattern, and every seventh the second
+    records = [(f"{n}a{n % 3}", f"{n} b" if n % 7 else "B", None) for n in range(2500)]
+    feed = make_feed({"c1": {"pattern": "[0-9]*a[12]"}, "c2": {"pattern": "[0-9]+ b"}, "c3": {}})
+    with engine.connect() as connection:
+
+        def matching(values: Iterable[str], pattern: str) -> set[str]:
+            asked.append(pattern)
+            return engine.matching(connection, values, pattern)
+
+        # WHEN they are judged THEN each is judged by its own values
+        found = [[f.column for f in faults] for faults in Judge(feed, matching).faults(records)]
+    assert found == [[0] * (n % 3 == 0) + [1] * (n % 7 == 0) for n in range(2500)]
+    assert len(asked) <= 2 * 3
