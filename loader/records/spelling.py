@@ -34,15 +34,14 @@ class Spelling:
         d, q = self._d, self._q = bytes([dialect.delimiter]), bytes([dialect.quote])
         self._long = (form.delimiter or "").encode()
         first = form.delimiter[0].encode() if form.delimiter else d
-        escape = self._escape = (form.escape or "").encode()
-        # Pairs first, so that the second of two escapes escapes nothing.
-        signs = [(escape, _ESCAPE), (b"\r\r\n", _RETURN * 2 + _FEED), (b"\r\n", _RETURN + _FEED)]
-        signs += [(b"\r", _RETURN), (b"\n", _FEED), (first, _FIRST), (q, _QUOTE)]
-        self._escaped = [(escape + written, sign) for written, sign in signs if escape]
-        if not form.quoted:
-            self._escaped = self._escaped[:-1]
-        if not twice:
-            self._escaped = [pair for pair in self._escaped if b"\r\r" not in pair[0]]
+        e = escape = self._escape = (form.escape or "").encode()
+        # Pairs first, so that the second of two escapes escapes nothing. MySQL escapes the line
+        # feed alone of a CR LF within a text.
+        signs = [(e + e, _ESCAPE), *([(e + b"\r\r\n", _RETURN * 2 + _FEED)] if twice else [])]
+        signs += [(e + b"\r\n", _RETURN + _FEED), (e + b"\r", _RETURN)]
+        signs += [(b"\r" + e + b"\n", _RETURN + _FEED), (e + b"\n", _FEED), (e + first, _FIRST)]
+        signs += [(e + q, _QUOTE)] if form.quoted else []
+        self._escaped = signs if escape else []
         self._values = [(_QUOTE, q * 2), (_FIRST, first), (_ESCAPE, escape), (_FEED, b"\n")]
         self._values += [(_RETURN, b"\r"), (_DELIMITER, d)]
         rare = [(form.escape, escape), (not form.quoted, q), (not form.double_quote, q * 2)]

@@ -161,6 +161,10 @@ class _Dialect:
                 break
             if self.line_end(at):
                 break
+            if sign == "\r" and self.escape and self.text.startswith(f"{self.escape}\n", at + 1):
+                # Text by the line feed that is escaped behind it.
+                value, signed, at = value + sign, True, at + 1
+                continue
             if sign == self.escape:
                 literal = self.escaped(at)
                 # Nothing comes behind it, or nothing behind the line end.

@@ -29,6 +29,19 @@ BLANKS = {"skip_initial_space": True}
         (ESCAPE, b"1,b,c\\\r\r\n2,b,c\r\n", b'1,b,"c\r"\n2,b,c', []),
         ({**ESCAPE, "quote": "'"}, rb"1,'it\'s','\N'", rb"1,'it''s','\N'", []),
         ({"escape": "^"}, b'1,a^,b,"^^"', b'1,"a,b","^"', []),
+        # MySQL escapes the line feed of a CR LF alone; others escape both, or the two together.
+        (
+            {"quote": "none", **ESCAPE, "delimiter": "\t"},
+            b'1\tx\r\\\ny\t5"\r\\\n\n2\tx\\\r\\\ny\tx\\\r\ny\n3\tx\r\\\\\n',
+            b'1\t"x\r\ny"\t"5""\r\n"\n2\t"x\r\ny"\t"x\r\ny"',
+            [(3, 8)],
+        ),
+        (
+            ESCAPE,
+            b'1,x\r\\\ny,"z\r\\\n"\r\n2,\r\\\n,\\\r\n\r\n',
+            b'1,"x\r\ny","z\r\n"\n2,"\r\n","\r\n"',
+            [],
+        ),
         # What is malformed stays so, of as many lines.
         (ESCAPE, b'1,a"b\\,c,d\n2,b,c', b"2,b,c", [(1, 2)]),
         (ESCAPE, b'1,a"b\\\nc,d\n2,b,c', b"2,b,c", [(1, 2)]),
