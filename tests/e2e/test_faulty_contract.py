@@ -128,8 +128,9 @@ def test_a_feed_that_nothing_counts_stops_no_other(
 def test_a_unit_test_alone_finds_the_tables_that_its_model_reads(
     project: Path, tables: Tables, dbt: Dbt
 ) -> None:
-    # GIVEN a warehouse in which nothing was loaded or built yet
-    dbt("build", "--select", "stg_cti__indicators,test_type:unit")
+    # GIVEN a warehouse in which nothing was loaded or built yet but a seed
+    dbt("seed")
+    dbt("test", "--select", "stg_cti__indicators,test_type:unit")
     # THEN what the model of the test reads is there, which dbt looks at for the columns of rows
     there = "select 1 from information_schema.tables where table_schema = 'raw'"
     assert tables.rows(f"{there} and table_name = 'indicators'") == [(1,)]

@@ -89,7 +89,7 @@ def test_files_that_are_gone_from_the_listing_are_not_asked_for(
     # WHEN what is new is loaded THEN a load fetches a few rows, not the ledger
     assert loaded(loader)["files"] == 1
     assert [row["uri"] for row in fetched if "etag" in row] == [lake.uri("0.csv")]
-    assert len(fetched) < 15
+    assert len([row for row in fetched if "column_name" not in row]) < 15
 
 
 @slowly_on_both_engines
