@@ -20,6 +20,9 @@
             {% do cti.refuse_argument('newest_by_key', name, value, 'a list') %}
         {% endif %}
     {% endfor %}
+    {% for name in columns if name in key %}
+        {% do cti.refuse_argument('newest_by_key', 'columns', name, 'columns that are not of the key') %}
+    {% endfor %}
     {% for term in order_by if ' nulls ' not in term | lower %}
         {% do cti.refuse_argument(
             'newest_by_key', 'order_by', term, 'a list of terms that end in nulls last or nulls first; engines differ'

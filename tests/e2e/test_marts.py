@@ -294,6 +294,7 @@ def _nightly(*values: str) -> Any:
     [
         ("key=['town', 'place']", "key='town'"),
         _nightly("columns=['rent']", "columns=[]"),
+        _nightly("columns=['rent']", "columns=['rent', 'town']"),
         _nightly("columns=['rent']", "columns=['rent'], order_by=none"),
         _nightly("columns=['rent']", "columns=['rent'], order_by=['last_load_id desc nulls last']"),
         ("columns=['rent']", "columns=['rent'], order_by=['rent desc']"),
