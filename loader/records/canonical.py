@@ -74,10 +74,12 @@ def has_own_line_ends(path: Path) -> bool:
 def _returns_twice(head: bytes) -> bool:
     """Whether lines end in CR CR LF, as where Windows wrote CRLF to a file of text.
 
-    The first does, or all others, as where the header comes from another program.
+    The first does, or two and more, and all that follow it: the header may come from elsewhere.
     """
     first, *others = head[:_NEAR_BYTES].split(b"\n")[:-1] or [b""]
-    return first.endswith(b"\r\r") or (bool(others) and all(x.endswith(b"\r\r") for x in others))
+    return first.endswith(b"\r\r") or (
+        len(others) > 1 and all(line.strip(b"\r") and line.endswith(b"\r\r") for line in others)
+    )
 
 
 @dataclass

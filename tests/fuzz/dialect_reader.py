@@ -82,7 +82,9 @@ class _Dialect:
         first, _, _ = text.partition("\n")
         others = text.split("\n")[1:-1]
         self.twice = "\n" in text and first.endswith("\r\r")
-        self.twice |= bool(others) and all(line.endswith("\r\r") for line in others)
+        self.twice |= len(others) > 1 and all(
+            line.endswith("\r\r") and line.strip("\r") for line in others
+        )
 
     def line_end(self, at: int) -> int:
         """How many characters of a line end begin here."""

@@ -136,7 +136,6 @@ def test_a_reject_says_which_field_is_at_fault(
         ({**TEXT, "header_rows": 2}, b"i,n,n\nd,ame,ote\n1,b,c\n"),
         ({**TEXT, "header": False}, b"1,b,c\n"),
         ({}, b"id,name,note\r\r\n1,b,c\r\r\n"),
-        ({}, b"id,name,note\n1,b,c\r\r\n"),
         ({"comment": "#"}, b"#\r\r\nid,name,note\r\r\n#\r\r\n1,b,c\r\r\n"),
         ({**BARS, "columns": {"blank": "ignore"}}, b"id||name||note||\n1||b||c||\n"),
         ({**BARS, "record_number": True}, b"id||name||note\n1||b||c\n"),
@@ -152,6 +151,16 @@ def test_a_header_is_read_in_the_dialect_too(
     assert judged.verdict.refused is None
     assert judged.accepted == b"id,name,note\n1,b,c\n"
     assert not judged.verdict.plain
+
+
+def test_lines_behind_a_header_that_went_through_text_mode_twice(
+    make_feed: MakeFeed, judge_bytes: JudgeBytes
+) -> None:
+    feed = make_feed(COLUMNS, rejects={"max_rows": 2})
+    judged = judge_bytes(feed, b"id,name,note\n1,b,c\r\r\n2,b,c\r\r\n")
+    assert judged.accepted == b"id,name,note\n1,b,c\n2,b,c\n"
+    judged = judge_bytes(feed, b"id,name,note\n1,b,c\r\r\n2,b,c\n")
+    assert [reject.rule for reject in judged.rejects] == ["bare_carriage_return"]
 
 
 def test_lines_that_went_through_text_mode_twice(
