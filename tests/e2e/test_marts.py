@@ -129,6 +129,7 @@ def test_a_key_with_a_null_that_new_rows_touch_is_compared(
 
 
 @on_both_engines
+@pytest.mark.slow
 def test_a_null_in_a_key_is_one_key(loader: Loader, stalls: Path, tables: Tables) -> None:
     # GIVEN keys of which a part is missing, twice, in two loads
     (stalls / "a.csv").write_text("town,place,rent\nYork,,10\nYork,north,5\nYork, ,9\n")

@@ -187,6 +187,7 @@ def test_a_widened_rule_brings_records_back_once(
 
 
 @on_both_engines
+@pytest.mark.slow
 def test_corrected_records_come_back_once(
     loader: Loader, dbt: Dbt, tables: Tables, dirty: Path, tmp_path: Path
 ) -> None:

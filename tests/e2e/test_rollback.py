@@ -44,6 +44,7 @@ def state(tables: Tables) -> list[list[tuple[Any, ...]]]:
 
 
 @on_both_engines
+@pytest.mark.slow
 def test_a_warehouse_of_an_earlier_version_has_no_lock(
     loader: Loader, loads: Path, tables: Tables
 ) -> None:

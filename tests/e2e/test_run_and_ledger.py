@@ -119,6 +119,7 @@ def test_a_rolled_back_load_is_in_the_ledger(loader: Loader, feed_folder: Path) 
     assert json.loads(line)["records_deleted"] == 3
 
 
+@pytest.mark.slow
 def test_a_run_without_a_new_file(loader: Loader, feed_folder: Path) -> None:
     write(feed_folder, "a", 3)
     loader("run")

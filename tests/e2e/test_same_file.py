@@ -91,6 +91,7 @@ def test_a_copy_of_a_loaded_file_is_told(
     assert tables.count("raw.indicators") == 2
 
 
+@pytest.mark.slow
 def test_another_version_of_a_file_is_told(
     loader: Loader, feed_folder: Path, tables: Tables
 ) -> None:

@@ -270,6 +270,7 @@ def test_a_kill_between_two_statements_does_no_harm(
 
 
 @on_both_engines
+@pytest.mark.slow
 def test_what_an_earlier_version_loads_meanwhile_is_taken_up(
     loader: Loader, tables: Tables, feed_folder: Path
 ) -> None:

@@ -47,6 +47,7 @@ def test_a_pattern_takes_what_it_matches(
     assert names(open_store(lake.uri(pattern), tmp_path)) == [lake.uri(name) for name in found]
 
 
+@pytest.mark.slow
 def test_more_objects_than_one_answer_holds_are_all_found(lake: Lake, tmp_path: Path) -> None:
     # S3 lists 1,000 keys at a time; those after them would never be loaded.
     for number in range(1_020):

@@ -417,6 +417,7 @@ def test_two_columns_do_not_share_a_header(
     assert told in str(error.value)
 
 
+@pytest.mark.slow
 def test_a_quote_that_is_never_closed_is_not_looked_through_for_ever(
     make_feed: MakeFeed, judge_bytes: JudgeBytes
 ) -> None:
