@@ -117,7 +117,9 @@ def _check_rules(feed: Feed, tables: Warehouse) -> Finding:
     if not rejected:
         return Finding(feed.name, "rules", "holds", what)
     found = [{"column": c, "rule": r, "records": n} for (c, r), n in broken.most_common()]
-    lines = [f"{row['column']}: {row['rule']}: {row['records']:,} records" for row in found]
+    lines = [
+        f"{row['column'] or 'a record'}: {row['rule']}: {row['records']:,} records" for row in found
+    ]
     advice = "They stay as they are. To have them judged, roll their loads back and reload files."
     return Finding(feed.name, "rules", "differs", what, found, lines, advice)
 

@@ -388,21 +388,18 @@ class _Writer:
         So does one in which a delimiter that is part of a value is not quoted; without its last
         values it would be another record.
         """
-        data, delimiter, quote = (
-            np.frombuffer(text, np.uint8),
-            self.dialect.delimiter,
-            self.dialect.quote,
-        )
+        data = np.frombuffer(text, np.uint8)
+        delimiter, quote = self.dialect.delimiter, self.dialect.quote
         beyond = np.clip(cut.fields - ((self._width or 0) - self._nameless), 0, self._nameless + 1)
         shifted = usable & (beyond > 0)
         for count in np.unique(beyond[shifted]).tolist():
             for empty in (bytes([delimiter]), bytes([delimiter, quote, quote])):
-                ends = np.flatnonzero(shifted & (beyond == count))
-                tail = np.frombuffer(empty * count, np.uint8)
-                fits = np.ones(len(ends), np.bool_)
-                for place, byte in enumerate(tail[::-1].tolist(), start=1):
-                    fits &= data[cut.ends[ends] - place] == byte
-                shifted[ends[fits]] = False
+                # Without a look at each field: the record ends in so many empty ones.
+                indexes = np.flatnonzero(shifted & (beyond == count))
+                fits = np.ones(len(indexes), np.bool_)
+                for place, byte in enumerate(reversed(empty * count), start=1):
+                    fits &= data[cut.ends[indexes] - place] == byte
+                shifted[indexes[fits]] = False
         for index in np.flatnonzero(shifted).tolist():
             fields = self._read_fields(text[cut.starts[index] : cut.ends[index]])
             shifted[index] = _blanks_at_end(fields) < beyond[index]
